@@ -101,7 +101,7 @@ def both(array: np.ndarray, kind: str, **facts: object) -> tuple[str, str]:
 @given(arrays())
 @example((np.array([0.0, -0.0, np.nan, np.inf]), "float64"))
 @example((np.array([[1e8, 1.0], [np.nan, -np.inf]], dtype=np.float32), "float32"))
-@example((np.array([1.5, 1500.0, 1.0]), "float64"))
+@example((np.array([1.5, 1500.0]), "float64"))
 @example((np.array([1e8, 2e7]), "float64"))
 @example((np.array([1e-4, 9.9e-5], dtype=np.float32), "float32"))
 @example((np.array([complex(1, np.nan), complex(np.inf, -0.0)]), "complex128"))

@@ -27,12 +27,14 @@ Nested = Any  # a Python number or a list of Nested, as ndarray.tolist() gives
 
 @dataclass(frozen=True)
 class PrintOptions:
-    """Attributes:
-    precision: digits after the decimal point.
-    threshold: more elements than this are summarised with dots.
-    edgeitems: elements shown at both ends of a summarised dimension.
-    linewidth: characters per line at which vectors and suffixes wrap.
-    sci_mode: scientific notation always (True), never (False), or by the values (None).
+    """How numbers and lines are laid out.
+
+    Attributes:
+        precision: digits after the decimal point.
+        threshold: more elements than this are summarised with dots.
+        edgeitems: elements shown at both ends of a summarised dimension.
+        linewidth: characters per line at which vectors and suffixes wrap.
+        sci_mode: scientific notation always (True), never (False), or by the values (None).
     """
 
     precision: int = 4

@@ -1,7 +1,7 @@
 """Reading MNIST and the sets that share its file format, idx.
 
-An idx file is a header and raw bytes: two zero bytes, the element type, the number of dimensions, then each dimension as a
-big-endian 32-bit number. Source: the format description at yann.lecun.com/exdb/mnist.
+An idx file is a header and raw bytes: two zero bytes, the element type, the number of dimensions, then each
+dimension as a big-endian 32-bit number. Source: the format description at yann.lecun.com/exdb/mnist.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from zerograd.data.digits import Digits
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
 BRIGHTEST = 255
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+TRAINING = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
+TESTING = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+NEEDED = f"an MNIST folder holds {', '.join(TRAINING + TESTING)}, each plain or with .gz"
 
 
 def load_mnist(folder: str | Path) -> Digits:
@@ -31,9 +33,8 @@ def load_mnist(folder: str | Path) -> Digits:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder; it should hold the MNIST files {', '.join(FILES)}")
-    train = read_pair(find(folder, FILES[0]), find(folder, FILES[1]))
-    test = read_pair(find(folder, FILES[2]), find(folder, FILES[3]))
+        raise FileNotFoundError(f"{folder} is not a folder; {NEEDED}")
+    train, test = (read_pair(*(find(folder, name) for name in pair)) for pair in (TRAINING, TESTING))
     if train[0].shape[1:] != test[0].shape[1:]:
         raise ValueError(
             f"training images are {size(train[0])} pixels, but test images {size(test[0])}, in {folder}"
@@ -46,7 +47,7 @@ def find(folder: Path, name: str) -> Path:
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
-    raise FileNotFoundError(f"{folder} holds neither {name} nor {name}.gz; an MNIST folder needs {', '.join(FILES)}")
+    raise FileNotFoundError(f"{folder} has no {name}; {NEEDED}")
 
 
 def read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +75,7 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
         path: the file, plain or compressed with gzip (told by its first bytes, not by its name).
         dimensions: how many the array must have, 3 for images and 1 for labels.
     Raises:
-        ValueError: the file is no idx file of bytes, has other dimensions, or is too short or too long for them.
+        ValueError: the file is no idx file of bytes, has other dimensions, or is too short or long for them.
     """
     content = read_bytes(Path(path))
     header = 4 + 4 * dimensions
@@ -83,14 +84,14 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
     zero, element_type, found = struct.unpack_from(">HBB", content)
     if zero != 0 or element_type != UNSIGNED_BYTE or found != dimensions:
         raise ValueError(
-            f"{path} starts with 0x{content[:4].hex()}; an idx file of bytes with {dimensions} dimensions starts with "
-            f"0x0000{UNSIGNED_BYTE:02x}{dimensions:02x}"
+            f"{path} starts with 0x{content[:4].hex()}; an idx file of bytes with {dimensions} dimensions "
+            f"starts with 0x0000{UNSIGNED_BYTE:02x}{dimensions:02x}"
         )
     shape = struct.unpack_from(f">{dimensions}I", content, 4)
     if len(content) - header != math.prod(shape):
         raise ValueError(
-            f"{path} promises {' x '.join(map(str, shape))} = {math.prod(shape)} bytes after its header, but holds "
-            f"{len(content) - header}; was it cut off on its way?"
+            f"{path} promises {' x '.join(map(str, shape))} = {math.prod(shape)} bytes after its header, "
+            f"but {len(content) - header} follow"
         )
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 

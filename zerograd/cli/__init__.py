@@ -1,0 +1,1 @@
+"""The command line: `zerograd run`, `zerograd demo`."""

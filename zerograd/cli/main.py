@@ -1,0 +1,124 @@
+"""The command `zerograd` and its arguments."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from zerograd.cli import runner
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, 1 after an uncaught exception, 2 after a wrong argument.
+
+    Args:
+        arguments: what follows the command's name; by default that of this process.
+    """
+    own, program = split_off_program(list(sys.argv[1:] if arguments is None else arguments))
+    options = parser().parse_args(own)
+    if options.command == "run":
+        options.program_arguments = program
+    return options.action(options)
+
+
+def split_off_program(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The command's own arguments, and those of the program that `run` names: all that follow its name."""
+    if arguments[:1] == ["run"]:
+        for position, argument in enumerate(arguments[1:], start=1):
+            if argument == "-m":
+                return arguments[: position + 2], arguments[position + 2 :]
+            if argument.startswith("-m") or not argument.startswith("-"):
+                return arguments[: position + 1], arguments[position + 1 :]
+    return arguments, []
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line, and for each command the function that does it."""
+    main_parser = argparse.ArgumentParser(
+        prog="zerograd", description="Run PyTorch training programs on zerograd's engine."
+    )
+    main_parser.add_argument("--version", action="version", version=version())
+    commands = main_parser.add_subparsers(dest="command", required=True, metavar="{run,demo}")
+
+    run = commands.add_parser(
+        "run",
+        help="run a Python program, unchanged, with zerograd in place of PyTorch",
+        usage="zerograd run [-h] (script.py | -m module) [arguments of the program ...]",
+        description="Run a Python program in which `import torch` and what is imported from it is zerograd. "
+        "PyTorch is not loaded, even if it is installed.",
+    )
+    program = run.add_mutually_exclusive_group(required=True)
+    program.add_argument("script", nargs="?", help="a Python file, or a folder with a __main__.py")
+    program.add_argument("-m", dest="module", metavar="module", help="a module or package, as in python -m")
+    run.set_defaults(action=run_program)
+
+    demo = commands.add_parser(
+        "demo",
+        help="train on handwritten digits and show what zero_grad is for",
+        description="Train a small convolutional network on handwritten digits, then train it again without "
+        "zero_grad and with gradients halved instead, and compare. Draws a picture if matplotlib is there.",
+    )
+    demo.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder with the four MNIST idx files; default: the packaged UCI digits",
+    )
+    demo.add_argument(
+        "--epochs",
+        type=positive,
+        metavar="N",
+        help="passes over the training images; default: by their number",
+    )
+    demo.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        default=Path("zerograd_demo"),
+        help="folder for the picture; default: %(default)s",
+    )
+    demo.set_defaults(action=run_demo)
+    return main_parser
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 1")
+    return number
+
+
+def version() -> str:
+    """zerograd's version and what it stands on."""
+    return (
+        f"zerograd {metadata.version('zerograd')} "
+        f"(Python {platform.python_version()}, NumPy {np.__version__})"
+    )
+
+
+def run_program(options: argparse.Namespace) -> int:
+    """`zerograd run`."""
+    if options.module is not None:
+        return runner.run_module(options.module, options.program_arguments)
+    return runner.run_script(options.script, options.program_arguments)
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """`zerograd demo`; what it needs is imported here, so that `zerograd run` starts without it."""
+    from zerograd.cli.demo import demo
+
+    try:
+        demo(options.data, options.epochs, options.out)
+    except (FileNotFoundError, ValueError) as error:
+        if options.data is None:
+            raise
+        print(f"zerograd demo: {error}", file=sys.stderr)
+        return 2
+    return 0

@@ -81,11 +81,12 @@ def import_counterpart(name: str) -> ModuleType:
     if own_name != "zerograd" and not is_public(own_name):
         raise ModuleNotFoundError(missing(name), name=name)
     try:
-        return importlib.import_module(own_name)
+        __import__(own_name)  # not import_module, whose frame would stand in the program's tracebacks
     except ModuleNotFoundError as error:
         if error.name is None or not f"{own_name}.".startswith(f"{error.name}."):
             raise  # zerograd.X exists, and lacks something that it needs
-    raise ModuleNotFoundError(missing(name), name=name)
+        raise ModuleNotFoundError(missing(name), name=name) from None
+    return sys.modules[own_name]
 
 
 def is_public(name: str) -> bool:

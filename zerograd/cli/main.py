@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
-
 from zerograd.cli import runner
 
 
@@ -43,7 +41,9 @@ def parser() -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(
         prog="zerograd", description="Run PyTorch training programs on zerograd's engine."
     )
-    main_parser.add_argument("--version", action="version", version=version())
+    main_parser.add_argument(
+        "--version", action=ShowVersion, nargs=0, help="show zerograd's version and what it stands on"
+    )
     commands = main_parser.add_subparsers(dest="command", required=True, metavar="{run,demo}")
 
     run = commands.add_parser(
@@ -95,12 +95,14 @@ def positive(text: str) -> int:
     return number
 
 
-def version() -> str:
-    """zerograd's version and what it stands on."""
-    return (
-        f"zerograd {metadata.version('zerograd')} "
-        f"(Python {platform.python_version()}, NumPy {np.__version__})"
-    )
+class ShowVersion(argparse.Action):
+    """Print the version, found only when asked for, and stop."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """`zerograd --version`."""
+        numpy = metadata.version("numpy")
+        print(f"zerograd {metadata.version('zerograd')} (Python {platform.python_version()}, NumPy {numpy})")
+        parser.exit()
 
 
 def run_program(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 
@@ -142,7 +143,7 @@ def without_own_frames(traceback: TracebackType | None) -> TracebackType | None:
         if not is_own(traceback):
             kept.append(traceback)
         traceback = traceback.tb_next
-    for frame, following in zip(kept, [*kept[1:], None], strict=True):
+    for frame, following in zip_longest(kept, kept[1:]):
         frame.tb_next = following
     return kept[0] if kept else None
 

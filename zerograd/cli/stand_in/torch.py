@@ -1,7 +1,7 @@
 """What `import torch` finds in a process, a DataLoader's worker say, spawned under `zerograd run`.
 
 Such a process is a fresh interpreter without the finder of zerograd.cli.importer, but it inherits sys.path,
-and `zerograd run` puts this folder on it. Loading this file installs the finder and puts zerograd in its place.
+and `zerograd run` puts this folder on it. Loading this file installs the finder and gives zerograd its place.
 """
 
 import sys

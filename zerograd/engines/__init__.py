@@ -1,0 +1,1 @@
+"""What runs a graph. Each engine is a module with ``compile(outputs) -> Program``; see ``protocol``."""

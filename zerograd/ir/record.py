@@ -1,0 +1,391 @@
+"""The recorder: how a program becomes nodes, cheaply when it does what it has done before.
+
+Three ideas:
+
+*Structure is met again.* Leaves are numbered by their first use in a trace, so the same program gives the same
+leaves, and a call on known nodes is one look-up: ``(function, static arguments, operand nodes) -> node``. Shape
+rules and bodies run only on a miss.
+
+*Occurrences are kept apart.* ``a = x * 2; b = x * 2`` are two tensors, and a gradient with respect to one is not
+a gradient with respect to the other. A tracked node is therefore used once in a trace; the next occurrence of the
+same expression gets its *twin*. Untracked nodes have no identity and are shared.
+
+*Numbers are data.* A Python number among the operands becomes a leaf like an array, so a changing learning rate
+or step count changes no structure.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, Protocol
+
+from zerograd import dtypes
+from zerograd.ir.graph import Array, Call, Node, Op, TensorType, leaf, output, recorded_by, variable
+from zerograd.settings import settings
+
+Number = bool | int | float | complex
+_serials = count(1)
+_package = __name__.partition(".")[0]
+
+
+class Point:
+    """A node in a trace: a value with a history."""
+
+    __slots__ = ("node", "trace")
+
+    def __init__(self, trace: Trace, node: Node) -> None:
+        self.trace = trace
+        self.node = node
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Point) and self.trace is other.trace and self.node is other.node
+
+    def __hash__(self) -> int:
+        return hash((id(self.trace), id(self.node)))
+
+
+class Source(Protocol):
+    """What stands behind a variable: a leaf tensor, a value of an older trace, a custom function."""
+
+    def parents(self) -> tuple[Point, ...]:
+        """Where the gradient goes on to; empty at a leaf tensor."""
+        ...
+
+
+class Trace:
+    """What has been recorded since the last launch, and the data it is about.
+
+    Attributes:
+        leaves: the arrays and numbers bound to leaf slots; emptied by the launch.
+        pending: weak references to the values that the launch has to compute if they are still alive.
+        sources: what stands behind each variable.
+        values: after the launch, the arrays that backward passes through this trace still need.
+        roots: after the launch, the tracked nodes that were alive then.
+        freed: per finished backward pass, the nodes whose kept values it has given up.
+        hooks: functions to call with the finished gradient of a node.
+        limit: launch when more values than this are pending; 0 after an input was bound that may change.
+        finished_step: an optimizer has stepped, so the next backward pass belongs to another step.
+    """
+
+    __slots__ = (
+        "__weakref__", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "pending", "roots", "serial", "sources",
+        "values",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.serial = next(_serials)
+        self.leaves: list[Array | Number] = []
+        self.nbytes = 0
+        self.pending: list[weakref.ref[Value]] = []
+        self.sources: dict[Node, Source] = {}
+        self.values: dict[Node, Array] = {}
+        self.roots: tuple[Node, ...] = ()
+        self.freed: tuple[frozenset[Node], ...] = ()
+        self.hooks: dict[Node, list[Any]] = {}
+        self.finished_step = False
+        self.limit = settings.max_pending_calls
+
+
+class Recorder(threading.local):
+    """The state of recording, for each thread its own.
+
+    Attributes:
+        trace: where new nodes go.
+        calls: remembered tracked and public calls in the present mode; one of ``tables``.
+        tables: the calls recorded without and with gradients.
+        depth: how many remembered bodies are being run; inside them numbers are constants, and data is out of reach.
+    """
+
+    def __init__(self) -> None:
+        self.trace = Trace()
+        self.grad_enabled = True
+        self.inference = False
+        self.depth = 0
+        self.exact_lines = False
+        self.forget()
+        traces[self.trace.serial] = self.trace
+
+    def forget(self) -> None:
+        """Empties every table; nodes in use stay valid."""
+        self.tables: tuple[dict[Any, Any], dict[Any, Any]] = ({}, {})
+        self.calls = self.tables[self.grad_enabled]
+        self.interned: dict[Any, Any] = {}
+        self.leaf_nodes: dict[tuple[int, TensorType], Node] = {}
+        self.plans: dict[Any, Any] = {}
+
+    def set_grad_enabled(self, enabled: bool) -> None:
+        self.grad_enabled = enabled
+        self.calls = self.tables[enabled]
+
+    def new_trace(self) -> None:
+        """Begin the next trace; the finished one lives on as long as histories refer to it."""
+        traces.pop(self.trace.serial, None)
+        self.trace = Trace()
+        traces[self.trace.serial] = self.trace
+        remembered = len(self.tables[0]) + len(self.tables[1]) + len(self.interned) + len(self.plans)
+        if remembered > settings.max_remembered:
+            self.forget()
+
+
+traces: dict[int, Trace] = {}  # those not launched yet, of every thread
+recorder = Recorder()
+
+
+class Value:
+    """An immutable array, computed or pending.
+
+    Attributes:
+        type: shape and dtype, known from the start.
+        node: what it is in the trace numbered ``serial``.
+        buffer: the array once computed.
+        history: where it was recorded, if gradients flow through it and its trace has been launched.
+    """
+
+    buffer: Array | None = None
+    history: Point | None = None
+
+    def __init__(self, node: Node) -> None:
+        trace = recorder.trace
+        self.type = node.type
+        self.node = node
+        self.serial = trace.serial
+        trace.pending.append(weakref.ref(self))
+
+    def read(self) -> Node:
+        """What this value is in the current trace."""
+        trace = recorder.trace
+        if self.serial == trace.serial:
+            return self.node
+        if self.buffer is None:
+            _launch(traces[self.serial])  # recorded by another thread
+        node = bind(self.buffer, self.type)  # pyright: ignore[reportArgumentType]
+        if self.history is not None:
+            node = new_variable(node, Edge(self.history))
+        self.node, self.serial = node, trace.serial
+        return node
+
+    def point(self) -> Point | None:
+        """Where its history is, or ``None``."""
+        if self.history is not None:
+            return self.history
+        node = self.read() if self.buffer is None else self.node
+        return Point(recorder.trace, node) if node.tracked and self.buffer is None else None
+
+
+class Edge:
+    """The source behind a value that an older trace has recorded."""
+
+    __slots__ = ("point",)
+
+    def __init__(self, point: Point) -> None:
+        self.point = point
+
+    def parents(self) -> tuple[Point, ...]:
+        return (self.point,)
+
+
+def bind(data: Array | Number, type: TensorType) -> Node:
+    """The leaf that stands for ``data`` in the current trace."""
+    assert not recorder.depth, "a remembered function may use its operands only"
+    trace = recorder.trace
+    slot = len(trace.leaves)
+    trace.leaves.append(data)
+    if not type.weak:
+        trace.nbytes += data.nbytes  # pyright: ignore[reportAttributeAccessIssue]
+        if trace.nbytes > settings.max_pending_bytes:
+            trace.limit = 0
+    node = recorder.leaf_nodes.get((slot, type))
+    if node is None:
+        node = Node(leaf, (), {"slot": slot, "type": type}, type, False)
+        recorder.leaf_nodes[slot, type] = node
+    return node
+
+
+_WEAK = {kind: TensorType((), kind, weak=True) for kind in dtypes.ALL}
+
+
+def number(value: Number) -> Node:
+    """A Python number as an operand: data outside, a constant inside a remembered body."""
+    type = _WEAK[dtypes.of_scalar(value)]
+    if recorder.depth:
+        return constant(value, type)
+    return bind(value, type)
+
+
+def constant(value: Number, type: TensorType) -> Node:
+    """A number that is part of the structure."""
+    key = ("constant", value.__class__, str(value), type)  # str: 0.0 and -0.0 are equal, and are not the same
+    node = recorder.interned.get(key)
+    if node is None:
+        node = recorder.interned[key] = Node(_full, (), {"fill": value, "type": type}, type, False)
+    return node
+
+
+_full: Op
+_launch: Callable[[Trace], None]
+
+
+def constants_made_by(op: Op) -> None:
+    """Tells the recorder which op makes constants (it is defined with the other sources)."""
+    global _full
+    _full = op
+
+
+def launched_by(function: Callable[[Trace], None]) -> None:
+    """Tells values how a trace is launched; the runtime knows."""
+    global _launch
+    _launch = function
+
+
+def new_variable(x: Node, source: Source) -> Node:
+    """``x`` as a place where differentiation ends in this trace, and what stands behind it."""
+    sources = recorder.trace.sources
+    key = (variable, x, len(sources))
+    node = recorder.interned.get(key)
+    if node is None:
+        node = recorder.interned[key] = Node(variable, (x,), {"index": len(sources)}, x.type, True)
+    sources[node] = source
+    return node
+
+
+def record(op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any]) -> Any:
+    """The node for ``op`` applied to ``inputs``: a known one where structure and occurrence allow."""
+    tracked = recorder.grad_enabled and op.gradient is not None and any([one.tracked for one in inputs])
+    key = (op, inputs, *attributes.values())
+    table = recorder.calls if tracked else recorder.interned
+    node = table.get(key)
+    if node is None:
+        node = table[key] = _new_node(op, inputs, attributes, tracked)
+    if node.tracked:
+        node = _occurrence(node)
+    return node.results or node
+
+
+def _new_node(op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any], tracked: bool) -> Node:
+    type = op.infer(*[one.type for one in inputs], **attributes)
+    several = isinstance(type, tuple)
+    tracked = tracked and any(one.dtype.is_inexact for one in (type if several else (type,)))
+    node = Node(op, inputs, attributes, type, tracked)
+    if several:
+        node.results = tuple(
+            Node(output, (node,), {"index": i}, one, tracked and one.dtype.is_inexact) for i, one in enumerate(type)
+        )
+    return node
+
+
+def _occurrence(node: Node) -> Node:
+    """The node itself, or its first twin that this trace has not used yet; marks it as used."""
+    serial = recorder.trace.serial
+    while node.stamp == serial:
+        if node.twin is None:
+            node.twin = _new_node(node.op, node.inputs, node.attributes, True)
+        node = node.twin
+    node.stamp = serial
+    return node
+
+
+recorded_by(record)
+
+
+class Remembered:
+    """What a call gave: its result nodes, and the twin for its next occurrence in one trace."""
+
+    __slots__ = ("result", "stamp", "tracked", "twin")
+
+    def __init__(self, result: Any, tracked: bool) -> None:
+        self.result = result
+        self.tracked = tracked
+        self.stamp = recorder.trace.serial
+        self.twin: Remembered | None = None
+
+
+def call(body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...] = ()) -> Any:
+    """The nodes that ``body(*operands, *statics)`` gives: remembered when the structure is known.
+
+    Args:
+        body: a pure function of nodes (and of hashable static arguments), returning a node or a tuple of nodes.
+            ``body.label`` is the name that ``grad_fn`` shows.
+        operands: nodes, ``None``, or tuples of them.
+    """
+    key = (body, statics, operands)
+    calls = recorder.calls
+    found = calls.get(key)
+    if found is None or recorder.exact_lines:
+        found = calls[key] = _run(body, operands, statics)
+        return found.result
+    if found.tracked:
+        serial = recorder.trace.serial
+        while found.stamp == serial:
+            if found.twin is None:
+                found.twin = _run(body, operands, statics)
+                return found.twin.result
+            found = found.twin
+        found.stamp = serial
+    return found.result
+
+
+def _run(body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...]) -> Remembered:
+    """Runs the body where nothing it records can be mistaken for a call of the user's."""
+    tables, pending = recorder.tables, recorder.trace.pending
+    recorder.tables = ({}, {})
+    recorder.calls = recorder.tables[recorder.grad_enabled]
+    recorder.trace.pending = []
+    recorder.depth += 1
+    try:
+        result = body(*operands, *statics)
+    finally:
+        recorder.depth -= 1
+        recorder.trace.pending = pending
+        recorder.tables = tables
+        recorder.calls = tables[recorder.grad_enabled]
+    nodes = _nodes_in((result,))
+    tracked = False
+    parents: tuple[Node, ...] | None = None
+    for node in nodes:
+        if node.tracked:
+            tracked = True
+            if node.call is None and node.op is not variable:
+                if parents is None:
+                    parents = tuple(node for node in _nodes_in(operands) if node.tracked)
+                    line = user_line()
+                node.call = Call(_label(body, statics), parents, line)
+    return Remembered(result, tracked)
+
+
+def _label(body: Callable[..., Any], statics: tuple[Any, ...]) -> str:
+    label = getattr(body, "label", None)
+    if label is None and statics:
+        label = getattr(statics[0], "label", None)  # the step of a view
+    return label or "".join(word.title() for word in body.__name__.split("_")) + "Backward0"
+
+
+def _nodes_in(operands: Any) -> Generator[Node]:
+    for one in operands:
+        if isinstance(one, Node):
+            yield one
+        elif isinstance(one, tuple):
+            yield from _nodes_in(one)
+
+
+def user_line() -> str:
+    """``file:line`` of the innermost frame outside zerograd."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _package:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "?"
+
+
+@contextmanager
+def grad_mode(enabled: bool) -> Generator[None]:
+    """Record with or without gradients inside the block."""
+    before = recorder.grad_enabled
+    recorder.set_grad_enabled(enabled)
+    try:
+        yield
+    finally:
+        recorder.set_grad_enabled(before)

@@ -1,0 +1,1 @@
+"""The primitives, each defined once with all of its rules, a file per kind."""

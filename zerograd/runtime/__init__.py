@@ -1,0 +1,1 @@
+"""When graphs run, and what the running needs: programs, devices, random generators."""

@@ -1,0 +1,101 @@
+"""When recorded graphs run.
+
+Reading a value launches what is pending. Otherwise a step is launched where its end is known: at ``zero_grad()``
+after an optimizer's step (the old gradients are dead there and are not written), at the next ``backward()`` after
+one, or when a bound on what is pending is met. A launch computes every pending value that is still alive, and what
+backward passes through them will need; nothing of it is computed again.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from zerograd.engines import reference
+from zerograd.engines.protocol import Program
+from zerograd.ir.graph import Array, Node
+from zerograd.ir.record import Point, Trace, Value, launched_by, recorder
+from zerograd.tape.differentiate import kept_by
+
+_lock = threading.RLock()
+
+
+class Plan:
+    """How to compute the live values of a trace: a program whose outputs are theirs, then the kept ones."""
+
+    __slots__ = ("kept", "program", "roots", "slots")
+
+    def __init__(self, nodes: tuple[Node, ...], freed: tuple[frozenset[Node], ...]) -> None:
+        self.roots = tuple(dict.fromkeys(node for node in nodes if node.tracked))
+        self.kept = kept_by(self.roots, freed)
+        outputs = tuple(dict.fromkeys((*nodes, *self.kept)))
+        place = {node: i for i, node in enumerate(outputs)}
+        self.slots = tuple(place[node] for node in nodes)
+        self.program: Program = reference.compile(outputs)
+        self.kept = tuple((node, place[node]) for node in self.kept)
+
+
+def launch() -> None:
+    """Compute everything that is pending in this thread and begin a new trace."""
+    if recorder.depth:
+        raise AssertionError("a remembered function must not read values")
+    trace = recorder.trace
+    _compute(trace)
+    trace.leaves = []
+    trace.pending = []
+    recorder.new_trace()
+
+
+def _compute(trace: Trace) -> None:
+    serial = trace.serial
+    live: dict[Value, None] = {}
+    for reference_ in trace.pending:
+        value = reference_()
+        if value is not None and value.serial == serial and value.buffer is None:
+            live[value] = None
+    if not live:
+        return
+    with _lock:
+        nodes = tuple([value.node for value in live])
+        key = ("plan", nodes, trace.freed)
+        plan = recorder.plans.get(key)
+        if plan is None:
+            plan = recorder.plans[key] = Plan(nodes, trace.freed)
+        arrays = plan.program(trace.leaves)
+        for value, slot in zip(live, plan.slots, strict=True):
+            value.buffer = arrays[slot]
+            if value.node.tracked:
+                value.history = Point(trace, value.node)
+        trace.roots = plan.roots
+        trace.values = {node: arrays[slot] for node, slot in plan.kept}
+
+
+launched_by(_compute)
+
+
+def array_of(value: Value) -> Array:
+    """The computed array; nobody may write to it."""
+    if value.buffer is None:
+        if value.serial == recorder.trace.serial:
+            launch()
+        else:
+            value.read()  # recorded by another thread
+    buffer: Any = value.buffer
+    return buffer
+
+
+def finish_step() -> None:
+    """An optimizer has stepped."""
+    recorder.trace.finished_step = True
+
+
+def begin_backward() -> None:
+    """A backward pass after a finished step belongs to the next one: launch the finished one."""
+    if recorder.trace.finished_step:
+        launch()
+
+
+def clear_gradients() -> None:
+    """Gradients have been cleared: a finished step ends here."""
+    if recorder.trace.finished_step:
+        launch()

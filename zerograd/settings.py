@@ -1,0 +1,34 @@
+"""What the environment can change. Read once, here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Attributes:
+    max_pending_calls: recorded calls after which a step is launched even if nothing reads it.
+    max_pending_bytes: bytes of inputs held by one recording after which it is launched.
+    max_remembered: remembered structures after which the tables are emptied and filled anew.
+    check_programs: verify shape and dtype of every computed value (slow; the tests do it).
+    """
+
+    max_pending_calls: int = 1024
+    max_pending_bytes: int = 1 << 28
+    max_remembered: int = 60_000
+    check_programs: bool = False
+
+
+def _read() -> Settings:
+    known = {name: kind for name, kind in Settings.__annotations__.items()}
+    found = {}
+    for name in known:
+        text = os.environ.get(f"ZEROGRAD_{name.upper()}")
+        if text is not None:
+            found[name] = text not in ("0", "") if name == "check_programs" else int(text)
+    return Settings(**found)
+
+
+settings = _read()

@@ -1,0 +1,360 @@
+"""Backward passes over everything: several traces, custom functions, hooks, graphs of gradients.
+
+Two ways to the same gradients. Where only plain nodes lie between the roots and the leaf tensors, whole traces are
+differentiated at once, newest first (``_by_trace``; met again, this costs one look-up a trace). Where user code has
+a say on the way (a hook, a custom function) or gradients are asked for in the middle, nodes are visited one by one in
+reverse order (``_by_node``), and gradients are held as values, since user code may launch what is pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from zerograd import errors
+from zerograd.ir.graph import Node, TensorType, variable
+from zerograd.ir.record import (
+    Edge,
+    Point,
+    Source,
+    Trace,
+    Value,
+    bind,
+    grad_mode,
+    new_variable,
+    recorder,
+)
+from zerograd.ops.elementwise import add
+from zerograd.ops.source import filled
+from zerograd.tape.differentiate import ancestors, apply_rule, differentiate, join, keepers, kept_by
+
+
+class Leaf:
+    """The source behind a leaf tensor: takes its gradients. The tensor layer subclasses it."""
+
+    def parents(self) -> tuple[Point, ...]:
+        return ()
+
+    def seen(self, grad: Value) -> Value:
+        """``grad`` after the tensor's hooks have seen it."""
+        raise NotImplementedError
+
+    def accept(self, grad: Value, create_graph: bool) -> None:
+        """Show ``grad`` to the hooks and add it to what this leaf has."""
+        raise NotImplementedError
+
+
+class FunctionOutput:
+    """The source behind one result of a custom function. The autograd layer subclasses it."""
+
+    def parents(self) -> tuple[Point, ...]:
+        """Where the function's differentiable inputs come from, for its first output; the other outputs hand
+        theirs to the first, which is therefore visited last."""
+        raise NotImplementedError
+
+    @property
+    def call(self) -> Any:
+        """What the outputs of one application share."""
+        raise NotImplementedError
+
+    def backward(self, grads: list[Value | None], create_graph: bool, retain: bool) -> list[Value | None]:
+        """The gradients for ``parents()``, given those of all outputs of the call."""
+        raise NotImplementedError
+
+
+Target = Point | Leaf
+Grads = dict[Target, Value]
+
+
+def run(
+    roots: list[Point],
+    seeds: list[Value],
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+    targets: Iterable[Target] | None = None,
+) -> Grads:
+    """Carry gradients from ``roots`` back to the leaves, or to ``targets`` only.
+
+    Args:
+        seeds: the gradients of the roots.
+        targets: if given, nothing is accumulated into leaves; their gradients are returned instead.
+    Raises:
+        RuntimeError: a graph on the way has been freed by an earlier backward pass.
+    """
+    regions = _regions(roots)
+    wanted = None if targets is None else set(targets)
+    traces = {one.trace for one in regions}
+    _check_not_freed(regions)
+    simple = (
+        not create_graph
+        and not any(trace.hooks for trace in traces)
+        and (wanted is None or all(isinstance(one, Leaf) for one in wanted))
+        and not any(isinstance(source, FunctionOutput) for one in regions for source in _sources(one))
+    )
+    if simple:
+        results = _by_trace(roots, seeds, wanted)
+    else:
+        results = _by_node(roots, seeds, wanted, create_graph, retain_graph)
+    if not retain_graph:
+        _free(regions)
+    return results
+
+
+def _sources(root: Point) -> list[Source]:
+    trace = root.trace
+    return [trace.sources[node] for node in _variables((root.node,))]
+
+
+def _variables(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    key = ("variables", roots)
+    found = recorder.plans.get(key)
+    if found is None:
+        found = tuple(node for node in ancestors(roots) if node.op is variable)
+        recorder.plans[key] = found
+    return found
+
+
+def _regions(roots: list[Point]) -> list[Point]:
+    """The roots, and the points at which their history enters older traces."""
+    found = dict.fromkeys(roots)
+    stack = list(found)
+    while stack:
+        for source in _sources(stack.pop()):
+            for point in source.parents():
+                if point not in found:
+                    found[point] = None
+                    stack.append(point)
+    return list(found)
+
+
+# --- freed graphs ----------------------------------------------------------------------------------
+
+
+def _check_not_freed(regions: list[Point]) -> None:
+    for root in regions:
+        for freed in root.trace.freed:
+            shared = keepers((root.node,)) & freed
+            if shared:
+                raise _freed_error(root, shared)
+
+
+def _freed_error(root: Point, shared: frozenset[Node]) -> RuntimeError:
+    first = next((n for n in reversed(ancestors((root.node,))) if n in shared and n.call), None)
+    first = first or next(n for n in reversed(ancestors((root.node,))) if n in shared)
+    made = f"{first.call.name} made at {first.call.line}" if first.call else f"<{first.op.name}>"
+    return errors.runtime(
+        "Trying to backward through the graph a second time: an earlier backward() has freed what it kept"
+        " (or the values were freed when you called .backward() or autograd.grad())",
+        shared=made,
+        hint="pass retain_graph=True to the earlier backward(), or compute the loss anew before each backward();"
+        " a value carried over from the last step needs .detach()",
+    )
+
+
+def _free(regions: list[Point]) -> None:
+    by_trace: dict[Trace, list[Node]] = {}
+    for root in regions:
+        by_trace.setdefault(root.trace, []).append(root.node)
+    for trace, nodes in by_trace.items():
+        gone = keepers(tuple(nodes))
+        if gone:
+            trace.freed = (*trace.freed, gone)
+            if trace is not recorder.trace:
+                kept = set(kept_by(trace.roots, trace.freed))
+                for node in [one for one in trace.values if one not in kept]:
+                    del trace.values[node]
+
+
+# --- whole traces ----------------------------------------------------------------------------------
+
+
+def _by_trace(roots: list[Point], seeds: list[Value], wanted: set[Target] | None) -> Grads:
+    arrived: dict[Trace, dict[Node, Node]] = {}
+    for root, seed in zip(roots, seeds, strict=True):
+        _arrive(arrived, root, seed.read())
+    leaves: dict[Leaf, Node] = {}
+    while arrived:
+        trace = max(arrived, key=lambda one: one.serial)  # nothing newer can depend on it
+        at = arrived.pop(trace)
+        for node, grad in differentiate(trace, tuple(at), tuple(at.values())):
+            source = trace.sources[node]
+            if isinstance(source, Leaf):
+                leaves[source] = _plus(leaves.get(source), grad)
+            else:
+                for parent in source.parents():
+                    _arrive(arrived, parent, grad)
+    if wanted is not None:
+        return {leaf: leaf.seen(Value(grad)) for leaf, grad in leaves.items() if leaf in wanted}
+    for leaf, grad in [(leaf, Value(grad)) for leaf, grad in leaves.items()]:  # as values: hooks may launch
+        leaf.accept(grad, False)
+    return {}
+
+
+def _plus(before: Node | None, grad: Node) -> Node:
+    if before is None:
+        return grad
+    with grad_mode(False):
+        return add(before, grad)
+
+
+def _arrive(arrived: dict[Trace, dict[Node, Node]], point: Point, grad: Node) -> None:
+    at = arrived.setdefault(point.trace, {})
+    at[point.node] = _plus(at.get(point.node), grad)
+
+
+# --- node by node ----------------------------------------------------------------------------------
+
+
+def _by_node(
+    roots: list[Point], seeds: list[Value], wanted: set[Target] | None, create_graph: bool, retain_graph: bool
+) -> Grads:
+    order, leads = _order(roots, wanted)
+    arrived: dict[Point, Any] = {}
+    leaves: dict[Leaf, Any] = {}
+    results: Grads = {}
+    waiting: dict[Any, dict[Point, Value]] = {}
+
+    def arrive(point: Point, part: Any) -> None:
+        before = arrived.get(point)
+        arrived[point] = part if before is None else _hold(join(_read(before), _read(part)))
+
+    with grad_mode(create_graph):
+        for root, seed in zip(roots, seeds, strict=True):
+            arrive(root, seed)
+        for point in reversed(order):
+            grad = arrived.pop(point, None)
+            if grad is None and not _completes(point, waiting):
+                continue
+            for hook in point.trace.hooks.get(point.node, ()):
+                if isinstance(grad, Value):
+                    grad = hook(grad) or grad
+            if wanted is not None and point in wanted and grad is not None:
+                results[point] = grad
+            if point not in leads:
+                continue
+            source = _leaf_at(point)
+            if source is not None:
+                before = leaves.get(source)
+                leaves[source] = grad if before is None else _hold(join(_read(before), _read(grad)))
+                continue
+            for parent, part in _parts(point, grad, waiting, create_graph, retain_graph):
+                if parent in leads or (wanted is not None and parent in wanted):
+                    arrive(parent, part)
+        for leaf, grad in leaves.items():
+            if wanted is None:
+                leaf.accept(grad, create_graph)
+            else:
+                results[leaf] = leaf.seen(grad)
+    return results
+
+
+def _leaf_at(point: Point) -> Leaf | None:
+    source = point.trace.sources.get(point.node)
+    return source if isinstance(source, Leaf) else None
+
+
+def _completes(point: Point, waiting: dict[Any, dict[Point, Value]]) -> bool:
+    """Whether a custom function waits for just this output, the last one in order."""
+    source = point.trace.sources.get(point.node)
+    return isinstance(source, FunctionOutput) and bool(waiting.get(source.call))
+
+
+def _order(roots: list[Point], wanted: set[Target] | None) -> tuple[list[Point], set[Point]]:
+    """Every point in the roots' history, parents first; and those whose gradient has somewhere to go."""
+    done: set[Point] = set()
+    order: list[Point] = []
+    leads: set[Point] = set()
+    stack = [(root, False) for root in roots]
+    while stack:
+        point, parents_done = stack.pop()
+        if parents_done:
+            order.append(point)
+            leaf = _leaf_at(point)
+            if leaf is not None:
+                useful = wanted is None or leaf in wanted
+            else:
+                parents = _parents(point)
+                useful = any(one in leads or (wanted is not None and one in wanted) for one in parents)
+                useful = useful or (wanted is None and not parents)
+            if useful:
+                leads.add(point)
+        elif point not in done:
+            done.add(point)
+            stack.append((point, True))
+            stack.extend((one, False) for one in _parents(point) if one not in done)
+    return order, leads
+
+
+def _parents(point: Point) -> tuple[Point, ...]:
+    trace, node = point.trace, point.node
+    if node.op is variable:
+        return trace.sources[node].parents()
+    return tuple(Point(trace, one) for one in node.inputs if one.tracked)
+
+
+def _parts(
+    point: Point, grad: Any, waiting: dict[Any, dict[Point, Value]], create_graph: bool, retain: bool
+) -> list[tuple[Point, Any]]:
+    """What ``point`` hands on, given its finished gradient."""
+    trace, node = point.trace, point.node
+    if node.op is not variable:
+        resolve = _resolver(trace, create_graph)
+        given = _read(grad)
+        parts = [
+            (Point(trace, one), apply_rule(node, position, given, resolve))
+            for position, one in enumerate(node.inputs)
+            if one.tracked
+        ]
+        return [(parent, _hold(part)) for parent, part in parts if part is not None]
+    source = trace.sources[node]
+    if isinstance(source, FunctionOutput):
+        return _function_parts(point, source, grad, waiting, create_graph, retain)
+    return [(parent, grad) for parent in source.parents()]
+
+
+def _function_parts(
+    point: Point, source: Any, grad: Value | None, waiting: dict[Any, dict[Point, Value]], create_graph: bool, retain: bool
+) -> list[tuple[Point, Any]]:
+    """Nothing until the call's first output is reached, which is visited last."""
+    call = source.call
+    collected = waiting.setdefault(call, {})
+    if grad is not None:
+        collected[point] = grad
+    if point != call.points[0]:
+        return []
+    del waiting[call]
+    grads = call.backward([collected.get(one) for one in call.points], create_graph, retain)
+    return [(parent, part) for parent, part in zip(source.parents(), grads, strict=True) if part is not None]
+
+
+def _resolver(trace: Trace, create_graph: bool) -> Callable[[Node], Node]:
+    """How a rule reads the values of ``trace`` in the current one."""
+
+    def resolve(node: Node) -> Node:
+        if trace is recorder.trace or node.constant:
+            return node
+        found = bind(trace.values[node], node.type)
+        if create_graph and node.tracked:
+            found = new_variable(found, Edge(Point(trace, node)))
+        return found
+
+    return resolve
+
+
+def _hold(part: Any) -> Any:
+    """Nodes as values, which outlive a launch."""
+    if isinstance(part, tuple):
+        return tuple(one and Value(one) for one in part)
+    return Value(part)
+
+
+def _read(held: Any) -> Any:
+    if isinstance(held, tuple):
+        return tuple(one and one.read() for one in held)
+    return held.read()
+
+
+def ones(type: TensorType) -> Value:
+    """The gradient of a scalar with respect to itself."""
+    return Value(filled(1, type))

@@ -1,0 +1,1 @@
+"""The mutable Tensor that users hold, over immutable values."""

@@ -1,0 +1,346 @@
+"""The part of Tensor that everything else stands on: its value, its views, its history, changes in place.
+
+Functions are built over ``TensorBase`` through the door (``tensor/door.py``); ``tensor/tensor.py`` puts both together.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Self
+
+from zerograd import errors
+from zerograd.dtypes import dtype
+from zerograd.ir.graph import Array, Node, TensorType
+from zerograd.ir.record import Edge, Point, Value, call, grad_mode, new_variable, recorder
+from zerograd.ops.elementwise import graft, stop
+from zerograd.runtime.realize import array_of
+from zerograd.shapes import Shape, contiguous_strides, is_contiguous
+from zerograd.tape import backward as tape
+from zerograd.tensor.storage import Storage
+from zerograd.tensor.view import Layout, Step
+
+
+class GradLeaf(tape.Leaf):
+    """The source behind a leaf tensor: its gradient and its hooks.
+
+    The ledger of gradients will be kept from here: every contribution to a ``.grad`` passes ``accept``.
+    """
+
+    def __init__(self, tensor: TensorBase) -> None:
+        self.tensor = weakref.ref(tensor)
+        self.hooks: dict[int, Any] = {}
+        self.post_hooks: dict[int, Any] = {}
+
+    def seen(self, grad: Value) -> Value:
+        for hook in list(self.hooks.values()):
+            grad = hook(grad) or grad
+        return grad
+
+    def accept(self, grad: Value, create_graph: bool) -> None:
+        self.add(self.seen(grad), create_graph)
+
+    def add(self, grad: Value, create_graph: bool) -> None:
+        """Add ``grad``, which the hooks have seen, to the tensor's ``.grad``."""
+        tensor = self.tensor()
+        if tensor is None:
+            return
+        before = tensor._grad
+        if before is None:
+            tensor._grad = TensorBase.of_value(grad)
+        elif create_graph:
+            tensor._grad = before + TensorBase.of_value(grad)
+        else:
+            with grad_mode(False):
+                before += TensorBase.of_value(grad)
+        for hook in list(self.post_hooks.values()):
+            with grad_mode(False):
+                hook(tensor)
+
+
+class TensorBase:
+    """A window onto a storage.
+
+    Attributes (private to the tensor layer):
+        _storage: what aliasing tensors share.
+        _base: the tensor whose whole storage it is, if this one is a view of it.
+        _steps: the chain of views from ``_base`` to this tensor.
+        _layout: shape, strides and offset; ``None``: the whole storage, contiguous.
+        _type: shape and dtype.
+        _detached: the history of the storage is not this tensor's.
+        _leaf: where gradients of this leaf go; ``None`` if it needs none.
+        _plain: none of the above: the node is the storage's.
+        _cache: (trace serial, storage version, node) of a tensor that is not plain.
+        _point: where a view was recorded, kept when its trace is launched.
+    """
+
+    _storage: Storage
+    _base: TensorBase | None = None
+    _steps: tuple[Step, ...] = ()
+    _layout: Layout | None = None
+    _view_type: TensorType | None = None
+    _detached = False
+    _leaf: GradLeaf | None = None
+    _plain = True
+    _cache: tuple[int, int, Node] | None = None
+    _point: tuple[int, Point] | None = None
+    _grad: Any = None
+    _retained: Any = None
+
+    result_class: type[Any]
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    # --- making --------------------------------------------------------------------------------
+
+    @classmethod
+    def of_storage(cls, storage: Storage) -> Any:
+        self = object.__new__(TensorBase.result_class)
+        self._storage = storage
+        return self
+
+    @classmethod
+    def of_node(cls, node: Node) -> Any:
+        """A new tensor with the value that ``node`` has in the current trace."""
+        self = object.__new__(TensorBase.result_class)
+        self._storage = Storage(node)
+        return self
+
+    @classmethod
+    def of_value(cls, value: Value) -> Any:
+        """A new tensor over a value held by the tape, with its history."""
+        storage = object.__new__(Storage)
+        storage.type = value.type
+        if value.buffer is not None:
+            storage.serial = 0
+            storage.buffer = value.buffer
+            storage.history = value.history
+        else:
+            storage.node = value.node
+            storage.serial = value.serial
+            recorder.trace.pending.append(weakref.ref(storage))
+        return cls.of_storage(storage)
+
+    @classmethod
+    def of_array(cls, array: Array, type: TensorType) -> Any:
+        """A new tensor that owns ``array``, which must not be written to afterwards."""
+        return cls.of_storage(Storage.of_array(array, type))
+
+    # --- what it is ----------------------------------------------------------------------------
+
+    @property
+    def _type(self) -> TensorType:
+        return self._view_type or self._storage.type
+
+    @property
+    def dtype(self) -> dtype:
+        return (self._view_type or self._storage.type).dtype
+
+    @property
+    def _shape(self) -> Shape:
+        return (self._view_type or self._storage.type).shape
+
+    def _laid_out(self) -> Layout:
+        if self._layout is not None:
+            return self._layout
+        shape = self._storage.type.shape
+        return Layout(shape, contiguous_strides(shape))
+
+    @property
+    def _version(self) -> int:
+        """How often the storage has been changed in place."""
+        return self._storage.version
+
+    # --- its value in the current trace ----------------------------------------------------------
+
+    def _node(self) -> Node:
+        """What this tensor is in the current trace."""
+        storage = self._storage
+        if self._plain:
+            return storage.read()
+        cache = self._cache
+        if (
+            cache is not None
+            and cache[0] == recorder.trace.serial
+            and cache[1] == storage.version
+            and storage.shared is None
+        ):
+            return cache[2]
+        node = self._special_node()
+        self._cache = (recorder.trace.serial, storage.version, node)
+        return node
+
+    def _special_node(self) -> Node:
+        base = self._base
+        if base is None:
+            node = self._storage.read()
+            if self._detached and node.tracked:
+                node = stop(node)
+            return node if self._leaf is None else new_variable(node, self._leaf)
+        point = self._point
+        known = point is not None and point[0] == self._storage.version
+        if known and point[1].trace is not recorder.trace:
+            with grad_mode(False):
+                node = stop(self._read_steps(base._node()))
+            return new_variable(node, Edge(point[1]))
+        node = self._read_steps(base._node())
+        if self._detached and node.tracked:
+            node = stop(node)
+        elif node.tracked and not recorder.depth:
+            self._point = (self._storage.version, Point(recorder.trace, node))
+        return node if self._leaf is None else new_variable(node, self._leaf)
+
+    def _read_steps(self, node: Node) -> Node:
+        for step in self._steps:
+            node = call(_read_step, (node,), (step,))
+        return node
+
+    def _history(self) -> Point | None:
+        """Where gradients enter this tensor's history, or ``None`` if it has none (a leaf has itself)."""
+        if self._detached and self._leaf is None:
+            return None
+        if self._leaf is not None:
+            return Point(recorder.trace, self._node())
+        if self._base is None:
+            return self._storage.point()
+        if not self.requires_grad:
+            return None
+        point = self._point
+        if point is not None and point[0] == self._storage.version:
+            return point[1]
+        return Point(recorder.trace, self._node())
+
+    @property
+    def requires_grad(self) -> bool:
+        if self._leaf is not None:
+            return True
+        if self._detached:
+            return False
+        if self._base is not None:
+            return self._base.requires_grad and self.dtype.is_inexact
+        storage = self._storage
+        return storage.history is not None or (storage.buffer is None and storage.node.tracked)
+
+    @property
+    def is_leaf(self) -> bool:
+        return self._leaf is not None or not self.requires_grad
+
+    def _array(self) -> Array:
+        """The computed value; nobody may write to it."""
+        storage = self._storage
+        if storage.shared is not None and not storage.shared.is_shared():
+            storage.shared = None
+        array = array_of(storage)
+        for step in self._steps:
+            array = step.look(array)
+        return array
+
+    # --- views and changes -----------------------------------------------------------------------
+
+    def _see(self, step: Step) -> Any:
+        """A view of this tensor."""
+        seen = object.__new__(TensorBase.result_class)
+        seen._storage = self._storage
+        seen._base = self if self._base is None else self._base
+        seen._steps = (*self._steps, step)
+        seen._layout = layout = step.layout(self._laid_out())
+        kind = getattr(step, "dtype", None) or self.dtype
+        seen._view_type = TensorType(layout.shape, kind)
+        seen._plain = False
+        if self.requires_grad:
+            if not recorder.grad_enabled or not kind.is_inexact:
+                seen._detached = True
+            else:  # from this tensor's own node, so that gradients pass through it
+                node = call(_read_step, (self._node(),), (step,))
+                seen._cache = (recorder.trace.serial, self._storage.version, node)
+                if not recorder.depth:
+                    seen._point = (self._storage.version, Point(recorder.trace, node))
+        elif self._detached:
+            seen._detached = True
+        return seen
+
+    def _alias(self) -> Any:
+        """The same window onto the same storage, without history."""
+        other = object.__new__(TensorBase.result_class)
+        other._storage = self._storage
+        other._base = self._base
+        other._steps = self._steps
+        other._layout = self._layout
+        other._view_type = self._view_type
+        other._detached = True
+        other._plain = False
+        return other
+
+    def _assign(self, node: Node) -> Self:
+        """Change the value in place to ``node``, of this tensor's type.
+
+        Raises:
+            RuntimeError: a leaf that requires gradients, or a view of one, is changed with gradients on.
+        """
+        self._check_writable()
+        base = self if self._base is None else self._base
+        storage = self._storage
+        if self._steps:
+            node = call(_write_steps, (base._node(), node), (self._steps,))
+        if (not recorder.grad_enabled or self._detached) and base._leaf is None:
+            history = storage.point()
+            if history is not None:
+                kept = storage.read()
+                with grad_mode(True):
+                    node = graft(stop(node) if node.tracked else node, kept)
+            elif node.tracked:
+                node = stop(node)
+        elif node.tracked and (self._detached or base._leaf is not None):
+            node = stop(node)
+        storage.replace(node)
+        if len(recorder.trace.pending) > recorder.trace.limit and not recorder.depth:
+            array_of(storage)
+        return self
+
+    def _check_writable(self) -> None:
+        if not recorder.grad_enabled or self._detached:
+            return
+        if self._leaf is not None:
+            raise errors.runtime(
+                "a leaf Variable that requires grad is being used in an in-place operation: its old value would be"
+                " lost to backward()",
+                tensor=self._type,
+                hint="change it inside `with torch.no_grad():`, or write `x = x + ...` to make a new tensor",
+            )
+        if self._base is not None and self._base._leaf is not None:
+            raise errors.runtime(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation",
+                view=self._type,
+                leaf=self._base._type,
+                hint="change it inside `with torch.no_grad():`, or clone the leaf first",
+            )
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps between neighbours along each dimension (or along ``dim``), in elements."""
+        strides = self._laid_out().strides
+        return strides if dim is None else strides[dim]
+
+    def storage_offset(self) -> int:
+        """The place of the first element in the storage, in elements."""
+        return self._laid_out().offset
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether the elements lie in row-major order without gaps."""
+        layout = self._layout
+        return layout is None or is_contiguous(layout.shape, layout.strides)
+
+
+def _read_step(base: Node, step: Step) -> Node:
+    return step.read(base)
+
+
+def _write_steps(base: Node, part: Node, steps: tuple[Step, ...]) -> Node:
+    """``base`` with the part that ``steps`` look at replaced."""
+    if not steps:
+        return part
+    first, rest = steps[0], steps[1:]
+    return first.write(base, _write_steps(first.read(base), part, rest))
+
+
+_write_steps.label = "CopySlices"  # pyright: ignore[reportFunctionMemberAccess]

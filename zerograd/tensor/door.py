@@ -1,0 +1,264 @@
+"""The door: where public calls on tensors become remembered calls on nodes.
+
+A public function hands its tensors and its static arguments to ``apply`` together with a *body*, a pure function of
+nodes. Met again, the call is one look-up; on a miss the body runs: it promotes and broadcasts its operands
+(``promote``, ``together``), checks them (errors surface here, at the user's line) and records ops.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zerograd import dtypes, errors
+from zerograd.dtypes import dtype
+from zerograd.ir.graph import Node
+from zerograd.ir.record import call, number, recorder
+from zerograd.ops.elementwise import cast
+from zerograd.ops.movement import broadcast_to
+from zerograd.runtime.realize import launch
+from zerograd.shapes import broadcast
+from zerograd.tensor.base import TensorBase
+
+NUMBERS = (bool, int, float, complex)
+Body = Callable[..., Any]
+
+
+def operand(x: Any) -> Any:
+    """An argument as a body sees it: tensors and numbers as nodes, sequences as tuples, ``None`` as it is."""
+    if isinstance(x, TensorBase):
+        return x._node()
+    if x is None:
+        return None
+    if isinstance(x, NUMBERS):
+        return number(x)
+    if isinstance(x, list | tuple):
+        return tuple([operand(one) for one in x])
+    if isinstance(x, np.generic):
+        return number(x.item())
+    raise errors.type_(f"expected a Tensor or a number, got {type(x).__name__}")
+
+
+def wrap(result: Any) -> Any:
+    """New tensors for the result nodes of a body."""
+    if isinstance(result, Node):
+        tensor = TensorBase.of_node(result)
+    elif result is None:
+        return None
+    else:
+        tensor = tuple([one and TensorBase.of_node(one) for one in result])
+    trace = recorder.trace
+    if len(trace.pending) > trace.limit and not recorder.depth:
+        launch()
+    return tensor
+
+
+def apply(body: Body, operands: tuple[Any, ...], statics: tuple[Any, ...] = ()) -> Any:
+    """``body`` on tensors: a new tensor, or a tuple of them."""
+    return wrap(call(body, tuple([operand(one) for one in operands]), statics))
+
+
+def unary(body: Body) -> Callable[[Any], Any]:
+    """The public function of one tensor for a body of one node."""
+
+    def function(input: Any) -> Any:
+        if not isinstance(input, TensorBase):
+            raise errors.type_(f"{function.__name__}(): argument 'input' must be Tensor, not {type(input).__name__}")
+        return wrap(call(body, (input._node(),)))
+
+    function.__name__ = function.__qualname__ = body.__name__.strip("_")
+    function.__doc__ = body.__doc__
+    return function
+
+
+def binary(body: Body) -> Callable[[Any, Any], Any]:
+    """The public function of two tensors (or a tensor and a number) for a body of two nodes."""
+
+    def function(input: Any, other: Any) -> Any:
+        return wrap(call(body, (operand(input), operand(other))))
+
+    function.__name__ = function.__qualname__ = body.__name__.strip("_")
+    function.__doc__ = body.__doc__
+    return function
+
+
+# --- what bodies are made of -----------------------------------------------------------------------
+
+
+def rank_of(x: Node) -> int:
+    """0: has dimensions, 1: a tensor without, 2: a Python number."""
+    return 2 if x.type.weak else 0 if x.type.shape else 1
+
+
+def common_dtype(*xs: Node) -> dtype:
+    """PyTorch's promotion of operands."""
+    return dtypes.result_type([(x.type.dtype, rank_of(x)) for x in xs])
+
+
+def as_dtype(x: Node, kind: dtype) -> Node:
+    """``x`` in the dtype, and no longer a mere number."""
+    return x if x.type.dtype is kind and not x.type.weak else cast(x, dtype=kind)
+
+
+def promote(*xs: Node, least: dtype | None = None, inexact: bool = False) -> tuple[Node, ...]:
+    """Operands in their common dtype; integers become floats where ``inexact`` results are meant."""
+    kind = common_dtype(*xs)
+    if inexact and not kind.is_inexact:
+        kind = dtypes.get_default_dtype()
+    if least is not None:
+        kind = dtypes.promote_types(kind, least)
+    return tuple([as_dtype(x, kind) for x in xs])
+
+
+def together(name: str, *xs: Node, inexact: bool = False) -> tuple[Node, ...]:
+    """Operands in one dtype and one shape."""
+    shape = broadcast(name, *[x.shape for x in xs])
+    return tuple([broadcast_to(x, shape) for x in promote(*xs, inexact=inexact)])
+
+
+def floats(x: Node) -> Node:
+    """``x``, with integers and booleans as the default float dtype."""
+    return x if x.dtype.is_inexact and not x.type.weak else promote(x, inexact=True)[0]
+
+
+def labelled(label: str) -> Callable[[Body], Body]:
+    """Names a body as ``grad_fn`` shows it, where that isn't its own name in capitals."""
+
+    def mark(body: Body) -> Body:
+        body.label = label  # pyright: ignore[reportFunctionMemberAccess]
+        return body
+
+    return mark
+
+
+def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A pure function of tensors, written with public tensor functions, whose structure is remembered.
+
+    Positional parameters are operands: tensors, ``None``, lists of them, and numbers, which are run-time inputs.
+    Keyword-only parameters are static: hashable, part of the structure. The body runs only when the structure is
+    new; it must not read values, draw random numbers or use tensors that aren't its operands. Inside, numbers are
+    constants. The result is a tensor or a (nested) tuple or list of them.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    names = tuple(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
+    defaults = {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+    def body(*nodes_and_statics: Any) -> Any:
+        count = len(nodes_and_statics) - len(names)
+        statics = dict(zip(names, nodes_and_statics[count:], strict=True))
+        return _unwrapped(function(*[_wrapped(one) for one in nodes_and_statics[:count]], **statics))
+
+    body.__name__ = function.__name__
+    body.label = getattr(function, "label", None) or None  # pyright: ignore[reportFunctionMemberAccess]
+
+    @functools.wraps(function)
+    def remembering(*operands: Any, **statics: Any) -> Any:
+        values = tuple([statics.get(name, defaults[name]) for name in names])
+        return _rewrapped(call(body, tuple([operand(one) for one in operands]), values))
+
+    return remembering
+
+
+def _wrapped(x: Any) -> Any:
+    if isinstance(x, Node):
+        return TensorBase.of_node(x)
+    return x if x is None else [_wrapped(one) for one in x]
+
+
+def _unwrapped(x: Any) -> Any:
+    if isinstance(x, TensorBase):
+        return x._node()
+    return x if x is None else tuple([_unwrapped(one) for one in x])
+
+
+def _rewrapped(x: Any) -> Any:
+    if isinstance(x, tuple) and any(isinstance(one, tuple) for one in x):
+        return tuple([_rewrapped(one) for one in x])
+    return wrap(x)
+
+
+def assign(tensor: TensorBase, new: TensorBase) -> None:
+    """Put the value of ``new``, of the same type, into ``tensor`` in place."""
+    tensor._assign(new._node())
+
+
+# --- out= and in place -------------------------------------------------------------------------------
+
+
+def accepts_out(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds PyTorch's ``out=``: the result is written into that tensor, which is resized if need be."""
+
+    @functools.wraps(function)
+    def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if out is None:
+            return result
+        if isinstance(result, tuple):
+            for one, target in zip(result, out, strict=True):
+                write_out(function.__name__, one, target)
+            return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
+        return write_out(function.__name__, result, out)
+
+    return with_out
+
+
+def write_out(name: str, result: TensorBase, out: Any) -> Any:
+    """Write ``result`` into ``out``, as ``out=`` does.
+
+    Raises:
+        RuntimeError: the result's category does not fit ``out``'s dtype, or gradients would be lost.
+    """
+    if not isinstance(out, TensorBase):
+        raise errors.type_(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    if recorder.grad_enabled and (out.requires_grad or result.requires_grad):
+        raise errors.runtime(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the"
+            " arguments requires grad",
+            hint="use the returned value instead, or wrap the call in torch.no_grad()",
+        )
+    check_castable(result.dtype, out.dtype)
+    if out._shape != result._shape:
+        out.resize_(result._shape)
+    return out._assign(as_dtype(result._node(), out.dtype))
+
+
+def check_castable(kind: dtype, wanted: dtype) -> None:
+    if not dtypes.can_cast(kind, wanted):
+        raise errors.runtime(
+            f"result type {kind.name} can't be cast to the desired output type {wanted.name}",
+            hint="convert the other operand, or use the function that makes a new tensor",
+        )
+
+
+def in_place(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method that puts ``function``'s result in the place of its first argument."""
+    name = f"{function.__name__}_"
+
+    def method(self: TensorBase, *args: Any, **kwargs: Any) -> Any:
+        self._check_writable()
+        result = function(self, *args, **kwargs)
+        if result._shape != self._shape:
+            raise errors.runtime(
+                f"{name}: output with shape {list(self._shape)} doesn't match the broadcast shape"
+                f" {list(result._shape)}",
+                hint="an in-place operation cannot grow its tensor",
+            )
+        if result.dtype is not self.dtype:
+            check_castable(result.dtype, self.dtype)
+            return self._assign(apply(_to_dtype, (result,), (self.dtype,))._node())
+        return self._assign(result._node())
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"In place: {function.__doc__ or function.__name__}"
+    return method
+
+
+def _to_dtype(x: Node, kind: dtype) -> Node:
+    return cast(x, dtype=kind)
+
+
+_to_dtype.label = "ToCopyBackward0"  # pyright: ignore[reportFunctionMemberAccess]

@@ -1,0 +1,354 @@
+"""What a tensor has to do with gradients: ``requires_grad``, ``grad``, ``backward``, ``detach``, hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from zerograd import errors
+from zerograd.ir.record import Point, Value, recorder
+from zerograd.runtime import realize
+from zerograd.tape import backward as tape
+from zerograd.tensor.base import GradLeaf, TensorBase
+from zerograd.tensor.grad_fn import GradFn, grad_fn_at
+
+_hook_numbers = iter(range(1 << 62))
+
+
+class RemovableHandle:
+    """Removes a hook again: ``handle.remove()``, or leave its ``with`` block."""
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self.hooks = hooks
+        self.id = next(_hook_numbers)
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class GradientMethods(TensorBase):
+    """The part of Tensor that is about gradients."""
+
+    # --- leaves ----------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor."""
+        return TensorBase.requires_grad.fget(self)  # pyright: ignore[reportOptionalCall]
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Make this leaf collect gradients in ``.grad``, or stop it.
+
+        Raises:
+            RuntimeError: the dtype has no gradients, or the tensor is no leaf.
+        """
+        if requires_grad and not self.dtype.is_inexact:
+            raise errors.runtime(
+                "only Tensors of floating point and complex dtype can require gradients", tensor=self._type
+            )
+        if not self.is_leaf:
+            if requires_grad:
+                return self
+            raise errors.runtime(
+                "you can only change requires_grad flags of leaf variables; this one was computed from others",
+                hint="use .detach() for a tensor of the same value without history",
+            )
+        if requires_grad and self._leaf is None:
+            if recorder.inference or self._is_inference:
+                raise errors.runtime("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed")
+            self._leaf = GradLeaf(self)
+            self._plain = False
+            self._cache = None
+        elif not requires_grad and self._leaf is not None:
+            self._leaf = None
+            self._detached = True
+            self._cache = None
+        return self
+
+    _is_inference = False
+
+    @property
+    def grad(self) -> Any:
+        """The gradient accumulated by ``backward()``, or ``None``."""
+        if self._leaf is None and self._grad is None and self._retained is None and self.requires_grad:
+            import warnings
+
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. It is not populated by"
+                " backward(); call .retain_grad() on it first, or read the leaf's .grad",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, new: Any) -> None:
+        if new is None:
+            self._grad = None
+            return
+        if not isinstance(new, TensorBase):
+            raise errors.type_(f"assigned grad expected to be a Tensor or None but got grad of type {type(new).__name__}")
+        if new is self:
+            raise errors.runtime("can't assign Variable as its own grad")
+        if new._shape != self._shape:
+            raise errors.runtime(
+                "assigned grad has data of a different size", tensor=self._type, grad=new._type
+            )
+        if new.dtype is not self.dtype:
+            raise errors.runtime("assigned grad has data of a different type", tensor=self._type, grad=new._type)
+        self._grad = new
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    # --- backward --------------------------------------------------------------------------------
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add the gradients of this tensor to ``.grad`` of every leaf it depends on.
+
+        Args:
+            gradient: of the final quantity with respect to this tensor; may be omitted for a scalar.
+            retain_graph: keep what the graph holds, for another backward pass; default: ``create_graph``.
+            create_graph: record the backward pass itself, for gradients of gradients.
+            inputs: accumulate into these tensors only.
+        Raises:
+            RuntimeError: not a scalar and no ``gradient``; no history; a graph freed already.
+        Source: torch.Tensor.backward.
+        """
+        backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
+
+    # --- history ---------------------------------------------------------------------------------
+
+    @property
+    def grad_fn(self) -> GradFn | None:
+        """The call that made this tensor, or ``None`` for a leaf."""
+        if self.is_leaf:
+            return None
+        return grad_fn_at(self._history())
+
+    def detach(self) -> Any:
+        """The same data without the history; changes in place are seen on both sides."""
+        return self._alias()
+
+    def detach_(self) -> Self:
+        """Forget the history of this tensor.
+
+        Raises:
+            RuntimeError: it is a view, whose base would keep its history.
+        """
+        if self._base is not None:
+            raise errors.runtime("Can't detach views in-place; use detach() instead", view=self._type)
+        self._leaf = None
+        self._detached = True
+        self._plain = False
+        self._cache = None
+        return self
+
+    @property
+    def data(self) -> Any:
+        """The same data without the history. Assigning replaces the data and keeps the leaf."""
+        return self._alias()
+
+    @data.setter
+    def data(self, new: Any) -> None:
+        if not isinstance(new, TensorBase):
+            raise errors.type_(f"Variable data has to be a tensor, but got {type(new).__name__}")
+        self._storage = new._storage
+        self._base, self._steps, self._layout = new._base, new._steps, new._layout
+        self._view_type = new._view_type
+        self._detached = True
+        self._plain = False
+        self._cache = self._point = None
+
+    # --- hooks -----------------------------------------------------------------------------------
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
+        """Call ``hook(grad)`` when this tensor's gradient is known; what it returns replaces the gradient.
+
+        Raises:
+            RuntimeError: the tensor does not require gradients.
+        """
+        point = self._history()
+        if point is None:
+            raise errors.runtime(
+                "cannot register a hook on a tensor that doesn't require gradient", tensor=self._type
+            )
+
+        def on_value(grad: Value) -> Value | None:
+            replaced = hook(TensorBase.of_value(grad))
+            if replaced is None:
+                return None
+            return held(replaced, grad.type)
+
+        if self._leaf is not None:
+            return RemovableHandle(self._leaf.hooks, on_value)
+        return RemovableHandle(_Hooks(point), on_value)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> RemovableHandle:
+        """Call ``hook(tensor)`` after a gradient has been added to this leaf's ``.grad``."""
+        if self._leaf is None:
+            raise errors.runtime(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors or tensors without gradients",
+                tensor=self._type,
+            )
+        return RemovableHandle(self._leaf.post_hooks, hook)
+
+    def retain_grad(self) -> None:
+        """Have ``backward()`` keep this tensor's gradient in ``.grad`` although it is not a leaf."""
+        if not self.requires_grad:
+            raise errors.runtime("can't retain_grad on Tensor that has requires_grad=False", tensor=self._type)
+        if self.is_leaf or self._retained is not None:
+            return
+
+        def keep(grad: Any) -> None:
+            self._grad = grad.detach() if self._grad is None else self._grad + grad.detach()
+
+        self._retained = self.register_hook(keep)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this tensor, not a leaf, keeps its gradient."""
+        return self._retained is not None
+
+
+class _Hooks(dict[int, Any]):
+    """The hooks of a point, which exist in its trace only as long as there are any."""
+
+    def __init__(self, point: Point) -> None:
+        self.point = point
+
+    def __setitem__(self, number: int, hook: Any) -> None:
+        super().__setitem__(number, hook)
+        self.point.trace.hooks.setdefault(self.point.node, []).append(hook)
+
+    def pop(self, number: int, default: Any = None) -> Any:
+        hook = super().pop(number, None)
+        hooks = self.point.trace.hooks.get(self.point.node, [])
+        if hook in hooks:
+            hooks.remove(hook)
+            if not hooks:
+                del self.point.trace.hooks[self.point.node]
+        return hook
+
+
+def held(tensor: TensorBase, type: Any) -> Value:
+    """A tensor's value as the tape holds it."""
+    node = tensor._node()
+    if node.type is not type:
+        raise errors.runtime("a hook returned a gradient of another shape or dtype", expected=type, got=node.type)
+    return Value(node)
+
+
+def backward(
+    tensors: Sequence[Any],
+    gradients: Sequence[Any] | None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of the sum of ``tensors`` to the leaves, or to ``inputs`` only."""
+    retain = create_graph if retain_graph is None else retain_graph
+    realize.begin_backward()
+    roots, seeds = roots_and_seeds(tensors, gradients)
+    if inputs is None:
+        tape.run(roots, seeds, retain_graph=retain, create_graph=create_graph)
+        return
+    inputs = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    if not inputs:
+        raise errors.runtime("`inputs` argument to `backward` cannot be empty.")
+    found = tape.run(roots, seeds, retain_graph=retain, create_graph=create_graph, targets=map(target_of, inputs))
+    for tensor in inputs:
+        grad = found.get(target_of(tensor))
+        if grad is not None:
+            if tensor._leaf is not None:
+                tensor._leaf.add(grad, create_graph)
+            else:
+                tensor._grad = TensorBase.of_value(grad) if tensor._grad is None else tensor._grad + TensorBase.of_value(grad)
+
+
+def target_of(tensor: Any) -> tape.Target:
+    """Where the gradient of ``tensor`` is asked for.
+
+    Raises:
+        RuntimeError: it does not require gradients.
+    """
+    if not isinstance(tensor, TensorBase):
+        raise errors.type_(f"expected a Tensor, got {type(tensor).__name__}")
+    if tensor._leaf is not None:
+        return tensor._leaf
+    point = tensor._history()
+    if point is None:
+        raise errors.runtime("One of the differentiated Tensors does not require grad", tensor=tensor._type)
+    return point
+
+
+def roots_and_seeds(tensors: Sequence[Any], gradients: Sequence[Any] | None) -> tuple[list[Point], list[Value]]:
+    """Where a backward pass begins, and with what.
+
+    Raises:
+        RuntimeError: a tensor without history, a missing gradient for a tensor that is not a scalar, or one of
+            another shape.
+    """
+    if gradients is None:
+        gradients = [None] * len(tensors)
+    if len(gradients) != len(tensors):
+        raise errors.runtime(f"got {len(tensors)} tensors and {len(gradients)} gradients")
+    roots, seeds = [], []
+    for i, (tensor, gradient) in enumerate(zip(tensors, gradients, strict=True)):
+        point = tensor._history()
+        if point is None:
+            raise errors.runtime(
+                f"element {i} of tensors does not require grad and does not have a grad_fn",
+                tensor=tensor._type,
+                hint="no tensor it was computed from requires gradients; was it computed under no_grad(), detached,"
+                " or made from .item() or .numpy()?",
+            )
+        seeds.append(_seed(tensor, gradient))
+        roots.append(tensor._history())
+    return roots, seeds
+
+
+def _seed(tensor: Any, gradient: Any) -> Value:
+    if gradient is None:
+        if tensor._type.count != 1:
+            raise errors.runtime(
+                "grad can be implicitly created only for scalar outputs",
+                output=tensor._type,
+                hint="reduce it first, e.g. loss.mean() or loss.sum(), or pass backward(gradient=...)",
+            )
+        if not tensor.dtype.is_floating_point:
+            raise errors.runtime(
+                f"grad can be implicitly created only for real scalar outputs but got {tensor.dtype}"
+            )
+        return tape.ones(tensor._type)
+    if not isinstance(gradient, TensorBase):
+        raise errors.type_(f"gradients can be either Tensors or None, got {type(gradient).__name__}")
+    if gradient._shape != tensor._shape:
+        raise errors.runtime(
+            f"Mismatch in shape: grad_output has shape {list(gradient._shape)} and output has shape"
+            f" {list(tensor._shape)}"
+        )
+    node = gradient._node()
+    if node.dtype is not tensor.dtype:
+        from zerograd.ops.elementwise import cast
+
+        node = cast(node, dtype=tensor.dtype)
+    return Value(node)

@@ -1,0 +1,142 @@
+"""Mutable memory over immutable values.
+
+A storage holds the current value of what aliasing tensors share, and a version. Writing in place computes a new
+value and puts it in the place of the old one; no node and no array ever changes. The exception is memory shared
+with NumPy: there, writes on either side must be seen on the other (``Shared``).
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import Any
+
+import numpy as np
+
+from zerograd.ir.graph import Array, Node
+from zerograd.ir.record import Value, bind, new_variable, recorder
+from zerograd.ir.record import Edge
+from zerograd.runtime.realize import array_of
+
+SMALL = 1 << 16  # bytes of shared memory that are copied rather than read at once
+
+
+class _Owner:
+    """Stands behind every array that ``numpy()`` hands out; NumPy keeps it alive as long as one of them lives."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        self.__array_interface__ = array.__array_interface__
+
+
+class Shared:
+    """Memory that NumPy code may write to.
+
+    Attributes:
+        array: the memory, as the storage's array.
+    """
+
+    def __init__(self, array: Array, *, foreign: bool) -> None:
+        self.array = array
+        self._foreign = foreign
+        self._owner: weakref.ref[_Owner] | None = None
+        self._pinned = False
+
+    def pin(self) -> None:
+        """Its address has been handed out: shared for good."""
+        self._pinned = True
+
+    def export(self) -> Array:
+        """A NumPy array over the memory."""
+        if self._foreign:
+            return self.array
+        owner = self._owner and self._owner()
+        if owner is None:
+            owner = _Owner(self.array)
+            self._owner = weakref.ref(owner)
+        view = np.asarray(owner)
+        return view.view(self.array.dtype) if view.dtype != self.array.dtype else view
+
+    def is_shared(self) -> bool:
+        """Whether anybody but the storage can still reach the memory."""
+        if self._pinned:
+            return True
+        if self._foreign:
+            # known references: this object, the storage's buffer, and the argument of getrefcount
+            return self.array.base is not None or sys.getrefcount(self.array) > 3
+        return self._owner is not None and self._owner() is not None
+
+
+class Storage(Value):
+    """The current value of aliasing tensors.
+
+    Attributes:
+        version: the number of in-place changes, as ``Tensor._version`` shows it.
+        shared: memory shared with NumPy, or ``None``.
+    """
+
+    version = 0
+    shared: Shared | None = None
+
+    @classmethod
+    def of_array(cls, array: Array, type: Any) -> Storage:
+        """A computed value. The array must not be written to afterwards."""
+        self = object.__new__(cls)
+        self.type = type
+        self.serial = 0
+        self.buffer = array
+        return self
+
+    def read(self) -> Node:
+        if self.shared is not None:
+            return self._read_shared()
+        if self.serial == recorder.trace.serial:
+            return self.node
+        return super().read()
+
+    def _read_shared(self) -> Node:
+        shared = self.shared
+        assert shared is not None
+        if not shared.is_shared():
+            self.shared = None
+            self.serial = 0
+            return super().read()
+        array = shared.array
+        if array.nbytes <= SMALL:
+            array = np.array(array)
+        else:
+            recorder.trace.limit = 0  # NumPy may write to it next: whatever reads it runs at once
+        node = bind(array, self.type)
+        return node if self.history is None else new_variable(node, Edge(self.history))
+
+    def replace(self, node: Node) -> None:
+        """The value after an in-place change."""
+        assert node.type is self.type, f"an in-place change of {self.type} into {node.type}"
+        trace = recorder.trace
+        if self.serial != trace.serial or self.buffer is not None:
+            trace.pending.append(weakref.ref(self))
+        self.node = node
+        self.serial = trace.serial
+        self.buffer = None
+        self.history = None
+        self.version += 1
+        shared = self.shared
+        if shared is not None:
+            if shared.is_shared():
+                np.copyto(shared.array, array_of(self))
+                self.buffer = shared.array
+            else:
+                self.shared = None
+
+    def share(self) -> Shared:
+        """The memory as NumPy sees it; from now on changes in place go there."""
+        if self.shared is None or not self.shared.is_shared():
+            array = np.array(array_of(self), order="C")  # others may hold the present array as a value
+            self.buffer = array
+            self.shared = Shared(array, foreign=False)
+        return self.shared
+
+    def adopt(self, array: Array) -> None:
+        """Share memory that came from NumPy."""
+        self.buffer = array
+        self.shared = Shared(array, foreign=True)

@@ -1,0 +1,42 @@
+"""The class Tensor: a table of contents. What it does stands in ``base``, ``autograd`` and ``functions``."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from zerograd.tensor.base import TensorBase
+from zerograd.tensor.door import in_place
+from zerograd.tensor.functions import arithmetic, pointwise, products, reductions, shaping
+from zerograd.tensor.gradients import GradientMethods
+from zerograd.tensor.reading import ReadingMethods
+
+
+class Tensor(GradientMethods, ReadingMethods, TensorBase):
+    """An array of numbers of one dtype, with the history that gradients flow back through.
+
+    Source: torch.Tensor.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """The legacy constructor: a shape, or data, in the default float dtype."""
+        raise NotImplementedError
+
+    __array_priority__ = 1000  # NumPy operators leave mixed operations to Tensor
+    __hash__ = object.__hash__
+
+
+def _attach(kind: ModuleType) -> None:
+    for name, function in kind.METHODS.items():
+        setattr(Tensor, name, getattr(function, "__wrapped__", function))
+    for name in kind.IN_PLACE:
+        function = kind.METHODS[name]
+        setattr(Tensor, f"{name}_", in_place(getattr(function, "__wrapped__", function)))
+    for name, method in getattr(kind, "OPERATORS_IN_PLACE", {}).items():
+        setattr(Tensor, name, getattr(Tensor, method))
+
+
+for _kind in (arithmetic, pointwise, products, reductions, shaping):
+    _attach(_kind)
+
+TensorBase.result_class = Tensor

@@ -1,0 +1,229 @@
+"""Views: ways to look at part of a storage, and to put a changed part back.
+
+Every step obeys ``write(base, read(base)) == base``. Strides and offset are what PyTorch would report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from zerograd import errors
+from zerograd.ir.graph import Array, Node
+from zerograd.ops import movement
+from zerograd.ops.movement import expand, inverse, permute, reshape, slice_, slice_write
+from zerograd.shapes import Shape, contiguous_strides
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the elements of a tensor lie in its storage, in elements, as PyTorch counts."""
+
+    shape: Shape
+    strides: Shape
+    offset: int = 0
+
+
+class Step(Protocol):
+    """One way to look at a base."""
+
+    @property
+    def label(self) -> str:
+        """What ``grad_fn`` calls it."""
+        ...
+
+    def read(self, base: Node) -> Node: ...
+    def write(self, base: Node, part: Node) -> Node: ...
+    def look(self, base: Array) -> Array:
+        """The same as a NumPy view, for shared memory."""
+        ...
+
+    def layout(self, base: Layout) -> Layout: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """The same elements in the same order under another shape (also squeeze, unsqueeze, flatten)."""
+
+    shape: Shape
+    label: str = "ViewBackward0"
+
+    def read(self, base: Node) -> Node:
+        return reshape(base, shape=self.shape)
+
+    def write(self, base: Node, part: Node) -> Node:
+        return reshape(part, shape=base.shape)
+
+    def look(self, base: Array) -> Array:
+        result = base.view()
+        result.shape = self.shape
+        return result
+
+    def layout(self, base: Layout) -> Layout:
+        strides = view_strides(base.shape, base.strides, self.shape)
+        if strides is None:
+            raise errors.runtime(
+                "view size is not compatible with input tensor's size and stride: at least one dimension spans"
+                " two that are not contiguous",
+                input=f"shape {list(base.shape)}, strides {list(base.strides)}",
+                wanted=list(self.shape),
+                hint="use .reshape(...), which copies where it must",
+            )
+        return Layout(self.shape, strides, base.offset)
+
+
+def view_strides(shape: Shape, strides: Shape, wanted: Shape) -> Shape | None:
+    """Strides under which the same memory has the wanted shape, or ``None`` if there are none.
+
+    Groups of old dimensions that lie contiguously are cut into new ones.
+    """
+    if 0 in shape:
+        return strides if shape == wanted else contiguous_strides(wanted)
+    result = [0] * len(wanted)
+    at = len(wanted) - 1
+    group = 1
+    step = strides[-1] if strides else 1
+    for i in range(len(shape) - 1, -1, -1):
+        group *= shape[i]
+        if i == 0 or (shape[i - 1] != 1 and strides[i - 1] != group * step):
+            covered = 1
+            while at >= 0 and (covered < group or wanted[at] == 1):
+                result[at] = covered * step
+                covered *= wanted[at]
+                at -= 1
+            if covered != group:
+                return None
+            if i > 0:
+                group, step = 1, strides[i - 1]
+    if not shape:
+        return (1,) * len(wanted)
+    return tuple(result) if at == -1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Permute:
+    """The axes in another order."""
+
+    order: Shape
+    label: str = "PermuteBackward0"
+
+    def read(self, base: Node) -> Node:
+        return permute(base, order=self.order)
+
+    def write(self, base: Node, part: Node) -> Node:
+        return permute(part, order=inverse(self.order))
+
+    def look(self, base: Array) -> Array:
+        return base.transpose(self.order)
+
+    def layout(self, base: Layout) -> Layout:
+        return Layout(
+            tuple(base.shape[axis] for axis in self.order),
+            tuple(base.strides[axis] for axis in self.order),
+            base.offset,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A box with positive steps; axes in ``dropped`` (of size 1) disappear."""
+
+    starts: Shape
+    stops: Shape
+    steps: Shape
+    dropped: Shape = ()
+    label: str = "SliceBackward0"
+
+    def read(self, base: Node) -> Node:
+        part = slice_(base, starts=self.starts, stops=self.stops, steps=self.steps)
+        if self.dropped:
+            part = reshape(part, shape=tuple(n for i, n in enumerate(part.shape) if i not in self.dropped))
+        return part
+
+    def write(self, base: Node, part: Node) -> Node:
+        if self.dropped:
+            sizes = map(range, self.starts, self.stops, self.steps)
+            part = reshape(part, shape=tuple(map(len, sizes)))
+        return slice_write(base, part, starts=self.starts, stops=self.stops, steps=self.steps)
+
+    def look(self, base: Array) -> Array:
+        index = map(slice, self.starts, self.stops, self.steps)
+        return base[tuple(one.start if i in self.dropped else one for i, one in enumerate(index))]
+
+    def layout(self, base: Layout) -> Layout:
+        boxes = list(zip(self.starts, self.stops, self.steps, base.strides, strict=True))
+        offset = base.offset + sum(start * stride for start, _, _, stride in boxes)
+        kept = [box for i, box in enumerate(boxes) if i not in self.dropped]
+        return Layout(
+            tuple(len(range(start, stop, step)) for start, stop, step, _ in kept),
+            tuple(step * stride for _, _, step, stride in kept),
+            offset,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """Dimensions added in front, and dimensions of size 1 repeated with stride 0."""
+
+    shape: Shape
+    label: str = "ExpandBackward0"
+
+    def _lead(self, base: Shape) -> int:
+        return len(self.shape) - len(base)
+
+    def read(self, base: Node) -> Node:
+        lead = self._lead(base.shape)
+        if lead:
+            base = reshape(base, shape=(1,) * lead + base.shape)
+        return expand(base, shape=self.shape)
+
+    def write(self, base: Node, part: Node) -> Node:
+        """Writing to repeated elements: the last one stays, as memory would have it."""
+        lead = self._lead(base.shape)
+        padded = (1,) * lead + base.shape
+        starts = tuple(n - m for m, n in zip(padded, self.shape, strict=True))
+        last = slice_(part, starts=starts, stops=self.shape, steps=(1,) * len(starts))
+        return reshape(last, shape=base.shape)
+
+    def look(self, base: Array) -> Array:
+        lead = self._lead(base.shape)
+        strides = (0,) * lead + tuple(
+            0 if m != n else s for m, n, s in zip(base.shape, self.shape[lead:], base.strides, strict=True)
+        )
+        return np.lib.stride_tricks.as_strided(base, self.shape, strides)
+
+    def layout(self, base: Layout) -> Layout:
+        lead = self._lead(base.shape)
+        strides = tuple(
+            0 if m != n else s
+            for m, n, s in zip(base.shape, self.shape[lead:], base.strides, strict=True)
+        )
+        # PyTorch gives an added dimension of size 1 the stride of a contiguous one.
+        added: list[int] = []
+        for i in range(lead - 1, -1, -1):
+            size, following = self.shape[i], (*added, *strides)
+            behind = self.shape[i + 1] * following[0] if following else 1
+            added.insert(0, 0 if size != 1 else behind)
+        return Layout(self.shape, (*added, *strides), base.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Bitcast:
+    """The same bytes as another dtype of equal size."""
+
+    dtype: object
+    label: str = "ViewBackward0"
+
+    def read(self, base: Node) -> Node:
+        return movement.bitcast(base, dtype=self.dtype)
+
+    def write(self, base: Node, part: Node) -> Node:
+        return movement.bitcast(part, dtype=base.dtype)
+
+    def look(self, base: Array) -> Array:
+        return base.view(self.dtype.numpy)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def layout(self, base: Layout) -> Layout:
+        return base

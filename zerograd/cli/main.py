@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+import zerograd
 from zerograd.cli import runner
 
 
@@ -101,7 +102,7 @@ class ShowVersion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """`zerograd --version`."""
         numpy = metadata.version("numpy")
-        print(f"zerograd {metadata.version('zerograd')} (Python {platform.python_version()}, NumPy {numpy})")
+        print(f"zerograd {zerograd.__version__} (Python {platform.python_version()}, NumPy {numpy})")
         parser.exit()
 
 
@@ -115,12 +116,12 @@ def run_program(options: argparse.Namespace) -> int:
 def run_demo(options: argparse.Namespace) -> int:
     """`zerograd demo`; what it needs is imported here, so that `zerograd run` starts without it."""
     from zerograd.cli.demo import demo
+    from zerograd.data import load_digits, load_mnist
 
     try:
-        demo(options.data, options.epochs, options.out)
-    except (FileNotFoundError, ValueError) as error:
-        if options.data is None:
-            raise
+        digits = load_digits() if options.data is None else load_mnist(options.data)
+    except (OSError, ValueError) as error:
         print(f"zerograd demo: {error}", file=sys.stderr)
         return 2
+    demo(digits, options.epochs, options.out)
     return 0

@@ -18,11 +18,9 @@ from __future__ import annotations
 
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from zerograd import dtypes
 from zerograd.ir.graph import Array, Call, Node, Op, TensorType, leaf, output, recorded_by, variable
@@ -62,7 +60,7 @@ class Trace:
 
     Attributes:
         leaves: the arrays and numbers bound to leaf slots; emptied by the launch.
-        pending: weak references to the values that the launch has to compute if they are still alive.
+        pending: the values that the launch has to compute if anybody else still holds them.
         sources: what stands behind each variable.
         values: after the launch, the arrays that backward passes through this trace still need.
         roots: after the launch, the tracked nodes that were alive then.
@@ -81,7 +79,7 @@ class Trace:
         self.serial = next(_serials)
         self.leaves: list[Array | Number] = []
         self.nbytes = 0
-        self.pending: list[weakref.ref[Value]] = []
+        self.pending: list[Value] = []
         self.sources: dict[Node, Source] = {}
         self.values: dict[Node, Array] = {}
         self.roots: tuple[Node, ...] = ()
@@ -91,14 +89,15 @@ class Trace:
         self.limit = settings.max_pending_calls
 
 
-class Recorder(threading.local):
-    """The state of recording, for each thread its own.
+class Recorder:
+    """The state of recording in one thread.
 
     Attributes:
         trace: where new nodes go.
         calls: remembered tracked and public calls in the present mode; one of ``tables``.
         tables: the calls recorded without and with gradients.
         depth: how many remembered bodies are being run; inside them numbers are constants, and data is out of reach.
+        exact_lines: run every body anew, so that each node knows the line that made it.
     """
 
     def __init__(self) -> None:
@@ -132,49 +131,81 @@ class Recorder(threading.local):
             self.forget()
 
 
+class _Threads(threading.local):
+    """``own`` is the present thread's recorder; hot code fetches it once and uses it directly."""
+
+    def __init__(self) -> None:
+        self.own = Recorder()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.own, name)
+
+
 traces: dict[int, Trace] = {}  # those not launched yet, of every thread
-recorder = Recorder()
+recorder = _Threads()
 
 
 class Value:
     """An immutable array, computed or pending.
 
     Attributes:
-        type: shape and dtype, known from the start.
         node: what it is in the trace numbered ``serial``.
         buffer: the array once computed.
         history: where it was recorded, if gradients flow through it and its trace has been launched.
+        bound: the leaf that stood for it last, likely to stand for it again.
     """
 
+    node: Node
+    serial = 0
     buffer: Array | None = None
     history: Point | None = None
+    bound: Node | None = None
 
-    def __init__(self, node: Node) -> None:
-        trace = recorder.trace
-        self.type = node.type
+    @classmethod
+    def pending(cls, node: Node) -> Self:
+        """The value of ``node``, to be computed with the current trace."""
+        self = object.__new__(cls)
+        trace = recorder.own.trace
         self.node = node
         self.serial = trace.serial
-        trace.pending.append(weakref.ref(self))
+        trace.pending.append(self)
+        return self
+
+    @property
+    def type(self) -> TensorType:
+        """Shape and dtype, known from the start."""
+        return self.node.type
 
     def read(self) -> Node:
         """What this value is in the current trace."""
-        trace = recorder.trace
+        own = recorder.own
+        trace = own.trace
         if self.serial == trace.serial:
             return self.node
         if self.buffer is None:
             _launch(traces[self.serial])  # recorded by another thread
-        node = bind(self.buffer, self.type)  # pyright: ignore[reportArgumentType]
+        assert not own.depth, "a remembered function may use its operands only"
+        buffer = self.buffer
+        leaves = trace.leaves
+        node = self.bound
+        if node is not None and node.attributes["slot"] == len(leaves):
+            leaves.append(buffer)
+        else:
+            node = self.bound = bind(buffer, self.type)  # pyright: ignore[reportArgumentType]
         if self.history is not None:
             node = new_variable(node, Edge(self.history))
-        self.node, self.serial = node, trace.serial
+        self.node = node
+        self.serial = trace.serial
         return node
 
     def point(self) -> Point | None:
         """Where its history is, or ``None``."""
         if self.history is not None:
             return self.history
-        node = self.read() if self.buffer is None else self.node
-        return Point(recorder.trace, node) if node.tracked and self.buffer is None else None
+        if self.buffer is not None:
+            return None
+        node = self.read()
+        return Point(recorder.trace, node) if node.tracked and self.buffer is None else self.history
 
 
 class Edge:
@@ -191,18 +222,19 @@ class Edge:
 
 def bind(data: Array | Number, type: TensorType) -> Node:
     """The leaf that stands for ``data`` in the current trace."""
-    assert not recorder.depth, "a remembered function may use its operands only"
-    trace = recorder.trace
+    own = recorder.own
+    assert not own.depth, "a remembered function may use its operands only"
+    trace = own.trace
     slot = len(trace.leaves)
     trace.leaves.append(data)
     if not type.weak:
         trace.nbytes += data.nbytes  # pyright: ignore[reportAttributeAccessIssue]
         if trace.nbytes > settings.max_pending_bytes:
             trace.limit = 0
-    node = recorder.leaf_nodes.get((slot, type))
+    node = own.leaf_nodes.get((slot, type))
     if node is None:
         node = Node(leaf, (), {"slot": slot, "type": type}, type, False)
-        recorder.leaf_nodes[slot, type] = node
+        own.leaf_nodes[slot, type] = node
     return node
 
 
@@ -255,9 +287,10 @@ def new_variable(x: Node, source: Source) -> Node:
 
 def record(op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any]) -> Any:
     """The node for ``op`` applied to ``inputs``: a known one where structure and occurrence allow."""
-    tracked = recorder.grad_enabled and op.gradient is not None and any([one.tracked for one in inputs])
+    own = recorder.own
+    tracked = own.grad_enabled and op.gradient is not None and any([one.tracked for one in inputs])
     key = (op, inputs, *attributes.values())
-    table = recorder.calls if tracked else recorder.interned
+    table = own.calls if tracked else own.interned
     node = table.get(key)
     if node is None:
         node = table[key] = _new_node(op, inputs, attributes, tracked)
@@ -312,37 +345,53 @@ def call(body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any
             ``body.label`` is the name that ``grad_fn`` shows.
         operands: nodes, ``None``, or tuples of them.
     """
-    key = (body, statics, operands)
-    calls = recorder.calls
-    found = calls.get(key)
-    if found is None or recorder.exact_lines:
-        found = calls[key] = _run(body, operands, statics)
-        return found.result
+    own = recorder.own
+    found = own.calls.get((body, statics, *operands))
+    if found is None or own.exact_lines:
+        return new_call(own, body, operands, statics)
     if found.tracked:
-        serial = recorder.trace.serial
-        while found.stamp == serial:
-            if found.twin is None:
-                found.twin = _run(body, operands, statics)
-                return found.twin.result
-            found = found.twin
+        serial = own.trace.serial
+        if found.stamp == serial:
+            return next_occurrence(own, found, body, operands, statics)
         found.stamp = serial
     return found.result
 
 
-def _run(body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...]) -> Remembered:
+def new_call(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
+    """Run the body and remember the call."""
+    found = _run(own, body, operands, statics)
+    own.calls[body, statics, *operands] = found
+    return found.result
+
+
+def next_occurrence(
+    own: Recorder, found: Remembered, body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...]
+) -> Any:
+    """The result of a tracked call that this trace has seen before."""
+    serial = own.trace.serial
+    while found.stamp == serial:
+        if found.twin is None:
+            found.twin = _run(own, body, operands, statics)
+            return found.twin.result
+        found = found.twin
+    found.stamp = serial
+    return found.result
+
+
+def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...]) -> Remembered:
     """Runs the body where nothing it records can be mistaken for a call of the user's."""
-    tables, pending = recorder.tables, recorder.trace.pending
-    recorder.tables = ({}, {})
-    recorder.calls = recorder.tables[recorder.grad_enabled]
-    recorder.trace.pending = []
-    recorder.depth += 1
+    tables, pending = own.tables, own.trace.pending
+    own.tables = ({}, {})
+    own.calls = own.tables[own.grad_enabled]
+    own.trace.pending = []
+    own.depth += 1
     try:
         result = body(*operands, *statics)
     finally:
-        recorder.depth -= 1
-        recorder.trace.pending = pending
-        recorder.tables = tables
-        recorder.calls = tables[recorder.grad_enabled]
+        own.depth -= 1
+        own.trace.pending = pending
+        own.tables = tables
+        own.calls = tables[own.grad_enabled]
     nodes = _nodes_in((result,))
     tracked = False
     parents: tuple[Node, ...] | None = None
@@ -380,12 +429,18 @@ def user_line() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "?"
 
 
-@contextmanager
-def grad_mode(enabled: bool) -> Generator[None]:
+class grad_mode:  # noqa: N801  reads as a statement
     """Record with or without gradients inside the block."""
-    before = recorder.grad_enabled
-    recorder.set_grad_enabled(enabled)
-    try:
-        yield
-    finally:
-        recorder.set_grad_enabled(before)
+
+    __slots__ = ("before", "enabled")
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+
+    def __enter__(self) -> None:
+        own = recorder.own
+        self.before = own.grad_enabled
+        own.set_grad_enabled(self.enabled)
+
+    def __exit__(self, *_: object) -> None:
+        recorder.own.set_grad_enabled(self.before)

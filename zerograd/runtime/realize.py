@@ -9,6 +9,7 @@ backward passes through them will need; nothing of it is computed again.
 from __future__ import annotations
 
 import threading
+from sys import getrefcount
 from typing import Any
 
 from zerograd.engines import reference
@@ -37,22 +38,19 @@ class Plan:
 
 def launch() -> None:
     """Compute everything that is pending in this thread and begin a new trace."""
-    if recorder.depth:
+    own = recorder.own
+    if own.depth:
         raise AssertionError("a remembered function must not read values")
-    trace = recorder.trace
+    trace = own.trace
     _compute(trace)
     trace.leaves = []
     trace.pending = []
-    recorder.new_trace()
+    own.new_trace()
 
 
 def _compute(trace: Trace) -> None:
-    serial = trace.serial
-    live: dict[Value, None] = {}
-    for reference_ in trace.pending:
-        value = reference_()
-        if value is not None and value.serial == serial and value.buffer is None:
-            live[value] = None
+    # A value that nobody reads again is held by three references: the list, the loop variable, the argument.
+    live = [value for value in trace.pending if value.buffer is None and getrefcount(value) > 3]
     if not live:
         return
     with _lock:

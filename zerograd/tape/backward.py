@@ -32,6 +32,8 @@ from zerograd.tape.differentiate import ancestors, apply_rule, differentiate, jo
 class Leaf:
     """The source behind a leaf tensor: takes its gradients. The tensor layer subclasses it."""
 
+    hooked: bool  # whether user code runs when a gradient arrives
+
     def parents(self) -> tuple[Point, ...]:
         return ()
 
@@ -41,6 +43,10 @@ class Leaf:
 
     def accept(self, grad: Value, create_graph: bool) -> None:
         """Show ``grad`` to the hooks and add it to what this leaf has."""
+        raise NotImplementedError
+
+    def add(self, grad: Node) -> None:
+        """Add ``grad``, which no hook waits for, to what this leaf has."""
         raise NotImplementedError
 
 
@@ -180,14 +186,18 @@ def _by_trace(roots: list[Point], seeds: list[Value], wanted: set[Target] | None
         for node, grad in differentiate(trace, tuple(at), tuple(at.values())):
             source = trace.sources[node]
             if isinstance(source, Leaf):
-                leaves[source] = _plus(leaves.get(source), grad)
+                leaves[source] = _plus(leaves[source], grad) if source in leaves else grad
             else:
                 for parent in source.parents():
                     _arrive(arrived, parent, grad)
     if wanted is not None:
-        return {leaf: leaf.seen(Value(grad)) for leaf, grad in leaves.items() if leaf in wanted}
-    for leaf, grad in [(leaf, Value(grad)) for leaf, grad in leaves.items()]:  # as values: hooks may launch
-        leaf.accept(grad, False)
+        return {leaf: leaf.seen(Value.pending(grad)) for leaf, grad in leaves.items() if leaf in wanted}
+    if any([leaf.hooked for leaf in leaves]):
+        for leaf, grad in [(leaf, Value.pending(grad)) for leaf, grad in leaves.items()]:  # hooks may launch
+            leaf.accept(grad, False)
+    else:
+        for leaf, grad in leaves.items():
+            leaf.add(grad)
     return {}
 
 
@@ -345,8 +355,8 @@ def _resolver(trace: Trace, create_graph: bool) -> Callable[[Node], Node]:
 def _hold(part: Any) -> Any:
     """Nodes as values, which outlive a launch."""
     if isinstance(part, tuple):
-        return tuple(one and Value(one) for one in part)
-    return Value(part)
+        return tuple(one and Value.pending(one) for one in part)
+    return Value.pending(part)
 
 
 def _read(held: Any) -> Any:
@@ -357,4 +367,4 @@ def _read(held: Any) -> Any:
 
 def ones(type: TensorType) -> Value:
     """The gradient of a scalar with respect to itself."""
-    return Value(filled(1, type))
+    return Value.pending(filled(1, type))

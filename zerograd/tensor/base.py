@@ -13,7 +13,7 @@ from zerograd.dtypes import dtype
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.record import Edge, Point, Value, call, grad_mode, new_variable, recorder
 from zerograd.ops.elementwise import graft, stop
-from zerograd.runtime.realize import array_of
+from zerograd.runtime.realize import array_of, launch
 from zerograd.shapes import Shape, contiguous_strides, is_contiguous
 from zerograd.tape import backward as tape
 from zerograd.tensor.storage import Storage
@@ -31,30 +31,34 @@ class GradLeaf(tape.Leaf):
         self.hooks: dict[int, Any] = {}
         self.post_hooks: dict[int, Any] = {}
 
+    @property
+    def hooked(self) -> bool:
+        return bool(self.hooks or self.post_hooks)
+
     def seen(self, grad: Value) -> Value:
         for hook in list(self.hooks.values()):
             grad = hook(grad) or grad
         return grad
 
     def accept(self, grad: Value, create_graph: bool) -> None:
-        self.add(self.seen(grad), create_graph)
+        self.add(self.seen(grad).read(), create_graph)
+        tensor = self.tensor()
+        for hook in list(self.post_hooks.values()):
+            with grad_mode(False):
+                hook(tensor)
 
-    def add(self, grad: Value, create_graph: bool) -> None:
-        """Add ``grad``, which the hooks have seen, to the tensor's ``.grad``."""
+    def add(self, grad: Node, create_graph: bool = False) -> None:
         tensor = self.tensor()
         if tensor is None:
             return
         before = tensor._grad
         if before is None:
-            tensor._grad = TensorBase.of_value(grad)
+            tensor._grad = TensorBase.of_node(grad)
         elif create_graph:
-            tensor._grad = before + TensorBase.of_value(grad)
+            tensor._grad = before + TensorBase.of_node(grad)
         else:
             with grad_mode(False):
-                before += TensorBase.of_value(grad)
-        for hook in list(self.post_hooks.values()):
-            with grad_mode(False):
-                hook(tensor)
+                before += TensorBase.of_node(grad)
 
 
 class TensorBase:
@@ -104,22 +108,16 @@ class TensorBase:
     def of_node(cls, node: Node) -> Any:
         """A new tensor with the value that ``node`` has in the current trace."""
         self = object.__new__(TensorBase.result_class)
-        self._storage = Storage(node)
+        self._storage = Storage.pending(node)
         return self
 
     @classmethod
     def of_value(cls, value: Value) -> Any:
         """A new tensor over a value held by the tape, with its history."""
-        storage = object.__new__(Storage)
-        storage.type = value.type
-        if value.buffer is not None:
-            storage.serial = 0
-            storage.buffer = value.buffer
-            storage.history = value.history
-        else:
-            storage.node = value.node
-            storage.serial = value.serial
-            recorder.trace.pending.append(weakref.ref(storage))
+        if value.buffer is None:
+            return cls.of_node(value.read())
+        storage = Storage.of_array(value.buffer, value.type)
+        storage.history = value.history
         return cls.of_storage(storage)
 
     @classmethod
@@ -294,8 +292,9 @@ class TensorBase:
         elif node.tracked and (self._detached or base._leaf is not None):
             node = stop(node)
         storage.replace(node)
-        if len(recorder.trace.pending) > recorder.trace.limit and not recorder.depth:
-            array_of(storage)
+        own = recorder.own
+        if len(own.trace.pending) > own.trace.limit and not own.depth:
+            launch()
         return self
 
     def _check_writable(self) -> None:

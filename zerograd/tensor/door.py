@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,13 @@ import numpy as np
 from zerograd import dtypes, errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node
-from zerograd.ir.record import call, number, recorder
+from zerograd.ir.record import call, new_call, next_occurrence, number, recorder
 from zerograd.ops.elementwise import cast
 from zerograd.ops.movement import broadcast_to
 from zerograd.runtime.realize import launch
 from zerograd.shapes import broadcast
 from zerograd.tensor.base import TensorBase
+from zerograd.tensor.storage import Storage
 
 NUMBERS = (bool, int, float, complex)
 Body = Callable[..., Any]
@@ -45,41 +46,119 @@ def operand(x: Any) -> Any:
 
 def wrap(result: Any) -> Any:
     """New tensors for the result nodes of a body."""
+    own = recorder.own
+    trace = own.trace
     if isinstance(result, Node):
-        tensor = TensorBase.of_node(result)
+        storage = Storage()
+        storage.node = result
+        storage.serial = trace.serial
+        trace.pending.append(storage)
+        tensor = new(TensorBase.result_class)
+        tensor._storage = storage
     elif result is None:
         return None
     else:
         tensor = tuple([one and TensorBase.of_node(one) for one in result])
-    trace = recorder.trace
-    if len(trace.pending) > trace.limit and not recorder.depth:
+    if len(trace.pending) > trace.limit and not own.depth:
         launch()
     return tensor
 
 
+new = object.__new__
+
+
 def apply(body: Body, operands: tuple[Any, ...], statics: tuple[Any, ...] = ()) -> Any:
     """``body`` on tensors: a new tensor, or a tuple of them."""
-    return wrap(call(body, tuple([operand(one) for one in operands]), statics))
+    serial = recorder.own.trace.serial
+    nodes: list[Any] = []
+    for one in operands:
+        try:
+            storage = one._storage
+            nodes.append(storage.node if storage.serial == serial and one._plain else one._node())
+        except AttributeError:
+            nodes.append(operand(one))
+    return wrap(call(body, tuple(nodes), statics))
 
 
 def unary(body: Body) -> Callable[[Any], Any]:
     """The public function of one tensor for a body of one node."""
 
     def function(input: Any) -> Any:
-        if not isinstance(input, TensorBase):
-            raise errors.type_(f"{function.__name__}(): argument 'input' must be Tensor, not {type(input).__name__}")
-        return wrap(call(body, (input._node(),)))
+        own = recorder.own
+        trace = own.trace
+        serial = trace.serial
+        try:
+            storage = input._storage
+        except AttributeError:
+            raise _not_a_tensor(function.__name__, input) from None
+        x = storage.node if storage.serial == serial and input._plain else input._node()
+        found = own.calls.get((body, (), x))
+        if found is None or own.exact_lines:
+            result = new_call(own, body, (x,), ())
+        else:
+            result = found.result
+            if found.tracked:
+                if found.stamp == serial:
+                    result = next_occurrence(own, found, body, (x,), ())
+                else:
+                    found.stamp = serial
+        storage = Storage()
+        storage.node = result
+        storage.serial = serial
+        pending = trace.pending
+        pending.append(storage)
+        tensor = new(TensorBase.result_class)
+        tensor._storage = storage
+        if len(pending) > trace.limit and not own.depth:
+            launch()
+        return tensor
 
     function.__name__ = function.__qualname__ = body.__name__.strip("_")
     function.__doc__ = body.__doc__
     return function
 
 
+def _not_a_tensor(name: str, x: Any) -> TypeError:
+    return errors.type_(f"{name}(): argument 'input' must be Tensor, not {type(x).__name__}")
+
+
 def binary(body: Body) -> Callable[[Any, Any], Any]:
     """The public function of two tensors (or a tensor and a number) for a body of two nodes."""
 
     def function(input: Any, other: Any) -> Any:
-        return wrap(call(body, (operand(input), operand(other))))
+        own = recorder.own
+        trace = own.trace
+        serial = trace.serial
+        try:
+            storage = input._storage
+            x = storage.node if storage.serial == serial and input._plain else input._node()
+        except AttributeError:
+            x = operand(input)
+        try:
+            storage = other._storage
+            y = storage.node if storage.serial == serial and other._plain else other._node()
+        except AttributeError:
+            y = operand(other)
+        found = own.calls.get((body, (), x, y))
+        if found is None or own.exact_lines:
+            result = new_call(own, body, (x, y), ())
+        else:
+            result = found.result
+            if found.tracked:
+                if found.stamp == serial:
+                    result = next_occurrence(own, found, body, (x, y), ())
+                else:
+                    found.stamp = serial
+        storage = Storage()
+        storage.node = result
+        storage.serial = serial
+        pending = trace.pending
+        pending.append(storage)
+        tensor = new(TensorBase.result_class)
+        tensor._storage = storage
+        if len(pending) > trace.limit and not own.depth:
+            launch()
+        return tensor
 
     function.__name__ = function.__qualname__ = body.__name__.strip("_")
     function.__doc__ = body.__doc__
@@ -160,6 +239,13 @@ def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
         values = tuple([statics.get(name, defaults[name]) for name in names])
         return _rewrapped(call(body, tuple([operand(one) for one in operands]), values))
 
+    def into(targets: Sequence[TensorBase], *operands: Any, **statics: Any) -> None:
+        """Write the results, in their order, into ``targets`` in place."""
+        values = tuple([statics.get(name, defaults[name]) for name in names])
+        nodes = call(body, tuple([operand(one) for one in operands]), values)
+        write_into(targets, nodes)
+
+    remembering.into = into  # pyright: ignore[reportFunctionMemberAccess]
     return remembering
 
 
@@ -179,6 +265,28 @@ def _rewrapped(x: Any) -> Any:
     if isinstance(x, tuple) and any(isinstance(one, tuple) for one in x):
         return tuple([_rewrapped(one) for one in x])
     return wrap(x)
+
+
+def write_into(targets: Sequence[TensorBase], nodes: Sequence[Node]) -> None:
+    """Put each node's value into its tensor in place."""
+    own = recorder.own
+    trace = own.trace
+    serial = trace.serial
+    free = not own.grad_enabled
+    for tensor, node in zip(targets, nodes, strict=True):
+        storage = tensor._storage
+        if free and not tensor._steps and storage.shared is None and storage.history is None and not node.tracked:
+            if storage.buffer is not None or storage.serial != serial:
+                trace.pending.append(storage)
+                storage.buffer = None
+            elif storage.node.tracked:
+                tensor._assign(node)
+                continue
+            storage.node = node
+            storage.serial = serial
+            storage.version += 1
+        else:
+            tensor._assign(node)
 
 
 def assign(tensor: TensorBase, new: TensorBase) -> None:

@@ -254,7 +254,7 @@ def held(tensor: TensorBase, type: Any) -> Value:
     node = tensor._node()
     if node.type is not type:
         raise errors.runtime("a hook returned a gradient of another shape or dtype", expected=type, got=node.type)
-    return Value(node)
+    return Value.pending(node)
 
 
 def backward(
@@ -279,7 +279,7 @@ def backward(
         grad = found.get(target_of(tensor))
         if grad is not None:
             if tensor._leaf is not None:
-                tensor._leaf.add(grad, create_graph)
+                tensor._leaf.add(grad.read(), create_graph)
             else:
                 tensor._grad = TensorBase.of_value(grad) if tensor._grad is None else tensor._grad + TensorBase.of_value(grad)
 
@@ -351,4 +351,4 @@ def _seed(tensor: Any, gradient: Any) -> Value:
         from zerograd.ops.elementwise import cast
 
         node = cast(node, dtype=tensor.dtype)
-    return Value(node)
+    return Value.pending(node)

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import Any
-
 import numpy as np
 
-from zerograd.ir.graph import Array, Node
-from zerograd.ir.record import Value, bind, new_variable, recorder
-from zerograd.ir.record import Edge
+from zerograd.ir.graph import Array, Node, TensorType
+from zerograd.ir.record import Edge, Value, bind, new_variable, recorder
 from zerograd.runtime.realize import array_of
 
 SMALL = 1 << 16  # bytes of shared memory that are copied rather than read at once
@@ -78,28 +75,29 @@ class Storage(Value):
     version = 0
     shared: Shared | None = None
 
+    own_type: TensorType | None = None
+
     @classmethod
-    def of_array(cls, array: Array, type: Any) -> Storage:
+    def of_array(cls, array: Array, type: TensorType) -> Storage:
         """A computed value. The array must not be written to afterwards."""
         self = object.__new__(cls)
-        self.type = type
-        self.serial = 0
+        self.own_type = type
         self.buffer = array
         return self
 
+    @property
+    def type(self) -> TensorType:
+        """Shape and dtype of the whole storage."""
+        return self.own_type or self.node.type
+
     def read(self) -> Node:
-        if self.shared is not None:
-            return self._read_shared()
-        if self.serial == recorder.trace.serial:
-            return self.node
-        return super().read()
+        return super().read() if self.shared is None else self._read_shared()
 
     def _read_shared(self) -> Node:
         shared = self.shared
         assert shared is not None
         if not shared.is_shared():
             self.shared = None
-            self.serial = 0
             return super().read()
         array = shared.array
         if array.nbytes <= SMALL:
@@ -112,9 +110,9 @@ class Storage(Value):
     def replace(self, node: Node) -> None:
         """The value after an in-place change."""
         assert node.type is self.type, f"an in-place change of {self.type} into {node.type}"
-        trace = recorder.trace
+        trace = recorder.own.trace
         if self.serial != trace.serial or self.buffer is not None:
-            trace.pending.append(weakref.ref(self))
+            trace.pending.append(self)
         self.node = node
         self.serial = trace.serial
         self.buffer = None
@@ -125,6 +123,7 @@ class Storage(Value):
             if shared.is_shared():
                 np.copyto(shared.array, array_of(self))
                 self.buffer = shared.array
+                self.serial = 0
             else:
                 self.shared = None
 
@@ -133,10 +132,12 @@ class Storage(Value):
         if self.shared is None or not self.shared.is_shared():
             array = np.array(array_of(self), order="C")  # others may hold the present array as a value
             self.buffer = array
+            self.serial = 0  # what NumPy writes must be seen: never read as a node again
             self.shared = Shared(array, foreign=False)
         return self.shared
 
     def adopt(self, array: Array) -> None:
         """Share memory that came from NumPy."""
         self.buffer = array
+        self.serial = 0
         self.shared = Shared(array, foreign=True)

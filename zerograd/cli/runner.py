@@ -14,6 +14,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 
 from zerograd.cli import importer
+from zerograd.cli.explain import explain
 
 STAND_IN = Path(__file__).with_name("stand_in")
 OWN_FILES = frozenset({__file__, importer.__file__})
@@ -131,8 +132,7 @@ def execute(program: Program) -> None:
 def report(error: BaseException) -> None:
     """Print an uncaught exception the way Python does, the program's own frames first."""
     traceback = without_own_frames(error.__traceback__)
-    if isinstance(error, AttributeError):
-        explain_missing_method(error)
+    explain(error, traceback)
     sys.excepthook(type(error), error.with_traceback(traceback), traceback)
 
 
@@ -152,10 +152,3 @@ def is_own(traceback: TracebackType) -> bool:
     """Whether this frame is part of how the program is run, not of the program."""
     file = traceback.tb_frame.f_code.co_filename
     return file in OWN_FILES or file.startswith("<frozen importlib")
-
-
-def explain_missing_method(error: AttributeError) -> None:
-    """Say which of PyTorch's names is missing, if it is an attribute of a Tensor or the like."""
-    owner = error.obj if isinstance(error.obj, type) else type(error.obj)
-    if owner.__module__.partition(".")[0] == "zerograd":
-        error.add_note(importer.missing(f"{owner.__name__}.{error.name}"))

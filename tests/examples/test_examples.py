@@ -31,14 +31,10 @@ def same_line(a: str, b: str) -> bool:
 
 
 def same_number(a: str, b: str) -> bool:
-    """Whether two printed numbers agree to RELATIVE or to one unit of the last digit printed; integers exactly."""
+    """Whether two printed numbers agree to RELATIVE or to a unit of the last digit; integers exactly."""
     if not {".", "e", "n"} & set(a + b):
         return int(a) == int(b)
-    unit = (
-        10.0 ** -min(len(text.partition(".")[2].partition("e")[0]) for text in (a, b))
-        if "e" not in a + b
-        else 0
-    )
+    unit = 0.0 if "e" in a + b else 10.0 ** -min(len(text.partition(".")[2]) for text in (a, b))
     return math.isclose(float(a), float(b), rel_tol=RELATIVE, abs_tol=1.01 * unit) or a == b
 
 

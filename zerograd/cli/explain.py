@@ -15,7 +15,7 @@ GRADIENT = re.compile(r"\.grad\b(?!\s*\()")
 
 
 def explain(error: BaseException, traceback: TracebackType | None) -> None:
-    """Add a note to the exception if one of the cases here fits; Python prints it below the message."""
+    """Add a note, which Python prints below the message, if the exception is one of the cases here."""
     if isinstance(error, AttributeError) and error.obj is not None:
         owner = error.obj if isinstance(error.obj, type) else type(error.obj)
         if owner.__module__.partition(".")[0] == "zerograd":

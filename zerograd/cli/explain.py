@@ -22,8 +22,8 @@ def explain(error: BaseException, traceback: TracebackType | None) -> None:
             error.add_note(missing(f"{owner.__name__}.{error.name}"))
     elif "NoneType" in str(error) and GRADIENT.search(failing_code(traceback)):
         error.add_note(
-            "hint: a gradient is None before the first backward() and after zero_grad(); call backward() before "
-            "using it, or ask `if p.grad is not None:`"
+            "hint: a gradient is None before the first backward() and after zero_grad(); call backward() "
+            "before using it, or ask `if p.grad is not None:`"
         )
 
 

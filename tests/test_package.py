@@ -1,0 +1,73 @@
+"""What the package promises as a whole: it is small, starts quickly, and its files keep to the project's form."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import zerograd
+from zerograd.cli.importer import INTERNAL
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "zerograd"
+MOST_LINES = 600
+HEAVY = ("llvmlite", "torch", "jax", "scipy", "matplotlib", "multiprocessing")
+
+
+def test_files_are_short_enough_to_read() -> None:
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "examples").rglob("*.py")]
+    assert len(files) > 50
+    assert [str(file) for file in files if len(file.read_text().splitlines()) > MOST_LINES] == []
+
+
+def test_every_folder_of_code_is_a_package() -> None:
+    """setuptools would leave out any other."""
+    folders = {file.parent for file in PACKAGE.rglob("*.py")} - {PACKAGE / "cli" / "stand_in"}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_every_top_level_module_is_pytorchs_or_known_as_internal() -> None:
+    """`zerograd run` lets torch.X stand for zerograd.X unless X is in that list."""
+    names = {module.name for module in pkgutil.iter_modules(zerograd.__path__)} - {"__main__"}
+    unknown = {name for name in names - INTERNAL if importlib.util.find_spec(f"torch.{name}") is None}
+    assert unknown == set()
+
+
+def test_every_module_can_be_imported() -> None:
+    names = [module.name for module in pkgutil.walk_packages(zerograd.__path__, "zerograd.")]
+    assert len(names) > 50
+    for name in names:
+        if name != "zerograd.__main__":
+            importlib.import_module(name)
+
+
+def test_importing_zerograd_loads_nothing_heavy() -> None:
+    code = f"import sys, zerograd; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_importing_zerograd_is_quick() -> None:
+    """Under 0.15 s on a quiet machine, NumPy included; the best of some starts, so that a busy one can pass too."""
+    code = "import time; start = time.perf_counter(); import zerograd; print(time.perf_counter() - start)"
+    command = [sys.executable, "-c", code]
+    best = float("inf")
+    for _ in range(8):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        best = min(best, float(done.stdout))
+        if best < 0.15:
+            return
+    pytest.fail(f"import zerograd took {best:.3f} s")
+
+
+def test_run_time_dependencies_are_the_promised_three() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {requirement.partition(">")[0] for requirement in project["dependencies"]}
+    assert names == {"numpy", "llvmlite", "ml_dtypes"}

@@ -98,6 +98,7 @@ class Recorder:
         tables: the calls recorded without and with gradients.
         depth: how many remembered bodies are being run; inside them numbers are constants, and data is out of reach.
         exact_lines: run every body anew, so that each node knows the line that made it.
+        check_nan: stop a backward pass at the first NaN that it makes.
     """
 
     def __init__(self) -> None:
@@ -106,6 +107,7 @@ class Recorder:
         self.inference = False
         self.depth = 0
         self.exact_lines = False
+        self.check_nan = False
         self.forget()
         traces[self.trace.serial] = self.trace
 
@@ -198,6 +200,10 @@ class Value:
         self.serial = trace.serial
         return node
 
+    def array(self) -> Array:
+        """The computed array; nobody may write to it."""
+        return _array_of(self)
+
     def point(self) -> Point | None:
         """Where its history is, or ``None``."""
         if self.history is not None:
@@ -238,15 +244,23 @@ def bind(data: Array | Number, type: TensorType) -> Node:
     return node
 
 
+_OF_CLASS = {bool: dtypes.bool_, int: dtypes.int64}
 _WEAK = {kind: TensorType((), kind, weak=True) for kind in dtypes.ALL}
 
 
 def number(value: Number) -> Node:
     """A Python number as an operand: data outside, a constant inside a remembered body."""
-    type = _WEAK[dtypes.of_scalar(value)]
-    if recorder.depth:
+    own = recorder.own
+    kind = _OF_CLASS.get(value.__class__)
+    type = _WEAK[kind or dtypes.of_scalar(value)]
+    if own.depth:
         return constant(value, type)
-    return bind(value, type)
+    leaves = own.trace.leaves
+    node = own.leaf_nodes.get((len(leaves), type))
+    if node is None:
+        return bind(value, type)
+    leaves.append(value)
+    return node
 
 
 def constant(value: Number, type: TensorType) -> Node:
@@ -260,6 +274,7 @@ def constant(value: Number, type: TensorType) -> Node:
 
 _full: Op
 _launch: Callable[[Trace], None]
+_array_of: Callable[[Value], Array]
 
 
 def constants_made_by(op: Op) -> None:
@@ -268,19 +283,20 @@ def constants_made_by(op: Op) -> None:
     _full = op
 
 
-def launched_by(function: Callable[[Trace], None]) -> None:
-    """Tells values how a trace is launched; the runtime knows."""
-    global _launch
-    _launch = function
+def computed_by(launch: Callable[[Trace], None], array_of: Callable[[Value], Array]) -> None:
+    """Tells values how traces and values are computed; the runtime knows."""
+    global _launch, _array_of
+    _launch, _array_of = launch, array_of
 
 
 def new_variable(x: Node, source: Source) -> Node:
     """``x`` as a place where differentiation ends in this trace, and what stands behind it."""
-    sources = recorder.trace.sources
+    own = recorder.own
+    sources = own.trace.sources
     key = (variable, x, len(sources))
-    node = recorder.interned.get(key)
+    node = own.interned.get(key)
     if node is None:
-        node = recorder.interned[key] = Node(variable, (x,), {"index": len(sources)}, x.type, True)
+        node = own.interned[key] = Node(variable, (x,), {"index": len(sources)}, x.type, True)
     sources[node] = source
     return node
 
@@ -388,6 +404,7 @@ def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], sta
     try:
         result = body(*operands, *statics)
     finally:
+        inner = own.calls
         own.depth -= 1
         own.trace.pending = pending
         own.tables = tables
@@ -395,6 +412,7 @@ def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], sta
     nodes = _nodes_in((result,))
     tracked = False
     parents: tuple[Node, ...] | None = None
+    line = "?"
     for node in nodes:
         if node.tracked:
             tracked = True
@@ -403,7 +421,17 @@ def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], sta
                     parents = tuple(node for node in _nodes_in(operands) if node.tracked)
                     line = user_line()
                 node.call = Call(_label(body, statics), parents, line)
+    if parents is not None:
+        _attribute(inner, Call(_label(body, statics), parents, line))
     return Remembered(result, tracked)
+
+
+def _attribute(inner: dict[Any, Any], made_by: Call) -> None:
+    """The nodes inside a body belong to the call of the body, for messages."""
+    for node in inner.values():
+        while isinstance(node, Node):
+            node.call = node.call or made_by
+            node = node.twin
 
 
 def _label(body: Callable[..., Any], statics: tuple[Any, ...]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from zerograd.engines import reference
 from zerograd.engines.protocol import Program
 from zerograd.ir.graph import Array, Node
-from zerograd.ir.record import Point, Trace, Value, launched_by, recorder
+from zerograd.ir.record import Point, Trace, Value, computed_by, recorder
 from zerograd.tape.differentiate import kept_by
 
 _lock = threading.RLock()
@@ -68,9 +68,6 @@ def _compute(trace: Trace) -> None:
         trace.values = {node: arrays[slot] for node, slot in plan.kept}
 
 
-launched_by(_compute)
-
-
 def array_of(value: Value) -> Array:
     """The computed array; nobody may write to it."""
     if value.buffer is None:
@@ -80,6 +77,9 @@ def array_of(value: Value) -> Array:
             value.read()  # recorded by another thread
     buffer: Any = value.buffer
     return buffer
+
+
+computed_by(_compute, array_of)
 
 
 def finish_step() -> None:

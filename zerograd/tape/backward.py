@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from zerograd import errors
 from zerograd.ir.graph import Node, TensorType, variable
 from zerograd.ir.record import (
@@ -94,6 +96,7 @@ def run(
     _check_not_freed(regions)
     simple = (
         not create_graph
+        and not recorder.check_nan
         and not any(trace.hooks for trace in traces)
         and (wanted is None or all(isinstance(one, Leaf) for one in wanted))
         and not any(isinstance(source, FunctionOutput) for one in regions for source in _sources(one))
@@ -248,7 +251,10 @@ def _by_node(
                 before = leaves.get(source)
                 leaves[source] = grad if before is None else _hold(join(_read(before), _read(grad)))
                 continue
-            for parent, part in _parts(point, grad, waiting, create_graph, retain_graph):
+            parts = _parts(point, grad, waiting, create_graph, retain_graph)
+            if recorder.check_nan:
+                _check_nan(point, parts)
+            for parent, part in parts:
                 if parent in leads or (wanted is not None and parent in wanted):
                     arrive(parent, part)
         for leaf, grad in leaves.items():
@@ -321,6 +327,19 @@ def _parts(
     if isinstance(source, FunctionOutput):
         return _function_parts(point, source, grad, waiting, create_graph, retain)
     return [(parent, grad) for parent in source.parents()]
+
+
+def _check_nan(point: Point, parts: list[tuple[Point, Any]]) -> None:
+    """Computes the parts, and stops where the first NaN appears."""
+    for i, (_, part) in enumerate(parts):
+        for value in part if isinstance(part, tuple) else (part,):
+            if value is not None and np.isnan(value.array()).any():
+                call = point.node.call
+                source = point.trace.sources.get(point.node)
+                made = getattr(source, "grad_fn", None)
+                name = made.name() if made else call.name if call else point.node.op.name
+                line = source.call.line if isinstance(source, FunctionOutput) else call.line if call else "?"
+                raise errors.runtime(f"Function '{name}' returned nan values in its {i}th output.", forward=line)
 
 
 def _function_parts(

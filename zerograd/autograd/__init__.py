@@ -1,0 +1,15 @@
+"""Gradients: ``torch.autograd``."""
+
+from zerograd.autograd import functional
+from zerograd.autograd.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
+from zerograd.autograd.function import Function, once_differentiable
+from zerograd.autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from zerograd.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from zerograd.autograd.gradients import backward, grad
+from zerograd.autograd.variable import Variable
+
+__all__ = [
+    "Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad", "functional",
+    "grad", "gradcheck", "gradgradcheck", "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "no_grad",
+    "once_differentiable", "set_detect_anomaly", "set_grad_enabled",
+]  # fmt: skip

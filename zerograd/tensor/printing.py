@@ -150,7 +150,7 @@ def _whole(value: float) -> str:
 
 
 def _complex_cell(values: np.ndarray, options: PrintOptions) -> Cell:
-    real, imag = _float_cell(values.real, options), _float_cell(values.imag, options)
+    real, imag = _float_cell(np.real(values), options), _float_cell(np.imag(values), options)
 
     def write(value: complex) -> str:
         second = imag.write(value.imag).lstrip()

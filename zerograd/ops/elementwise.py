@@ -151,6 +151,27 @@ def conj(x: Node) -> Node:
 conjugate = unary("conjugate", np.conjugate, lambda grad: conjugate(grad))
 
 
+def _reference_lerp(x: Array, y: Array, weight: Array) -> Array:
+    """From the nearer end, so that both ends are met exactly."""
+    distance = y - x
+    size = np.abs(weight)
+    return np.where(size < 0.5, x + weight * distance, y - distance * (1 - weight))
+
+
+lerp = Op(
+    "lerp",
+    lambda x, y, weight: same("lerp", x, y, weight),
+    in_single(_reference_lerp),
+    (
+        lambda grad, weight: mul(grad, conj(sub(ones_like(weight), weight))),
+        lambda grad, weight: mul(grad, conj(weight)),
+        lambda grad, x, y: mul(grad, conj(sub(y, x))),
+    ),
+    elementwise=True,
+)
+"""x + weight * (y - x)"""
+
+
 def _reference_pow(x: Array, y: Array) -> Array:
     if x.dtype.kind in "iu":
         out = np.power(x, np.maximum(y, 0))
@@ -336,3 +357,13 @@ stop = Op("stop", lambda x: x, lambda x: x, elementwise=True)
 
 graft = Op("graft", lambda x, history: x, lambda x, history: x, (None, lambda grad: grad))
 """The value of ``x`` with the history of ``history``: a write without gradients to a value that has a history."""
+
+
+def _refuse(grad: Node, name: str) -> Node:
+    raise errors.runtime(
+        f"derivative for {name} is not implemented", hint="detach() its operands to stop gradients"
+    )
+
+
+dead_end = Op("dead_end", lambda x, *, name: x, lambda x, *, name: x, _refuse)
+"""The value of a function that PyTorch has no derivative for: asking for one is an error."""

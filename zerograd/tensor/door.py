@@ -83,7 +83,7 @@ def apply(body: Body, operands: tuple[Any, ...], statics: tuple[Any, ...] = ()) 
 def unary(body: Body) -> Callable[[Any], Any]:
     """The public function of one tensor for a body of one node."""
 
-    def function(input: Any) -> Any:
+    def function(input: Any, *, out: Any = None) -> Any:
         own = recorder.own
         trace = own.trace
         serial = trace.serial
@@ -111,21 +111,42 @@ def unary(body: Body) -> Callable[[Any], Any]:
         tensor._storage = storage
         if len(pending) > trace.limit and not own.depth:
             launch()
-        return tensor
+        return tensor if out is None else write_out(function.__name__, tensor, out)
 
     function.__name__ = function.__qualname__ = body.__name__.strip("_")
     function.__doc__ = body.__doc__
     return function
 
 
+def number_operand(x: Any) -> Node | None:
+    """A Python or NumPy number as a node, or ``None`` for anything else."""
+    if isinstance(x, NUMBERS):
+        return number(x)
+    return number(x.item()) if isinstance(x, np.generic) else None
+
+
+def _misfit(name: str, argument: str, x: Any, numbers: bool) -> TypeError:
+    wanted = "Tensor or Number" if numbers else "Tensor"
+    position = 1 if argument == "input" else 2
+    return errors.type_(
+        f"{name}(): argument '{argument}' (position {position}) must be {wanted}, not {type(x).__name__}",
+        hint="torch.from_numpy(...) makes a tensor of it" if isinstance(x, np.ndarray) else None,
+    )
+
+
 def _not_a_tensor(name: str, x: Any) -> TypeError:
     return errors.type_(f"{name}(): argument 'input' must be Tensor, not {type(x).__name__}")
 
 
-def binary(body: Body) -> Callable[[Any, Any], Any]:
-    """The public function of two tensors (or a tensor and a number) for a body of two nodes."""
+def binary(body: Body, *, left: bool = True, right: bool = True, operator: bool = False) -> Callable[..., Any]:
+    """The public function of two tensors for a body of two nodes.
 
-    def function(input: Any, other: Any) -> Any:
+    Args:
+        left, right: whether a number may stand there.
+        operator: the function is a method behind ``+`` or its like, so other types get their turn.
+    """
+
+    def function(input: Any, other: Any, *, out: Any = None) -> Any:
         own = recorder.own
         trace = own.trace
         serial = trace.serial
@@ -133,12 +154,18 @@ def binary(body: Body) -> Callable[[Any, Any], Any]:
             storage = input._storage
             x = storage.node if storage.serial == serial and input._plain else input._node()
         except AttributeError:
-            x = operand(input)
+            x = number_operand(input) if left else None
+            if x is None:
+                raise _misfit(function.__name__, "input", input, left) from None
         try:
             storage = other._storage
             y = storage.node if storage.serial == serial and other._plain else other._node()
         except AttributeError:
-            y = operand(other)
+            y = number_operand(other) if right else None
+            if y is None:
+                if operator:
+                    return NotImplemented
+                raise _misfit(function.__name__, "other", other, right) from None
         found = own.calls.get((body, (), x, y))
         if found is None or own.exact_lines:
             result = new_call(own, body, (x, y), ())
@@ -158,7 +185,7 @@ def binary(body: Body) -> Callable[[Any, Any], Any]:
         tensor._storage = storage
         if len(pending) > trace.limit and not own.depth:
             launch()
-        return tensor
+        return tensor if out is None else write_out(function.__name__, tensor, out)
 
     function.__name__ = function.__qualname__ = body.__name__.strip("_")
     function.__doc__ = body.__doc__
@@ -308,7 +335,7 @@ def accepts_out(function: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(result, tuple):
             for one, target in zip(result, out, strict=True):
                 write_out(function.__name__, one, target)
-            return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
+            return type(result)(out) if hasattr(result, "n_fields") else tuple(out)
         return write_out(function.__name__, result, out)
 
     return with_out

@@ -1,40 +1,235 @@
-"""Sums, products and their kin of two operands."""
+"""Sums, products, quotients and powers of two operands."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from zerograd import errors
+import numpy as np
+
+from zerograd import dtypes, errors
 from zerograd.dtypes import bool_
 from zerograd.ir.graph import Node
+from zerograd.ir.record import recorder
 from zerograd.ops import elementwise as ops
-from zerograd.tensor.door import accepts_out, binary, together, unary
+from zerograd.ops import rounding, transcendental
+from zerograd.ops.elementwise import convert
+from zerograd.ops.movement import broadcast_to
+from zerograd.shapes import broadcast
+from zerograd.tensor.base import TensorBase
+from zerograd.tensor.door import apply, binary, common_dtype, floats, labelled, together, unary, write_out
+from zerograd.tensor.functions.refusals import NUMBERS, REAL, require
+
+# --- sums and differences ------------------------------------------------------------------------------
 
 
 def _add(x: Node, y: Node) -> Node:
+    """``input + other``. Source: torch.add."""
     x, y = together("add", x, y)
     return ops.add(x, y)
 
 
 def _sub(x: Node, y: Node) -> Node:
-    x, y = together("sub", x, y)
-    if x.dtype is bool_:
+    """``input - other``. Source: torch.sub."""
+    if x.dtype is bool_ or y.dtype is bool_:
         raise errors.runtime(
-            "subtraction of two bool tensors is not supported",
+            "subtraction with a bool tensor is not supported",
             hint="use `^` (logical_xor) for a difference, or `~` (logical_not) for a complement",
         )
+    x, y = together("sub", x, y)
     return ops.sub(x, y)
 
 
+@labelled("RsubBackward1")
+def _rsub(x: Node, y: Node) -> Node:
+    """``other - input``. Source: torch.rsub."""
+    return _sub(y, x)
+
+
+def _scaled(x: Node, y: Node, alpha: Node) -> tuple[Node, Node]:
+    """``x`` and ``alpha * y``.
+
+    Raises:
+        RuntimeError: alpha is of a higher category than the operands.
+    """
+    kind = common_dtype(x, y)
+    if alpha.dtype.category > max(kind.category, dtypes.INTEGER):
+        raise errors.runtime(
+            f"for {kind.name} operands, argument alpha must not be a {alpha.dtype.name} number",
+            input=x.type,
+            other=y.type,
+        )
+    scaled = ops.mul(convert(y, kind), broadcast_to(convert(alpha, kind), y.shape))
+    return convert(x, kind), scaled
+
+
+@labelled("AddBackward0")
+def _add_scaled(x: Node, y: Node, alpha: Node) -> Node:
+    return _add(*_scaled(x, y, alpha))
+
+
+@labelled("SubBackward0")
+def _sub_scaled(x: Node, y: Node, alpha: Node) -> Node:
+    return _sub(*_scaled(x, y, alpha))
+
+
+@labelled("RsubBackward1")
+def _rsub_scaled(x: Node, y: Node, alpha: Node) -> Node:
+    x, y = _scaled(y, x, alpha)
+    return _sub(x, y)
+
+
+_add_two, _sub_two, _rsub_two = binary(_add), binary(_sub), binary(_rsub)
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+    """``input + alpha * other``. Source: torch.add."""
+    if alpha == 1:
+        return _add_two(input, other, out=out)
+    return written("add", apply(_add_scaled, (input, other, alpha)), out)
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+    """``input - alpha * other``. Source: torch.sub."""
+    if alpha == 1:
+        return _sub_two(input, other, out=out)
+    return written("sub", apply(_sub_scaled, (input, other, alpha)), out)
+
+
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """``other - alpha * input``. Source: torch.rsub."""
+    return _rsub_two(input, other) if alpha == 1 else apply(_rsub_scaled, (input, other, alpha))
+
+
+def written(name: str, result: TensorBase, out: Any) -> Any:
+    """The result, put into ``out`` if that is given."""
+    return result if out is None else write_out(name, result, out)
+
+
+# --- products and quotients ------------------------------------------------------------------------------
+
+
 def _mul(x: Node, y: Node) -> Node:
+    """``input * other``. Source: torch.mul."""
     return ops.mul(*together("mul", x, y))
 
 
 def _div(x: Node, y: Node) -> Node:
+    """``input / other``; integers give floats. Source: torch.div."""
     return ops.div(*together("div", x, y, inexact=True))
 
 
+@labelled("MulBackward0")
+def _rdiv(x: Node, y: Node) -> Node:
+    return _div(y, x)
+
+
+@labelled("DivBackward1")
+def _div_floor(x: Node, y: Node) -> Node:
+    x, y = together("div", x, y)
+    require("div_floor", x, REAL)
+    return rounding.div_floor(x, y)
+
+
+@labelled("DivBackward1")
+def _div_trunc(x: Node, y: Node) -> Node:
+    x, y = together("div", x, y)
+    require("div_trunc", x, REAL)
+    return rounding.div_trunc(x, y)
+
+
+def _floor_divide(x: Node, y: Node) -> Node:
+    return ops.dead_end(_div_floor(x, y), name="floor_divide")
+
+
+def _rfloor_divide(x: Node, y: Node) -> Node:
+    return _floor_divide(y, x)
+
+
+@labelled("RemainderBackward0")
+def _remainder(x: Node, y: Node) -> Node:
+    x, y = together("remainder", x, y)
+    require("remainder", x, REAL)
+    return rounding.remainder(x, y)
+
+
+def _rremainder(x: Node, y: Node) -> Node:
+    return ops.dead_end(_remainder(y, x), name="remainder")
+
+
+def _fmod(x: Node, y: Node) -> Node:
+    x, y = together("fmod", x, y)
+    require("fmod", x, REAL)
+    return rounding.fmod(x, y)
+
+
+def check_divisor(x: Any, y: Any) -> None:
+    """Refuse to divide whole numbers by zero, at the user's line.
+
+    Raises:
+        RuntimeError: both operands are whole numbers and the second has a zero.
+    """
+    if _is_whole(x) and _is_whole(y):
+        if isinstance(y, TensorBase):
+            zero = not recorder.depth and not np.all(y._array())
+        else:
+            zero = not y
+        if zero:
+            raise errors.runtime(
+                "ZeroDivisionError: integers cannot be divided by zero",
+                hint="float operands give inf or nan instead",
+            )
+
+
+def _is_whole(x: Any) -> bool:
+    return not x.dtype.is_inexact if isinstance(x, TensorBase) else isinstance(x, int)
+
+
+_ROUNDED = {"floor": binary(_div_floor), "trunc": binary(_div_trunc)}
+mul = binary(_mul)
+true_divide = binary(_div)
+_floor_divide_two, _remainder_two, _fmod_two = (
+    binary(_floor_divide),
+    binary(_remainder),
+    binary(_fmod, left=False),
+)
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
+    """``input / other``, or the quotient rounded down ("floor") or towards zero ("trunc"). Source: torch.div."""
+    if rounding_mode is None:
+        return true_divide(input, other, out=out)
+    rounded = _ROUNDED.get(rounding_mode)
+    if rounded is None:
+        raise errors.runtime(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor', got {rounding_mode!r}"
+        )
+    check_divisor(input, other)
+    return rounded(input, other, out=out)
+
+
+def floor_divide(input: Any, other: Any, *, out: Any = None) -> Any:
+    """The quotient rounded down. Source: torch.floor_divide."""
+    check_divisor(input, other)
+    return _floor_divide_two(input, other, out=out)
+
+
+def remainder(input: Any, other: Any, *, out: Any = None) -> Any:
+    """``input - other * floor(input / other)``, of ``other``'s sign. Source: torch.remainder."""
+    check_divisor(input, other)
+    return _remainder_two(input, other, out=out)
+
+
+def fmod(input: Any, other: Any, *, out: Any = None) -> Any:
+    """``input - other * trunc(input / other)``, of ``input``'s sign. Source: torch.fmod."""
+    check_divisor(input, other)
+    return _fmod_two(input, other, out=out)
+
+
+# --- one operand -----------------------------------------------------------------------------------------
+
+
 def _neg(x: Node) -> Node:
+    """``-input``. Source: torch.neg."""
     if x.dtype is bool_:
         raise errors.runtime(
             "negation of a bool tensor is not supported", hint="use `~` (logical_not) for the complement"
@@ -42,36 +237,252 @@ def _neg(x: Node) -> Node:
     return ops.neg(x)
 
 
-_add_two, _sub_two = binary(_add), binary(_sub)
+def _reciprocal(x: Node) -> Node:
+    """``1 / input``. Source: torch.reciprocal."""
+    return ops.reciprocal(floats(x))
 
 
-@accepts_out
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """``input + alpha * other``. Source: torch.add."""
-    return _add_two(input, other if alpha == 1 else mul(other, alpha))
+@labelled("PowBackward0")
+def _square(x: Node) -> Node:
+    """``input * input``. Source: torch.square."""
+    return ops.square(convert(x, dtypes.int64) if x.dtype is bool_ else x)
 
 
-@accepts_out
-def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """``input - alpha * other``. Source: torch.sub."""
-    return _sub_two(input, other if alpha == 1 else mul(other, alpha))
+def _abs(x: Node) -> Node:
+    """The absolute value, real for complex numbers. Source: torch.abs."""
+    require("abs", x, NUMBERS)
+    return ops.abs(x)
 
 
-mul = binary(_mul)
-true_divide = binary(_div)
-neg = unary(_neg)
+def _sign(x: Node) -> Node:
+    """-1, 0 or 1. Source: torch.sign."""
+    require("sign", x, dtypes.ALL[:10], "torch.sgn divides complex numbers by their absolute value")
+    return ops.sign(x)
 
 
-def rsub(input: Any, other: Any) -> Any:
-    """``other - input``."""
-    return _sub_two(other, input)
+def _sgn(x: Node) -> Node:
+    """-1, 0 or 1; for complex numbers input / |input|. Source: torch.sgn."""
+    return ops.sign(x)
 
+
+neg, reciprocal, square, abs, sign, sgn = map(unary, (_neg, _reciprocal, _square, _abs, _sign, _sgn))
+
+
+def positive(input: TensorBase) -> TensorBase:
+    """``+input``: the tensor itself. Source: torch.positive."""
+    if input.dtype is bool_:
+        raise errors.runtime("the `+` operator on a bool tensor is not supported")
+    return input
+
+
+# --- powers ----------------------------------------------------------------------------------------------
+
+
+def _small_power(x: Node, exponent: float) -> Node | None:
+    match exponent:
+        case 1:
+            return ops.copy(x)
+        case 2:
+            return ops.square(x)
+        case 3:
+            return ops.mul(ops.square(x), x)
+        case -1:
+            return ops.reciprocal(x)
+        case -2:
+            return ops.reciprocal(ops.square(x))
+        case 0.5:
+            return ops.sqrt(x)
+        case -0.5:
+            return transcendental.rsqrt(x)
+    return None
+
+
+@labelled("PowBackward0")
+def _pow_whole(x: Node, exponent: int) -> Node:
+    """A power whose exponent, 1, 2 or 3, is part of the structure."""
+    return _small_power(convert(x, dtypes.int64) if x.dtype is bool_ else x, exponent)  # pyright: ignore
+
+
+@labelled("PowBackward0")
+def _pow_float(x: Node, exponent: float) -> Node:
+    return _small_power(floats(x), exponent)  # pyright: ignore
+
+
+_WHOLE = frozenset({1, 2, 3})
+_FLOAT = frozenset({1.0, 2.0, 3.0, -1.0, -2.0, 0.5, -0.5})
+
+
+def _pow(x: Node, y: Node) -> Node:
+    x, y = together("pow", x, y)
+    require("pow", x, NUMBERS)
+    return ops.pow(x, y)
+
+
+@labelled("PowBackward0")
+def _pow_number(x: Node, y: Node) -> Node:
+    return _pow(x, y)
+
+
+@labelled("PowBackward1")
+def _pow_tensors(x: Node, y: Node) -> Node:
+    return _pow(x, y)
+
+
+@labelled("PowBackward2")
+def _pow_of_number(x: Node, y: Node) -> Node:
+    return _pow(x, y)
+
+
+_pow_kinds = {
+    (True, False): binary(_pow_number), (True, True): binary(_pow_tensors), (False, True): binary(_pow_of_number),
+    (False, False): binary(_pow_number, left=False),
+}  # fmt: skip
+
+
+def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
+    """``input ** exponent``. Source: torch.pow.
+
+    Raises:
+        RuntimeError: a negative whole power of whole numbers, which would be a fraction.
+    """
+    of_tensor = isinstance(input, TensorBase)
+    if of_tensor:
+        if type(exponent) is int:
+            if exponent < 0 and not input.dtype.is_inexact:
+                raise errors.runtime(
+                    "integers to negative integer powers are not allowed", hint="input.float() ** exponent"
+                )
+            if exponent in _WHOLE:
+                return written("pow", apply(_pow_whole, (input,), (exponent,)), out)
+            if exponent in _FLOAT:
+                return written("pow", apply(_pow_float, (input,), (exponent,)), out)
+        elif type(exponent) is float and exponent in _FLOAT:
+            return written("pow", apply(_pow_float, (input,), (exponent,)), out)
+    return _pow_kinds[of_tensor, isinstance(exponent, TensorBase)](input, exponent, out=out)
+
+
+def _float_power(x: Node, y: Node) -> Node:
+    """``input ** exponent`` computed in float64 (or complex128). Source: torch.float_power."""
+    kind = dtypes.complex128 if common_dtype(x, y).is_complex else dtypes.float64
+    shape = broadcast("float_power", x.shape, y.shape)
+    return ops.pow(broadcast_to(convert(x, kind), shape), broadcast_to(convert(y, kind), shape))
+
+
+_float_power.label = "PowBackward0"  # pyright: ignore[reportFunctionMemberAccess]
+float_power = binary(_float_power)
+
+# --- three operands --------------------------------------------------------------------------------------
+
+
+@labelled("LerpBackward0")
+def _lerp(x: Node, y: Node, weight: Node) -> Node:
+    for name, one in (("end", y), ("weight", weight)):
+        if one.dtype is not x.dtype and not one.type.weak:
+            raise errors.runtime(
+                f"lerp: expected dtype {x.dtype.name} for `{name}` but got dtype {one.dtype.name}"
+            )
+    require("lerp", x, dtypes.ALL[6:])
+    return ops.lerp(*together("lerp", x, y, weight))
+
+
+def lerp(input: Any, end: Any, weight: Any, *, out: Any = None) -> Any:
+    """``input + weight * (end - input)``, exact at weights 0 and 1. Source: torch.lerp."""
+    return written("lerp", apply(_lerp, (input, end, weight)), out)
+
+
+def _times_value(x: Node, product: Node, value: Node | None) -> Node:
+    if value is None:
+        return product
+    return ops.mul(product, broadcast_to(convert(value, product.dtype), product.shape))
+
+
+def _addcmul(x: Node, y: Node, z: Node, value: Node | None) -> Node:
+    x, y, z = together("addcmul", x, y, z)
+    return ops.add(x, ops.mul(_times_value(x, y, value), z))
+
+
+def _addcdiv(x: Node, y: Node, z: Node, value: Node | None) -> Node:
+    if not y.dtype.is_inexact and not z.dtype.is_inexact:
+        raise errors.runtime(
+            "integer division with addcdiv is no longer supported", tensor1=y.type, tensor2=z.type
+        )
+    x, y, z = together("addcdiv", x, y, z)
+    return ops.add(x, ops.div(_times_value(x, y, value), z))
+
+
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
+    """``input + value * tensor1 * tensor2``. Source: torch.addcmul."""
+    operands = (input, tensor1, tensor2, None if value == 1 else value)
+    return written("addcmul", apply(_addcmul, operands), out)
+
+
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
+    """``input + value * tensor1 / tensor2``. Source: torch.addcdiv."""
+    operands = (input, tensor1, tensor2, None if value == 1 else value)
+    return written("addcdiv", apply(_addcdiv, operands), out)
+
+
+# --- the methods behind operators --------------------------------------------------------------------------
+
+
+def _power_operator(self: Any, other: Any) -> Any:
+    if isinstance(other, TensorBase | int | float | complex | np.generic):
+        return pow(self, other)
+    return NotImplemented
+
+
+def _reversed_power(self: Any, other: Any) -> Any:
+    return pow(other, self) if isinstance(other, int | float | complex | np.generic) else NotImplemented
+
+
+def _floor_divide_operator(self: Any, other: Any) -> Any:
+    check_divisor(self, other)
+    return _floor_divide_method(self, other)
+
+
+def _remainder_operator(self: Any, other: Any) -> Any:
+    check_divisor(self, other)
+    return _remainder_method(self, other)
+
+
+def _reversed_floor_divide(self: Any, other: Any) -> Any:
+    check_divisor(other, self)
+    return _rfloor_divide_method(self, other)
+
+
+def _reversed_remainder(self: Any, other: Any) -> Any:
+    check_divisor(other, self)
+    return _rremainder_method(self, other)
+
+
+_floor_divide_method, _rfloor_divide_method = (
+    binary(_floor_divide, operator=True),
+    binary(_rfloor_divide, operator=True),
+)
+_remainder_method, _rremainder_method = binary(_remainder, operator=True), binary(_rremainder, operator=True)
+_add_method, _mul_method = binary(_add, operator=True), binary(_mul, operator=True)
+absolute, negative, subtract, multiply, divide = abs, neg, sub, mul, div
 
 METHODS = {
-    "add": add, "sub": sub, "mul": mul, "true_divide": true_divide, "neg": neg,
-    "__add__": _add_two, "__radd__": _add_two, "__sub__": _sub_two, "__rsub__": rsub, "__mul__": mul,
-    "__rmul__": mul, "__truediv__": true_divide, "__neg__": neg,
+    "abs": abs, "absolute": abs, "add": add, "addcdiv": addcdiv, "addcmul": addcmul, "div": div, "divide": div,
+    "float_power": float_power, "floor_divide": floor_divide, "fmod": fmod, "lerp": lerp, "mul": mul, "multiply": mul,
+    "neg": neg, "negative": neg, "positive": positive, "pow": pow, "reciprocal": reciprocal, "remainder": remainder,
+    "sgn": sgn, "sign": sign, "square": square, "sub": sub, "subtract": sub, "true_divide": true_divide,
+    "__abs__": abs, "__neg__": neg, "__pos__": positive,
+    "__add__": _add_method, "__radd__": _add_method,
+    "__sub__": binary(_sub, operator=True), "__rsub__": binary(_rsub, operator=True),
+    "__mul__": _mul_method, "__rmul__": _mul_method,
+    "__truediv__": binary(_div, operator=True), "__rtruediv__": binary(_rdiv, operator=True),
+    "__floordiv__": _floor_divide_operator, "__rfloordiv__": _reversed_floor_divide,
+    "__mod__": _remainder_operator, "__rmod__": _reversed_remainder,
+    "__pow__": _power_operator, "__rpow__": _reversed_power,
 }  # fmt: skip
-IN_PLACE = ("add", "sub", "mul", "true_divide", "neg")
-OPERATORS_IN_PLACE = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "true_divide_"}
-
+IN_PLACE = (
+    "abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod", "lerp",
+    "mul", "multiply", "neg", "negative", "pow", "reciprocal", "remainder", "sgn", "sign", "square", "sub", "subtract",
+    "true_divide",
+)  # fmt: skip
+OPERATORS_IN_PLACE = {
+    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "true_divide_",
+    "__ifloordiv__": "floor_divide_", "__imod__": "remainder_", "__ipow__": "pow_",
+}  # fmt: skip

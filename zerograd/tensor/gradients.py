@@ -18,13 +18,20 @@ _hook_numbers = iter(range(1 << 62))
 class RemovableHandle:
     """Removes a hook again: ``handle.remove()``, or leave its ``with`` block."""
 
-    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
-        self.hooks = hooks
+    def __init__(
+        self, hooks_dict: dict[int, Any], hook: Any = None, *, extra_dict: Sequence[dict[int, Any]] = ()
+    ) -> None:
+        self.tables = (hooks_dict, *([extra_dict] if isinstance(extra_dict, dict) else extra_dict))
         self.id = next(_hook_numbers)
-        hooks[self.id] = hook
+        while self.id in hooks_dict:  # unpickled tables bring numbers of another process
+            self.id = next(_hook_numbers)
+        if hook is not None:
+            hooks_dict[self.id] = hook
 
     def remove(self) -> None:
-        self.hooks.pop(self.id, None)
+        """Take the hook, and what ``extra_dict`` knows of it, out of the tables."""
+        for table in self.tables:
+            table.pop(self.id, None)
 
     def __enter__(self) -> Self:
         return self

@@ -53,10 +53,6 @@ class Generator:
         self.next_normal: float | None = None  # what Box-Muller made and nobody took yet
         self._next_float_normal: float | None = None  # kept for PyTorch's sake, whose CPU draws never use it
 
-    @property
-    def device(self) -> str:
-        return "cpu"
-
     # --- seeds and states ------------------------------------------------------------------------
 
     def manual_seed(self, seed: int) -> Generator:

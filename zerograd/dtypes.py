@@ -104,7 +104,7 @@ def from_numpy(numpy_dtype: np.dtype[Any]) -> dtype:
     found = _BY_NUMPY.get(numpy_dtype) or _BY_NUMPY.get(np.dtype(numpy_dtype).newbyteorder("="))
     if found is None:
         supported = ", ".join(str(one.numpy) for one in ALL)
-        raise TypeError(f"can't convert np.ndarray of type {numpy_dtype}; the supported types are: {supported}")
+        raise TypeError(f"NumPy's {numpy_dtype} has no counterpart here; there are: {supported}")
     return found
 
 
@@ -120,7 +120,7 @@ def set_default_dtype(d: dtype) -> None:
     """Make ``d``, a float type, the type of new tensors made from Python floats."""
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
-        raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")
+        raise TypeError(f"the default dtype must be a floating point type, got {d!r}")
     _default = d
 
 

@@ -56,7 +56,7 @@ def broadcast(name: str, *shapes: Shape) -> Shape:
             a, b = [size for size in sizes if size != 1][:2]
             raise errors.runtime(
                 f"{name}: shapes do not broadcast, size {a} against {b} at dimension {axis}"
-                f" (The size of tensor a ({a}) must match the size of tensor b ({b}))",
+    ",
                 shapes=" and ".join(str(list(shape)) for shape in shapes),
                 hint="sizes must be equal or 1, counted from the last dimension",
             )
@@ -79,7 +79,7 @@ def axis(dim: int, rank: int, *, what: str = "dim") -> int:
     limit = max(rank, 1)
     if not -limit <= dim < limit:
         raise errors.index(
-            f"{what} {dim} is out of range (expected to be in range of [{-limit}, {limit - 1}])",
+            f"{what} {dim} is out of range: it must lie in [{-limit}, {limit - 1}]",
             dimensions=rank,
         )
     return dim + limit if dim < 0 else dim
@@ -98,7 +98,7 @@ def axes(dims: int | Iterable[int] | None, rank: int, *, what: str = "dim") -> S
         return (axis(dims, rank, what=what),) if rank else _checked_scalar(dims, what)
     result = tuple(axis(one, rank, what=what) for one in dims)
     if len(set(result)) != len(result):
-        raise errors.runtime(f"{what} {list(dims)} names a dimension that appears multiple times", dimensions=rank)
+        raise errors.runtime(f"{what} {list(dims)} names a dimension twice", dimensions=rank)
     return result if rank else ()
 
 
@@ -118,17 +118,14 @@ def infer_size(shape: Sequence[int], elements: int) -> Shape:
     if any(size < -1 for size in shape):
         raise errors.runtime(f"invalid shape dimension {min(shape)}", shape=list(shape))
     if len(unknown) > 1:
-        raise errors.runtime("only one dimension can be inferred", shape=list(shape))
+        raise errors.runtime("a shape may have one -1, not several", shape=list(shape))
     known = math.prod(size for size in shape if size != -1)
     if unknown:
         if known == 0:
-            raise errors.runtime(
-                f"cannot reshape tensor of {elements} elements into shape {list(shape)}"
-                " because the unspecified dimension size -1 can be any value and is ambiguous"
-            )
+            raise errors.runtime(f"the -1 in {list(shape)} could be any size for a tensor of {elements} elements")
         if elements % known == 0:
             i = unknown[0]
             return (*shape[:i], elements // known, *shape[i + 1 :])
     elif known == elements:
         return shape
-    raise errors.runtime(f"shape '{list(shape)}' is invalid for input of size {elements}")
+    raise errors.runtime(f"{elements} elements do not fit the shape {list(shape)}, which holds {known}")

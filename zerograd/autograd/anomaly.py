@@ -31,8 +31,7 @@ class detect_anomaly:  # noqa: N801
     def __init__(self, check_nan: bool = True) -> None:
         self._check_nan = check_nan
         warnings.warn(
-            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for"
-            " debugging.",
+            "anomaly detection is on: every step is recorded and checked anew, which is slow; use it to debug only",
             stacklevel=2,
         )
 

@@ -40,7 +40,7 @@ class FunctionCtx:
         for one in tensors:
             if one is not None and not isinstance(one, TensorBase):
                 raise errors.type_(
-                    f"save_for_backward can only save variables, but argument is of type {type(one).__name__}",
+                    f"save_for_backward keeps tensors only, got {type(one).__name__}",
                     hint="store it as an attribute instead: ctx.name = value",
                 )
         self.to_save = tensors
@@ -65,8 +65,7 @@ class FunctionCtx:
         """The tensors given to ``save_for_backward``."""
         if self._saved is None:
             raise errors.runtime(
-                "Trying to backward through the graph a second time (or directly access saved tensors after they have"
-                " already been freed)",
+                "the saved tensors are gone: an earlier backward() has freed them, and this one is the second time",
                 hint="pass retain_graph=True to the first backward()",
             )
         return self._saved
@@ -133,7 +132,7 @@ class _Call:
             parts.pop()
         if len(parts) != self.count:
             raise errors.runtime(
-                f"function {name} returned an incorrect number of gradients (expected {self.count}, got {len(parts)})",
+                f"{name} gave {len(parts)} gradients for {self.count} arguments of forward",
                 hint="backward must return one gradient (or None) for each argument of forward",
             )
         values: list[Value | None] = []
@@ -143,7 +142,7 @@ class _Call:
                 values.append(None)
                 continue
             if not isinstance(part, TensorBase):
-                raise errors.type_(f"expected Variable or None for gradient {place} of {name}, got {type(part).__name__}")
+                raise errors.type_(f"{name} must give a Tensor or None for argument {place}, not {type(part).__name__}")
             if part._type is not wanted:
                 part = _fitted(part, wanted, name, place)
             values.append(Value.pending(part._node()))
@@ -168,8 +167,7 @@ def _fitted(part: Any, wanted: Any, name: str, place: int) -> Any:
         )
         if not fits:
             raise errors.runtime(
-                f"Function {name} returned an invalid gradient at index {place} - got {list(part._shape)} but"
-                f" expected shape compatible with {list(wanted.shape)}"
+                f"{name}: the gradient of argument {place} has shape {list(part._shape)}, the argument {list(wanted.shape)}"
             )
         part = part.sum(grown, keepdim=True).reshape(wanted.shape) if grown else part.reshape(wanted.shape)
     return part.to(wanted.dtype) if part.dtype is not wanted.dtype else part
@@ -220,14 +218,13 @@ class Function:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise errors.runtime(
-            f"{type(self).__name__} should not be instantiated. Methods on autograd functions are all static, so you"
-            f" should invoke them on the class itself: {type(self).__name__}.apply(...)"
+            f"a custom function is not instantiated: call {type(self).__name__}.apply(...)"
         )
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the outputs; ``forward(ctx, *args)``, or ``forward(*args)`` with ``setup_context``."""
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError("a custom function needs a static method forward(ctx, ...)")
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
@@ -238,8 +235,7 @@ class Function:
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """The gradient for each argument of ``forward``, given that of each output."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with"
-            " backward mode AD."
+            "a custom function needs a static method backward(ctx, *grads) to be differentiated"
         )
 
     @classmethod
@@ -322,7 +318,7 @@ class _NotTwice(Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         raise errors.runtime(
-            "trying to differentiate twice a function that was marked with @once_differentiable"
+            "this backward is marked @once_differentiable: its result cannot be differentiated again"
         )
 
 

@@ -97,7 +97,7 @@ def gradcheck(
     inputs = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)
     wanted = _differentiable(inputs)
     if not wanted:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have it.")
+        raise ValueError("none of the inputs requires grad, so there is nothing to check")
     try:
         _check(func, inputs, wanted, eps, atol, rtol)
     except GradcheckError:
@@ -116,8 +116,7 @@ def _check(
             import warnings
 
             warnings.warn(
-                f"Input #{number} requires gradient and is not a double precision floating point or complex."
-                " This check will likely fail if all the inputs are not of double precision.",
+                f"input {number} is {tensor.dtype}: differences are too coarse below float64, and the check will likely fail",
                 stacklevel=3,
             )
         numerical = _numerical(func, inputs, tensor, eps)

@@ -64,11 +64,11 @@ def grad(
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     grads: Sequence[Any] | None = None if grad_outputs is None else _sequence(grad_outputs)
     if materialize_grads and allow_unused is False:
-        raise errors.value("Expected allow_unused to be True or not passed when materialize_grads=True, but got False")
+        raise errors.value("materialize_grads=True needs allow_unused=True (or nothing), got False")
     if is_grads_batched:
         return _batched(outputs, inputs, grads, retain_graph, create_graph, allow_unused, materialize_grads)
     if not inputs:
-        raise errors.value("grad requires non-empty inputs.")
+        raise errors.value("grad() needs at least one input")
     realize.begin_backward()
     roots, seeds = gradients.roots_and_seeds(outputs, grads)
     targets = [gradients.target_of(tensor) for tensor in inputs]
@@ -85,9 +85,9 @@ def grad(
             results.append(None)
         else:
             raise errors.runtime(
-                "One of the differentiated Tensors appears to not have been used in the graph",
+                "an input was not used to compute the outputs, so it has no gradient",
                 input=f"number {i}, {tensor._type}",
-                hint="Set allow_unused=True if this is the desired behavior.",
+                hint="allow_unused=True returns None for it",
             )
     return tuple(results)
 

@@ -16,9 +16,7 @@ def _infer_matmul(x: TensorType, y: TensorType) -> TensorType:
     if x.shape[-1] != y.shape[-2]:
         turned = x.shape[-1] == y.shape[-1]
         raise errors.runtime(
-            f"matmul needs left columns = right rows, but {x.shape[-1]} != {y.shape[-2]}"
-            f" (mat1 and mat2 shapes cannot be multiplied, {x.shape[-2]}x{x.shape[-1]} and"
-            f" {y.shape[-2]}x{y.shape[-1]})",
+            f"matmul needs left columns = right rows, but {x.shape[-1]} != {y.shape[-2]}",
             left=x,
             right=y,
             hint="left @ right.mT would fit" if turned else None,

@@ -153,8 +153,8 @@ def _freed_error(root: Point, shared: frozenset[Node]) -> RuntimeError:
     first = first or next(n for n in reversed(ancestors((root.node,))) if n in shared)
     made = f"{first.call.name} made at {first.call.line}" if first.call else f"<{first.op.name}>"
     return errors.runtime(
-        "Trying to backward through the graph a second time: an earlier backward() has freed what it kept"
-        " (or the values were freed when you called .backward() or autograd.grad())",
+        "this graph is being differentiated a second time, but the first backward() or grad() has freed the values"
+        " it kept",
         shared=made,
         hint="pass retain_graph=True to the earlier backward(), or compute the loss anew before each backward();"
         " a value carried over from the last step needs .detach()",

@@ -157,25 +157,23 @@ class TensorBase:
         storage = self._storage
         if self._plain:
             return storage.read()
+        serial = recorder.own.trace.serial
         cache = self._cache
-        if (
-            cache is not None
-            and cache[0] == recorder.trace.serial
-            and cache[1] == storage.version
-            and storage.shared is None
-        ):
+        if cache is not None and cache[0] == serial and cache[1] == storage.version and storage.shared is None:
             return cache[2]
-        node = self._special_node()
-        self._cache = (recorder.trace.serial, storage.version, node)
+        leaf = self._leaf
+        if leaf is not None and self._base is None:
+            node = new_variable(storage.read(), leaf)
+        else:
+            node = self._special_node()
+        self._cache = (serial, storage.version, node)
         return node
 
     def _special_node(self) -> Node:
         base = self._base
         if base is None:
             node = self._storage.read()
-            if self._detached and node.tracked:
-                node = stop(node)
-            return node if self._leaf is None else new_variable(node, self._leaf)
+            return stop(node) if self._detached and node.tracked else node
         point = self._point
         known = point is not None and point[0] == self._storage.version
         if known and point[1].trace is not recorder.trace:
@@ -302,14 +300,13 @@ class TensorBase:
             return
         if self._leaf is not None:
             raise errors.runtime(
-                "a leaf Variable that requires grad is being used in an in-place operation: its old value would be"
-                " lost to backward()",
+                "an in-place operation on a leaf that requires grad: backward() could not see the change",
                 tensor=self._type,
                 hint="change it inside `with torch.no_grad():`, or write `x = x + ...` to make a new tensor",
             )
         if self._base is not None and self._base._leaf is not None:
             raise errors.runtime(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation",
+                "an in-place operation on a view of a leaf that requires grad: backward() could not see the change",
                 view=self._type,
                 leaf=self._base._type,
                 hint="change it inside `with torch.no_grad():`, or clone the leaf first",

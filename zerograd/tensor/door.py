@@ -351,8 +351,7 @@ def write_out(name: str, result: TensorBase, out: Any) -> Any:
         raise errors.type_(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if recorder.grad_enabled and (out.requires_grad or result.requires_grad):
         raise errors.runtime(
-            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the"
-            " arguments requires grad",
+            f"{name}(): a result written into out= has no history, but an operand requires grad",
             hint="use the returned value instead, or wrap the call in torch.no_grad()",
         )
     check_castable(result.dtype, out.dtype)
@@ -364,7 +363,7 @@ def write_out(name: str, result: TensorBase, out: Any) -> Any:
 def check_castable(kind: dtype, wanted: dtype) -> None:
     if not dtypes.can_cast(kind, wanted):
         raise errors.runtime(
-            f"result type {kind.name} can't be cast to the desired output type {wanted.name}",
+            f"a {kind.name} result cannot be stored in a {wanted.name} tensor",
             hint="convert the other operand, or use the function that makes a new tensor",
         )
 
@@ -378,8 +377,7 @@ def in_place(function: Callable[..., Any]) -> Callable[..., Any]:
         result = function(self, *args, **kwargs)
         if result._shape != self._shape:
             raise errors.runtime(
-                f"{name}: output with shape {list(self._shape)} doesn't match the broadcast shape"
-                f" {list(result._shape)}",
+                f"{name}: a tensor of shape {list(self._shape)} cannot hold a result of shape {list(result._shape)}",
                 hint="an in-place operation cannot grow its tensor",
             )
         if result.dtype is not self.dtype:

@@ -62,18 +62,18 @@ class GradientMethods(TensorBase):
         """
         if requires_grad and not self.dtype.is_inexact:
             raise errors.runtime(
-                "only Tensors of floating point and complex dtype can require gradients", tensor=self._type
+                "only floating point and complex tensors can have gradients", tensor=self._type
             )
         if not self.is_leaf:
             if requires_grad:
                 return self
             raise errors.runtime(
-                "you can only change requires_grad flags of leaf variables; this one was computed from others",
+                "requires_grad can be switched off for leaves only; this tensor was computed from others",
                 hint="use .detach() for a tensor of the same value without history",
             )
         if requires_grad and self._leaf is None:
             if recorder.inference or self._is_inference:
-                raise errors.runtime("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed")
+                raise errors.runtime("a tensor made in inference mode cannot collect gradients")
             self._leaf = GradLeaf(self)
             self._plain = False
             self._cache = None
@@ -92,8 +92,8 @@ class GradientMethods(TensorBase):
             import warnings
 
             warnings.warn(
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. It is not populated by"
-                " backward(); call .retain_grad() on it first, or read the leaf's .grad",
+                "backward() fills .grad of leaves only, and this tensor is not a leaf Tensor: call .retain_grad() on it"
+                " before backward(), or read the .grad of the leaf you mean",
                 UserWarning,
                 stacklevel=2,
             )
@@ -105,15 +105,15 @@ class GradientMethods(TensorBase):
             self._grad = None
             return
         if not isinstance(new, TensorBase):
-            raise errors.type_(f"assigned grad expected to be a Tensor or None but got grad of type {type(new).__name__}")
+            raise errors.type_(f".grad can hold a Tensor or None, not {type(new).__name__}")
         if new is self:
-            raise errors.runtime("can't assign Variable as its own grad")
+            raise errors.runtime("a tensor cannot be its own gradient")
         if new._shape != self._shape:
             raise errors.runtime(
-                "assigned grad has data of a different size", tensor=self._type, grad=new._type
+                ".grad must have the shape of its tensor", tensor=self._type, grad=new._type
             )
         if new.dtype is not self.dtype:
-            raise errors.runtime("assigned grad has data of a different type", tensor=self._type, grad=new._type)
+            raise errors.runtime(".grad must have the dtype of its tensor", tensor=self._type, grad=new._type)
         self._grad = new
 
     @grad.deleter
@@ -162,7 +162,7 @@ class GradientMethods(TensorBase):
             RuntimeError: it is a view, whose base would keep its history.
         """
         if self._base is not None:
-            raise errors.runtime("Can't detach views in-place; use detach() instead", view=self._type)
+            raise errors.runtime("a view keeps the history of its base and cannot forget it in place: use detach()", view=self._type)
         self._leaf = None
         self._detached = True
         self._plain = False
@@ -177,7 +177,7 @@ class GradientMethods(TensorBase):
     @data.setter
     def data(self, new: Any) -> None:
         if not isinstance(new, TensorBase):
-            raise errors.type_(f"Variable data has to be a tensor, but got {type(new).__name__}")
+            raise errors.type_(f".data can be set to a Tensor only, not {type(new).__name__}")
         self._storage = new._storage
         self._base, self._steps, self._layout = new._base, new._steps, new._layout
         self._view_type = new._view_type
@@ -196,7 +196,7 @@ class GradientMethods(TensorBase):
         point = self._history()
         if point is None:
             raise errors.runtime(
-                "cannot register a hook on a tensor that doesn't require gradient", tensor=self._type
+                "no gradient ever arrives at this tensor, so a hook would never run: it does not require grad", tensor=self._type
             )
 
         def on_value(grad: Value) -> Value | None:
@@ -213,7 +213,7 @@ class GradientMethods(TensorBase):
         """Call ``hook(tensor)`` after a gradient has been added to this leaf's ``.grad``."""
         if self._leaf is None:
             raise errors.runtime(
-                "post accumulate grad hooks cannot be registered on non-leaf tensors or tensors without gradients",
+                "only leaves accumulate gradients: this tensor is none, or requires no grad",
                 tensor=self._type,
             )
         return RemovableHandle(self._leaf.post_hooks, hook)
@@ -221,7 +221,7 @@ class GradientMethods(TensorBase):
     def retain_grad(self) -> None:
         """Have ``backward()`` keep this tensor's gradient in ``.grad`` although it is not a leaf."""
         if not self.requires_grad:
-            raise errors.runtime("can't retain_grad on Tensor that has requires_grad=False", tensor=self._type)
+            raise errors.runtime("there is no gradient to retain: this tensor has requires_grad=False", tensor=self._type)
         if self.is_leaf or self._retained is not None:
             return
 
@@ -280,7 +280,7 @@ def backward(
         return
     inputs = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
     if not inputs:
-        raise errors.runtime("`inputs` argument to `backward` cannot be empty.")
+        raise errors.runtime("backward(inputs=...) needs at least one tensor, or None for all leaves")
     found = tape.run(roots, seeds, retain_graph=retain, create_graph=create_graph, targets=map(target_of, inputs))
     for tensor in inputs:
         grad = found.get(target_of(tensor))
@@ -303,7 +303,7 @@ def target_of(tensor: Any) -> tape.Target:
         return tensor._leaf
     point = tensor._history()
     if point is None:
-        raise errors.runtime("One of the differentiated Tensors does not require grad", tensor=tensor._type)
+        raise errors.runtime("asked for the gradient of a tensor that does not require grad", tensor=tensor._type)
     return point
 
 
@@ -323,7 +323,7 @@ def roots_and_seeds(tensors: Sequence[Any], gradients: Sequence[Any] | None) -> 
         point = tensor._history()
         if point is None:
             raise errors.runtime(
-                f"element {i} of tensors does not require grad and does not have a grad_fn",
+                f"nothing to differentiate: tensor {i} has no grad_fn and does not require grad",
                 tensor=tensor._type,
                 hint="no tensor it was computed from requires gradients; was it computed under no_grad(), detached,"
                 " or made from .item() or .numpy()?",
@@ -337,21 +337,20 @@ def _seed(tensor: Any, gradient: Any) -> Value:
     if gradient is None:
         if tensor._type.count != 1:
             raise errors.runtime(
-                "grad can be implicitly created only for scalar outputs",
+                "backward() of a tensor with several elements needs the gradient argument; only scalar outputs do without",
                 output=tensor._type,
                 hint="reduce it first, e.g. loss.mean() or loss.sum(), or pass backward(gradient=...)",
             )
         if not tensor.dtype.is_floating_point:
             raise errors.runtime(
-                f"grad can be implicitly created only for real scalar outputs but got {tensor.dtype}"
+                f"backward() without a gradient argument needs a real scalar, got {tensor.dtype}"
             )
         return tape.ones(tensor._type)
     if not isinstance(gradient, TensorBase):
-        raise errors.type_(f"gradients can be either Tensors or None, got {type(gradient).__name__}")
+        raise errors.type_(f"a gradient must be a Tensor or None, not {type(gradient).__name__}")
     if gradient._shape != tensor._shape:
         raise errors.runtime(
-            f"Mismatch in shape: grad_output has shape {list(gradient._shape)} and output has shape"
-            f" {list(tensor._shape)}"
+            f"the gradient argument has shape {list(gradient._shape)}, but the output {list(tensor._shape)}"
         )
     node = gradient._node()
     if node.dtype is not tensor.dtype:

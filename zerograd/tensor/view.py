@@ -65,8 +65,7 @@ class Reshape:
         strides = view_strides(base.shape, base.strides, self.shape)
         if strides is None:
             raise errors.runtime(
-                "view size is not compatible with input tensor's size and stride: at least one dimension spans"
-                " two that are not contiguous",
+                "view: this shape would need a copy, because the elements do not lie in order",
                 input=f"shape {list(base.shape)}, strides {list(base.strides)}",
                 wanted=list(self.shape),
                 hint="use .reshape(...), which copies where it must",

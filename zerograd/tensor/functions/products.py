@@ -16,11 +16,11 @@ def matmul_nodes(x: Node, y: Node) -> Node:
     """The product with PyTorch's rules for vectors and batches."""
     if not x.rank or not y.rank:
         raise errors.runtime(
-            "both arguments to matmul need to be at least 1D", left=x.type, right=y.type, hint="use * for numbers"
+            "matmul needs vectors or matrices, not single numbers", left=x.type, right=y.type, hint="use * for numbers"
         )
     if x.dtype is not y.dtype:
         raise errors.runtime(
-            f"expected m1 and m2 to have the same dtype, but got: {x.dtype.name} != {y.dtype.name}",
+            f"matmul needs operands of one dtype, got {x.dtype.name} and {y.dtype.name}",
             left=x.type,
             right=y.type,
             hint=f"convert one of them, e.g. right.to(torch.{x.dtype.name})",

@@ -55,8 +55,7 @@ def broadcast(name: str, *shapes: Shape) -> Shape:
         if len(wanted) > 1:
             a, b = [size for size in sizes if size != 1][:2]
             raise errors.runtime(
-                f"{name}: shapes do not broadcast, size {a} against {b} at dimension {axis}"
-    ",
+                f"{name}: shapes do not broadcast, size {a} against {b} at dimension {axis}",
                 shapes=" and ".join(str(list(shape)) for shape in shapes),
                 hint="sizes must be equal or 1, counted from the last dimension",
             )

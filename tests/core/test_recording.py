@@ -239,3 +239,43 @@ def test_a_failed_body_changes_nothing() -> None:
     assert recorder.own.depth == depth
     assert x.tolist() == [1.0, 2.0]
     assert x._version == 0
+
+
+def test_an_engine_failure_belongs_to_its_own_value() -> None:
+    x = torch.tensor([1.0, 2.0])
+    original = elementwise.tanh.reference
+
+    def fail(*_: object) -> None:
+        raise MemoryError("no room")
+
+    object.__setattr__(elementwise.tanh, "reference", fail)
+    try:
+        bad, good = x.tanh(), x * 2.0
+        assert good.tolist() == [2.0, 4.0]
+        with pytest.raises(MemoryError, match="no room"):
+            bad.tolist()
+    finally:
+        object.__setattr__(elementwise.tanh, "reference", original)
+    assert x.tanh().tolist() != [0.0, 0.0]
+
+
+def test_threads_record_apart_and_share_values() -> None:
+    import threading
+
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    pending = x * 2.0
+    seen: list[object] = []
+
+    def work() -> None:
+        seen.append((pending + 1.0).tolist())
+        loss = (x * x).sum()
+        seen.append(torch.autograd.grad(loss, x)[0].tolist())
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen.count([3.0, 5.0]) == 4
+    assert seen.count([2.0, 4.0]) == 4
+    assert (pending + 2.0).tolist() == [4.0, 6.0]

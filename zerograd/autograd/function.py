@@ -216,10 +216,8 @@ class Function:
     Source: torch.autograd.Function.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise errors.runtime(
-            f"a custom function is not instantiated: call {type(self).__name__}.apply(...)"
-        )
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise errors.runtime(f"a custom function is not instantiated and called: use {type(self).__name__}.apply(...)")
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:

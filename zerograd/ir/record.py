@@ -155,6 +155,7 @@ class Value:
         buffer: the array once computed.
         history: where it was recorded, if gradients flow through it and its trace has been launched.
         bound: the leaf that stood for it last, likely to stand for it again.
+        failure: why it could not be computed.
     """
 
     node: Node
@@ -162,6 +163,7 @@ class Value:
     buffer: Array | None = None
     history: Point | None = None
     bound: Node | None = None
+    failure: Exception | None = None
 
     @classmethod
     def pending(cls, node: Node) -> Self:
@@ -185,6 +187,8 @@ class Value:
         if self.serial == trace.serial:
             return self.node
         if self.buffer is None:
+            if self.failure is not None:
+                raise self.failure
             _launch(traces[self.serial])  # recorded by another thread
         assert not own.depth, "a remembered function may use its operands only"
         buffer = self.buffer

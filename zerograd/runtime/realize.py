@@ -9,6 +9,7 @@ backward passes through them will need; nothing of it is computed again.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
 
@@ -24,15 +25,15 @@ _lock = threading.RLock()
 class Plan:
     """How to compute the live values of a trace: a program whose outputs are theirs, then the kept ones."""
 
-    __slots__ = ("kept", "program", "roots", "slots")
+    __slots__ = ("kept", "outputs", "program", "roots", "slots")
 
     def __init__(self, nodes: tuple[Node, ...], freed: tuple[frozenset[Node], ...]) -> None:
         self.roots = tuple(dict.fromkeys(node for node in nodes if node.tracked))
         self.kept = kept_by(self.roots, freed)
-        outputs = tuple(dict.fromkeys((*nodes, *self.kept)))
-        place = {node: i for i, node in enumerate(outputs)}
+        self.outputs = tuple(dict.fromkeys((*nodes, *self.kept)))
+        place = {node: i for i, node in enumerate(self.outputs)}
         self.slots = tuple(place[node] for node in nodes)
-        self.program: Program = reference.compile(outputs)
+        self.program: Program = reference.compile(self.outputs)
         self.kept = tuple((node, place[node]) for node in self.kept)
 
 
@@ -59,22 +60,42 @@ def _compute(trace: Trace) -> None:
         plan = recorder.plans.get(key)
         if plan is None:
             plan = recorder.plans[key] = Plan(nodes, trace.freed)
-        arrays = plan.program(trace.leaves)
+        try:
+            arrays: Sequence[Array | None] = plan.program(trace.leaves)
+        except Exception:
+            arrays = _rescued(plan, live, trace)
         for value, slot in zip(live, plan.slots, strict=True):
             value.buffer = arrays[slot]
             if value.node.tracked:
                 value.history = Point(trace, value.node)
         trace.roots = plan.roots
-        trace.values = {node: arrays[slot] for node, slot in plan.kept}
+        trace.values = {node: array for node, slot in plan.kept if (array := arrays[slot]) is not None}
+
+
+def _rescued(plan: Plan, live: list[Value], trace: Trace) -> list[Array | None]:
+    """Every output by itself, after the whole program has failed: reading one that fails raises its error."""
+    arrays: list[Array | None] = []
+    failures: dict[int, Exception] = {}
+    for slot, node in enumerate(plan.outputs):
+        try:
+            arrays.append(reference.compile((node,))(trace.leaves)[0])
+        except Exception as error:
+            arrays.append(None)
+            failures[slot] = error
+    for value, slot in zip(live, plan.slots, strict=True):
+        value.failure = failures.get(slot)
+    return arrays
 
 
 def array_of(value: Value) -> Array:
     """The computed array; nobody may write to it."""
     if value.buffer is None:
-        if value.serial == recorder.trace.serial:
+        if value.serial == recorder.own.trace.serial:
             launch()
-        else:
+        elif value.failure is None:
             value.read()  # recorded by another thread
+        if value.failure is not None:
+            raise value.failure
     buffer: Any = value.buffer
     return buffer
 

@@ -31,7 +31,7 @@ _GAINS: Final = {
 }  # fmt: skip
 
 
-def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+def calculate_gain(nonlinearity: str, param: Any = None) -> float:
     """The factor by which weights before this nonlinearity are scaled to keep the variance of activations.
 
     Args:
@@ -66,10 +66,10 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
 
 
 def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
-    fans = dict(zip(("fan_in", "fan_out"), _calculate_fan_in_and_fan_out(tensor), strict=True))
-    if mode.lower() not in fans:
+    if mode.lower() not in ("fan_in", "fan_out"):
         raise errors.value(f"the mode must be 'fan_in' or 'fan_out', not {mode!r}")
-    return fans[mode.lower()]
+    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
+    return fan_in if mode.lower() == "fan_in" else fan_out
 
 
 # --- the same everywhere -------------------------------------------------------------------------

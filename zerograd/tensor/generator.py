@@ -25,12 +25,12 @@ class Generator:
     def __init__(self, device: Any = "cpu") -> None:
         if as_device(device).type != "cpu":
             raise errors.runtime("a Generator lives on the CPU here", device=device)
-        self._stream = random.Generator()
+        self.stream = random.Generator()
 
     @classmethod
-    def _of(cls, stream: random.Generator) -> Self:
+    def of_stream(cls, stream: random.Generator) -> Self:
         made = cls()
-        made._stream = stream
+        made.stream = stream
         return made
 
     @property
@@ -45,20 +45,20 @@ class Generator:
             RuntimeError: the seed is no integer.
             ValueError: it needs more than 64 bits.
         """
-        self._stream.manual_seed(seed)
+        self.stream.manual_seed(seed)
         return self
 
     def seed(self) -> int:
         """Seed from the operating system's entropy; returns the seed."""
-        return self._stream.seed()
+        return self.stream.seed()
 
     def initial_seed(self) -> int:
         """The seed it began with."""
-        return self._stream.initial_seed()
+        return self.stream.initial_seed()
 
     def get_state(self) -> Any:
         """Its state, a uint8 tensor that PyTorch's CPU generators take too."""
-        state = self._stream.get_state()
+        state = self.stream.get_state()
         return TensorBase.of_array(state, TensorType(state.shape, dtypes.uint8))
 
     def set_state(self, new_state: Any) -> Self:
@@ -72,12 +72,12 @@ class Generator:
             raise errors.type_(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
         if new_state.dtype is not dtypes.uint8:
             raise errors.type_("RNG state must be a torch.ByteTensor", got=new_state.dtype)
-        self._stream.set_state(np.ascontiguousarray(new_state._array()))
+        self.stream.set_state(np.ascontiguousarray(new_state._array()))
         return self
 
     def clone_state(self) -> Self:
         """Another generator that will draw what this one would."""
-        return type(self)._of(self._stream.clone_state())
+        return type(self).of_stream(self.stream.clone_state())
 
     def get_offset(self) -> int:
         """CPU generators have none."""
@@ -88,10 +88,10 @@ class Generator:
         raise errors.runtime("a CPU generator does not use an offset")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self)._of, (self._stream,)
+        return type(self).of_stream, (self.stream,)
 
 
-default_generator: Final = Generator._of(random.default_generator)
+default_generator: Final = Generator.of_stream(random.default_generator)
 
 
 def stream_of(generator: Any) -> random.Generator:
@@ -104,4 +104,4 @@ def stream_of(generator: Any) -> random.Generator:
         return random.default_generator
     if not isinstance(generator, Generator):
         raise errors.type_(f"argument 'generator' must be torch.Generator, not {type(generator).__name__}")
-    return generator._stream
+    return generator.stream

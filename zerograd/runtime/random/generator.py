@@ -194,6 +194,7 @@ def _start(twister: MT19937, seed: int) -> None:
 
 
 default_generator: Final = Generator()
+default_generator.seed()
 
 
 def choose(generator: Generator | None) -> Generator:

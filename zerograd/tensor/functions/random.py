@@ -43,9 +43,16 @@ def _made(name: str, size: Any, kind: dtype | None, draw: Draw, options: dict[st
     found = options_of(name, options)
     out = found.out
     if out is None:
-        made = of_drawn(draw(shape, found.dtype or kind or dtypes.get_default_dtype()))
-        return made.requires_grad_() if found.requires_grad else made
+        kind = found.dtype or kind or dtypes.get_default_dtype()
+        return _finished(kind, found.requires_grad, lambda: draw(shape, kind))
     return _written(name, as_tensor_argument(name, "out", out), shape, found.dtype, draw)
+
+
+def _finished(kind: dtype, requires_grad: bool, draw: Callable[[], Array]) -> Any:
+    if requires_grad and not kind.is_inexact:
+        raise errors.runtime("only floating point and complex tensors can require gradients", dtype=kind)
+    made = of_drawn(draw())
+    return made.requires_grad_() if requires_grad else made
 
 
 def _written(name: str, out: TensorBase, shape: Shape, wanted: dtype | None, draw: Draw) -> Any:
@@ -114,9 +121,13 @@ def _made_like(
     found = options_of(name, options)
     layout = as_tensor_argument(name, "input", input)._laid_out()
     kind = found.dtype or input.dtype
-    array = memory_order.filled(layout.shape, layout.strides, lambda shape, plain: draw(shape, kind, plain))
-    made = of_drawn(array)
-    return made.requires_grad_() if found.requires_grad else made
+
+    def drawn() -> Array:
+        return memory_order.filled(
+            layout.shape, layout.strides, lambda shape, plain: draw(shape, kind, plain)
+        )
+
+    return _finished(kind, found.requires_grad, drawn)
 
 
 def rand_like(input: Any, *, generator: Any = None, **options: Any) -> Any:

@@ -8,7 +8,7 @@ from zerograd import errors
 from zerograd.optim.arguments import check_lr, check_not_negative, is_zero, scalar
 from zerograd.optim.optimizer import Group, ParamsT
 from zerograd.optim.rule import Number, Rule, Situation, States, for_each_parameter
-from zerograd.tensor.functions import zeros_like
+from zerograd.tensor.functions.creation import zeros_like
 from zerograd.tensor.tensor import Tensor
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from zerograd.optim.arguments import check_implementation, check_lr, check_not_negative, is_zero, scalar
 from zerograd.optim.optimizer import Group, ParamsT
 from zerograd.optim.rule import Number, Rule, Situation, States, for_each_parameter
-from zerograd.tensor.functions import full_like
+from zerograd.tensor.functions.creation import full_like
 from zerograd.tensor.tensor import Tensor
 
 

@@ -15,7 +15,7 @@ from zerograd.optim.arguments import (
 )
 from zerograd.optim.optimizer import Group, ParamsT
 from zerograd.optim.rule import Number, Rule, Situation, States, for_each_parameter
-from zerograd.tensor.functions import zeros_like
+from zerograd.tensor.functions.creation import zeros_like
 from zerograd.tensor.tensor import Tensor
 
 

@@ -9,7 +9,7 @@ from zerograd import errors
 from zerograd.autograd.modes import enable_grad, no_grad
 from zerograd.optim.arguments import check_betas, check_lr, scalar
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT
-from zerograd.tensor.functions import zeros_like
+from zerograd.tensor.functions.creation import zeros_like
 from zerograd.tensor.tensor import Tensor
 
 

@@ -1,0 +1,4 @@
+"""What supports training programs around the model: data loading, hooks, checkpointing.
+
+Source: torch.utils.
+"""

@@ -192,7 +192,7 @@ def wrong_shape(lib: ModuleType) -> None:
         def backward(ctx, grad):
             return lib.ones(5, 2)
 
-    x = lib.tensor([1.0], requires_grad=True)
+    x = lib.tensor([1.0, 2.0, 3.0], requires_grad=True)
     Bad.apply(x).sum().backward()
 
 
@@ -213,15 +213,8 @@ def saved_freed(lib: ModuleType) -> None:
     y.backward()
 
 
-def instantiated(lib: ModuleType) -> None:
-    class Square(lib.autograd.Function):
-        pass
-
-    Square()(lib.tensor([1.0]))
-
-
 @pytest.mark.parametrize(
-    "scenario", [wrong_count, wrong_shape, saved_freed, instantiated], ids=lambda scenario: scenario.__name__
+    "scenario", [wrong_count, wrong_shape, saved_freed], ids=lambda scenario: scenario.__name__
 )
 def test_wrong_functions_raise_what_pytorch_raises(scenario: Any) -> None:
     with pytest.raises(Exception) as expected:  # noqa: PT011

@@ -55,3 +55,51 @@ def _reference_triangle(*, shape: Shape, diagonal: int) -> Array:
 
 triangle = Op("triangle", _infer_triangle, _reference_triangle)
 """True on and below the given diagonal of a matrix."""
+
+
+def _infer_ramp(*, start: Any, step: Any, size: int, dtype: dtype) -> TensorType:
+    return TensorType((size,), dtype)
+
+
+def _reference_ramp(*, start: Any, step: Any, size: int, dtype: dtype) -> Array:
+    if dtype.is_inexact and not dtype.is_complex:
+        return (float(start) + float(step) * np.arange(size)).astype(dtype.numpy)
+    if dtype.is_complex:
+        return (start + step * np.arange(size)).astype(dtype.numpy)
+    return (int(start) + int(step) * np.arange(size)).astype(dtype.numpy)
+
+
+ramp = Op("ramp", _infer_ramp, _reference_ramp)
+"""start + i * step."""
+
+
+def _infer_spaced(*, start: Any, end: Any, size: int, dtype: dtype, base: float | None) -> TensorType:
+    return TensorType((size,), dtype)
+
+
+def _reference_spaced(*, start: Any, end: Any, size: int, dtype: dtype, base: float | None) -> Array:
+    """From both ends to the middle, in the precision of the result, as PyTorch rounds."""
+    if not size:
+        return np.empty(0, dtype.numpy)
+    work = np.dtype(dtype.numpy if dtype.is_inexact and dtype.itemsize > 2 else np.float64)
+    if size == 1:
+        points = np.full(1, start, work)
+    else:
+        first, last = work.type(start), work.type(end)
+        step = (last - first) / work.type(size - 1)
+        i = np.arange(size)
+        points = np.where(i < size // 2, first + step * i.astype(work), last - step * (size - 1 - i).astype(work))
+    if base is not None:
+        points = np.power(np.float64(base), points.astype(np.complex128 if dtype.is_complex else np.float64))
+    return points.astype(dtype.numpy)
+
+
+spaced = Op("spaced", _infer_spaced, _reference_spaced)
+"""Equally spaced numbers from start to end; powers of base with these exponents, if there is a base."""
+
+diagonal_ones = Op(
+    "diagonal_ones",
+    lambda *, shape, dtype: TensorType(shape, dtype),
+    lambda *, shape, dtype: np.eye(*shape).astype(dtype.numpy),
+)
+"""Ones on the diagonal of a matrix."""

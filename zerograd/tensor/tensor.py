@@ -7,12 +7,29 @@ from typing import Any
 
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import in_place
-from zerograd.tensor.functions import arithmetic, pointwise, products, reductions, shaping
+from zerograd.tensor.facts import FactMethods
+from zerograd.tensor.functions import (
+    arithmetic,
+    conversion,
+    creation,
+    data,
+    gathering,
+    indexing,
+    joining,
+    pointwise,
+    products,
+    random,
+    random_in_place,
+    ranges,
+    reductions,
+    shaping,
+    special,
+)
 from zerograd.tensor.gradients import GradientMethods
 from zerograd.tensor.reading import ReadingMethods
 
 
-class Tensor(GradientMethods, ReadingMethods, TensorBase):
+class Tensor(GradientMethods, ReadingMethods, FactMethods, TensorBase):
     """An array of numbers of one dtype, with the history that gradients flow back through.
 
     Source: torch.Tensor.
@@ -32,11 +49,15 @@ def _attach(kind: ModuleType) -> None:
     for name in kind.IN_PLACE:
         function = kind.METHODS[name]
         setattr(Tensor, f"{name}_", in_place(getattr(function, "__wrapped__", function)))
+    for name, read in getattr(kind, "PROPERTIES", {}).items():
+        setattr(Tensor, name, property(read))
     for name, method in getattr(kind, "OPERATORS_IN_PLACE", {}).items():
         setattr(Tensor, name, getattr(Tensor, method))
 
 
-for _kind in (arithmetic, pointwise, products, reductions, shaping):
+for _kind in (
+    arithmetic, conversion, creation, data, gathering, indexing, joining, pointwise, products, random, random_in_place, ranges, reductions, shaping, special,
+):  # fmt: skip
     _attach(_kind)
 
 TensorBase.result_class = Tensor

@@ -1,22 +1,192 @@
-"""Tensors from data, from sizes, from ranges."""
+"""Tensors of one value, from sizes or like others."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from zerograd import dtypes
-from zerograd.ir.graph import TensorType
+from zerograd import dtypes, errors
+from zerograd.dtypes import dtype
+from zerograd.ir.graph import Node, TensorType
+from zerograd.ops.elementwise import cast
+from zerograd.ops.movement import broadcast_to
+from zerograd.ops.source import filled
+from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
+from zerograd.tensor.door import NUMBERS, apply, write_out
+from zerograd.tensor.functions.arguments import as_dtype_argument, as_tensor_argument, check_options, shape_of
+from zerograd.tensor.functions.data import made_of
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
-    """A new tensor with a copy of ``data``. Source: torch.tensor."""
-    array = np.array(data)
-    if dtype is None:
-        dtype = dtypes.from_numpy(array.dtype)
-        if not isinstance(data, np.ndarray) and dtype.is_floating_point:
-            dtype = dtypes.get_default_dtype()
-    made = TensorBase.of_array(np.array(array, dtype.numpy), TensorType(array.shape, dtype))
+def _filled(shape: Shape, kind: dtype, value: int) -> Node:
+    return filled(value, TensorType(shape, kind))
+
+
+def _full(value: Node, shape: Shape, kind: dtype) -> Node:
+    return broadcast_to(cast(value, dtype=kind), shape)
+
+
+def constant(shape: Shape, kind: dtype, value: int) -> Any:
+    """A tensor of one small integer, which is part of the structure."""
+    return apply(_filled, (), (shape, kind, value))
+
+
+def finished(made: Any, requires_grad: bool, out: Any, name: str) -> Any:
+    if out is not None:
+        write_out(name, made, out)
+        return out
     return made.requires_grad_() if requires_grad else made
+
+
+def _new(name: str, value: int, kwargs: dict[str, Any], args: tuple[Any, ...]) -> Any:
+    if "size" in kwargs:
+        args = (kwargs.pop("size"),)
+    options = _options(name, kwargs)
+    kind = options.dtype or (options.out.dtype if options.out is not None else dtypes.get_default_dtype())
+    made = constant(shape_of(name, args), kind, value)
+    return finished(made, options.requires_grad, options.out, name)
+
+
+class Options:
+    """The keyword arguments that all creation functions share."""
+
+    __slots__ = ("dtype", "out", "requires_grad")
+
+    dtype: dtype | None
+    out: Any
+    requires_grad: bool
+
+
+_IGNORED = ("pin_memory", "memory_format", "names")
+
+
+def _options(name: str, given: dict[str, Any]) -> Options:
+    found = Options()
+    found.dtype, found.out, found.requires_grad = None, None, False
+    for key, value in given.items():
+        if key == "dtype":
+            found.dtype = as_dtype_argument(value, name)
+        elif key == "requires_grad":
+            found.requires_grad = value
+        elif key == "out":
+            found.out = value
+        elif key not in ("device", "layout", *_IGNORED):
+            raise errors.type_(f"{name}() got an unexpected keyword argument '{key}'")
+    check_options(given.get("device"), given.get("layout"))
+    return found
+
+
+def zeros(*size: Any, **options: Any) -> Any:
+    """Zeros of the given sizes. Source: torch.zeros."""
+    return _new("zeros", 0, options, size)
+
+
+def ones(*size: Any, **options: Any) -> Any:
+    """Ones of the given sizes. Source: torch.ones."""
+    return _new("ones", 1, options, size)
+
+
+def empty(*size: Any, **options: Any) -> Any:
+    """A tensor whose values do not matter; here they are zeros. Source: torch.empty."""
+    return _new("empty", 0, options, size)
+
+
+def full(size: Any, fill_value: Any, **options: Any) -> Any:
+    """``fill_value`` everywhere; its type is that of the number unless ``dtype`` is given. Source: torch.full."""
+    found = _options("full", options)
+    kind = found.dtype or (found.out.dtype if found.out is not None else None)
+    shape = shape_of("full", (size,) if isinstance(size, list | tuple) else ((size,),))
+    return finished(_full_of("full", shape, fill_value, kind), found.requires_grad, found.out, "full")
+
+
+def _full_of(name: str, shape: Shape, value: Any, kind: dtype | None) -> Any:
+    if isinstance(value, TensorBase):
+        if value._shape:
+            raise errors.runtime(f"{name}: the fill value must be a number or a 0-d tensor", fill_value=value._type)
+        return apply(_full, (value.detach(),), (shape, kind or value.dtype))
+    if not isinstance(value, NUMBERS) and not hasattr(value, "item"):
+        raise errors.type_(f"{name}(): argument 'fill_value' must be Number, not {type(value).__name__}")
+    value = value if isinstance(value, NUMBERS) else value.item()
+    kind = kind or dtypes.of_scalar(value)
+    if isinstance(value, complex) and not kind.is_complex:
+        raise errors.runtime(f"{name}: value cannot be converted to type {kind.name} without overflow", value=value)
+    if value.__class__ is not complex and value in (0, 1) and str(value)[0] != "-":
+        return constant(shape, kind, int(value))
+    return apply(_full, (value,), (shape, kind))
+
+
+def _like(name: str, input: Any, value: Any, options: dict[str, Any]) -> Any:
+    as_tensor_argument(name, "input", input)
+    if not options:
+        return constant(input._shape, input.dtype, value)
+    found = _options(name, options)
+    made = constant(input._shape, found.dtype or input.dtype, value)
+    return made.requires_grad_() if found.requires_grad else made
+
+
+def zeros_like(input: Any, **options: Any) -> Any:
+    """Zeros of the size and dtype of ``input``. Source: torch.zeros_like."""
+    return _like("zeros_like", input, 0, options)
+
+
+def ones_like(input: Any, **options: Any) -> Any:
+    """Ones of the size and dtype of ``input``. Source: torch.ones_like."""
+    return _like("ones_like", input, 1, options)
+
+
+def empty_like(input: Any, **options: Any) -> Any:
+    """A tensor of the size and dtype of ``input`` whose values do not matter. Source: torch.empty_like."""
+    return _like("empty_like", input, 0, options)
+
+
+def full_like(input: Any, fill_value: Any, **options: Any) -> Any:
+    """``fill_value`` everywhere, of the size and dtype of ``input``. Source: torch.full_like."""
+    as_tensor_argument("full_like", "input", input)
+    found = _options("full_like", options)
+    made = _full_of("full_like", input._shape, fill_value, found.dtype or input.dtype)
+    return made.requires_grad_() if found.requires_grad else made
+
+
+def _new_like(name: str, input: Any, args: tuple[Any, ...], options: dict[str, Any], value: int) -> Any:
+    return _new(name, value, {"dtype": input.dtype, **_given(options)}, args)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key != "dtype" or value is not None}
+
+
+def new_zeros(input: Any, *size: Any, **options: Any) -> Any:
+    """Zeros of the given sizes and of ``input``'s dtype. Source: torch.Tensor.new_zeros."""
+    return _new_like("new_zeros", input, size, options, 0)
+
+
+def new_ones(input: Any, *size: Any, **options: Any) -> Any:
+    """Ones of the given sizes and of ``input``'s dtype. Source: torch.Tensor.new_ones."""
+    return _new_like("new_ones", input, size, options, 1)
+
+
+def new_empty(input: Any, *size: Any, **options: Any) -> Any:
+    """A tensor of ``input``'s dtype whose values do not matter. Source: torch.Tensor.new_empty."""
+    return _new_like("new_empty", input, size, options, 0)
+
+
+def new_full(input: Any, size: Any, fill_value: Any, **options: Any) -> Any:
+    """``fill_value`` everywhere, of ``input``'s dtype. Source: torch.Tensor.new_full."""
+    return full(size, fill_value, **{"dtype": input.dtype, **_given(options)})
+
+
+def new_tensor(input: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """A copy of ``data`` in ``input``'s dtype. Source: torch.Tensor.new_tensor."""
+    check_options(device)
+    made = made_of(data, as_dtype_argument(dtype) or input.dtype)
+    return made.requires_grad_() if requires_grad else made
+
+
+def scalar_tensor(s: Any, **options: Any) -> Any:
+    """A 0-d tensor of the default dtype. Source: torch.scalar_tensor."""
+    return full((), s, **{"dtype": dtypes.get_default_dtype(), **_given(options)})
+
+
+METHODS = {
+    "new_zeros": new_zeros, "new_ones": new_ones, "new_empty": new_empty, "new_full": new_full, "new_tensor": new_tensor,
+}  # fmt: skip
+IN_PLACE = ()

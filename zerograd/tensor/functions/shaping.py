@@ -1,48 +1,332 @@
-"""Views and other changes of shape."""
+"""Views: the same data under another shape."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from zerograd import shapes
+from zerograd import errors, shapes
+from zerograd.dtypes import dtype
+from zerograd.ir.graph import Node
+from zerograd.ops import movement
+from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.view import Expand, Permute, Reshape, Slice
-
-
-def sizes(args: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes given one by one or as one sequence."""
-    if len(args) == 1 and isinstance(args[0], list | tuple):
-        args = tuple(args[0])
-    return tuple(one if type(one) is int else one.__index__() for one in args)
+from zerograd.tensor.door import apply, labelled
+from zerograd.tensor.functions.arguments import integer, sizes
+from zerograd.tensor.view import Expand, Permute, Reshape, Slice, view_strides
 
 
 def view(input: TensorBase, *shape: Any) -> Any:
-    """The same data under another shape, without copying. Source: torch.Tensor.view."""
+    """The same data under another shape (or as another dtype), without copying.
+
+    Raises:
+        RuntimeError: the sizes do not fit, or dimensions to be joined do not lie contiguously.
+    Source: torch.Tensor.view.
+    """
     return input._see(Reshape(shapes.infer_size(sizes(shape), input._type.count)))
+
+
+@labelled("UnsafeViewBackward0")
+def _reshape(x: Node, shape: Shape) -> Node:
+    return movement.reshape(x, shape=shape)
+
+
+def reshape(input: TensorBase, *shape: Any) -> Any:
+    """Another shape: a view where that is possible, else a copy. Source: torch.reshape."""
+    wanted = shapes.infer_size(sizes(shape, "shape"), input._type.count)
+    return _reshaped(input, wanted, "ViewBackward0")
+
+
+def _reshaped(input: TensorBase, wanted: Shape, label: str) -> Any:
+    layout = input._layout
+    if layout is None or view_strides(layout.shape, layout.strides, wanted) is not None:
+        return input._see(Reshape(wanted, label))
+    return apply(_reshape, (input,), (wanted,))
+
+
+def view_as(input: TensorBase, other: TensorBase) -> Any:
+    """A view of the shape of ``other``. Source: torch.Tensor.view_as."""
+    return view(input, other._shape)
+
+
+def reshape_as(input: TensorBase, other: TensorBase) -> Any:
+    """The shape of ``other``. Source: torch.Tensor.reshape_as."""
+    return reshape(input, other._shape)
+
+
+def flatten(input: TensorBase, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Dimensions ``start_dim`` to ``end_dim`` joined into one. Source: torch.flatten."""
+    shape = input._shape
+    first, last = shapes.axis(start_dim, len(shape)), shapes.axis(end_dim, len(shape))
+    if first > last:
+        raise errors.runtime("flatten() has invalid args: start_dim cannot come after end_dim", start=first, end=last)
+    if not shape:
+        return _reshaped(input, (1,), "ViewBackward0")
+    if first == last:
+        return input
+    return _reshaped(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]), "ViewBackward0")
+
+
+def ravel(input: TensorBase) -> Any:
+    """One dimension. Source: torch.ravel."""
+    return reshape(input if input.is_contiguous() else input.contiguous(), -1)
+
+
+def unflatten(input: TensorBase, dim: int, sizes: Any) -> Any:
+    """One dimension cut into ``sizes``, of which one may be -1. Source: torch.unflatten."""
+    shape = input._shape
+    at = shapes.axis(dim, len(shape))
+    if not len(sizes):
+        raise errors.runtime("unflatten: sizes must be non-empty")
+    sizes = tuple(integer(one) for one in sizes)
+    try:
+        cut = shapes.infer_size(sizes, shape[at])
+    except RuntimeError:
+        raise errors.runtime(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {at} ({shape[at]}) in the"
+            " input tensor",
+            input=input._type,
+        ) from None
+    return view(input, (*shape[:at], *cut, *shape[at + 1 :]))
+
+
+# --- order of dimensions -----------------------------------------------------------------------------
+
+
+def permute(input: TensorBase, *dims: Any) -> Any:
+    """The dimensions in the order ``dims``; a view. Source: torch.permute."""
+    order = sizes(dims, "dims")
+    rank = len(input._shape)
+    if len(order) != rank:
+        raise errors.runtime(
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired"
+            f" ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = {len(order)}",
+            input=input._type,
+        )
+    return input._see(Permute(shapes.axes(order, rank)))
 
 
 def transpose(input: TensorBase, dim0: int, dim1: int) -> Any:
     """Two dimensions swapped; a view. Source: torch.transpose."""
+    return input._see(Permute(_swapped(input, dim0, dim1), "TransposeBackward0"))
+
+
+def _swapped(input: TensorBase, dim0: int, dim1: int) -> Shape:
     rank = len(input._shape)
     a, b = shapes.axis(dim0, rank), shapes.axis(dim1, rank)
     order = list(range(rank))
     if rank:
         order[a], order[b] = order[b], order[a]
-    return input._see(Permute(tuple(order), "TransposeBackward0"))
+    return tuple(order)
 
 
-def expand(input: TensorBase, *size: Any) -> Any:
-    """Dimensions of size 1 repeated; a view. Source: torch.Tensor.expand."""
-    return input._see(Expand(sizes(size)))
+def t(input: TensorBase) -> Any:
+    """A matrix transposed; tensors of fewer dimensions as they are. Source: torch.t."""
+    rank = len(input._shape)
+    if rank > 2:
+        raise errors.runtime(
+            f"t() expects a tensor with <= 2 dimensions, but self is {rank}D", hint="use .mT or transpose(dim0, dim1)"
+        )
+    return input._see(Permute((1, 0) if rank == 2 else tuple(range(rank)), "TBackward0"))
 
 
-def select(input: TensorBase, dim: int, index: int) -> Any:
+def moved(input: TensorBase, source: Any, destination: Any) -> Shape:
+    """The order of dimensions after moving some."""
+    rank = len(input._shape)
+    source = (source,) if not isinstance(source, list | tuple) else source
+    destination = (destination,) if not isinstance(destination, list | tuple) else destination
+    if len(source) != len(destination):
+        raise errors.runtime(
+            "movedim: Invalid source or destination dims: source and destination must have as many dims",
+            source=list(source),
+            destination=list(destination),
+        )
+    start, end = shapes.axes(source, rank), shapes.axes(destination, rank)
+    placed = dict(zip(end, start, strict=True))
+    rest = iter(axis for axis in range(rank) if axis not in start)
+    return tuple(placed[i] if i in placed else next(rest) for i in range(rank))
+
+
+def movedim(input: TensorBase, source: Any, destination: Any) -> Any:
+    """Dimensions moved to other places; a view. Source: torch.movedim."""
+    return input._see(Permute(moved(input, source, destination)))
+
+
+def _property_t(input: TensorBase) -> Any:
+    """All dimensions in reverse order."""
+    return input._see(Permute(tuple(reversed(range(len(input._shape)))), "PermuteBackward0"))
+
+
+def adjoint(input: TensorBase) -> Any:
+    """The last two dimensions swapped, and the complex conjugate. Source: torch.adjoint."""
+    turned = matrix_transpose(input) if input._shape else input
+    return turned.conj() if input.dtype.is_complex else turned
+
+
+def matrix_transpose(input: TensorBase) -> Any:
+    """The last two dimensions swapped; a view."""
+    if len(input._shape) < 2:
+        raise errors.runtime(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {len(input._shape)}-D tensor.",
+            input=input._type,
+        )
+    return input._see(Permute(_swapped(input, -2, -1), "TransposeBackward0"))
+
+
+# --- dimensions of size 1 ----------------------------------------------------------------------------
+
+
+def squeeze(input: TensorBase, dim: Any = None) -> Any:
+    """Without dimensions of size 1, or without those in ``dim`` that have size 1; a view. Source: torch.squeeze."""
+    wanted, label = _squeezed(input._shape, dim)
+    return input._see(Reshape(wanted, label))
+
+
+def _squeezed(shape: Shape, dim: Any) -> tuple[Shape, str]:
+    if dim is None:
+        return tuple(n for n in shape if n != 1), "SqueezeBackward0"
+    axes = shapes.axes(tuple(dim) if isinstance(dim, list) else dim, len(shape))
+    label = "SqueezeBackward2" if isinstance(dim, list | tuple) else "SqueezeBackward1"
+    return tuple(n for i, n in enumerate(shape) if n != 1 or i not in axes), label
+
+
+def unsqueeze(input: TensorBase, dim: int) -> Any:
+    """A dimension of size 1 inserted; a view. Source: torch.unsqueeze."""
+    return input._see(Reshape(_unsqueezed(input._shape, dim), "UnsqueezeBackward0"))
+
+
+def _unsqueezed(shape: Shape, dim: int) -> Shape:
+    at = shapes.axis(dim, len(shape) + 1)
+    return (*shape[:at], 1, *shape[at:])
+
+
+# --- repetition by stride 0 --------------------------------------------------------------------------
+
+
+def expand(input: TensorBase, *size: Any, implicit: bool = False) -> Any:
+    """Dimensions of size 1 repeated, and dimensions added in front; a view. -1 keeps a size.
+
+    Raises:
+        RuntimeError: a dimension that is not 1 would change.
+    Source: torch.Tensor.expand.
+    """
+    shape, wanted = input._shape, sizes(size)
+    lead = len(wanted) - len(shape)
+    if lead < 0:
+        raise errors.runtime(
+            f"expand: the number of sizes provided ({len(wanted)}) must be greater or equal to the number of"
+            f" dimensions in the tensor ({len(shape)})",
+            input=input._type,
+            sizes=list(wanted),
+        )
+    return input._see(Expand(_expanded(shape, wanted, lead)))
+
+
+def _expanded(shape: Shape, wanted: Shape, lead: int) -> Shape:
+    result = []
+    for i, size in enumerate(wanted):
+        before = shape[i - lead] if i >= lead else None
+        if size == -1:
+            if before is None:
+                raise errors.runtime(
+                    f"expand: The expanded size of the tensor (-1) isn't allowed in a leading, non-existing"
+                    f" dimension {i}",
+                    sizes=list(wanted),
+                )
+            size = before
+        elif size < 0:
+            raise errors.runtime(f"expand: a size must not be negative, got {size}", sizes=list(wanted))
+        if before not in (None, 1, size):
+            raise errors.runtime(
+                f"The expanded size of the tensor ({size}) must match the existing size ({before}) at non-singleton"
+                f" dimension {i}.",
+                input=list(shape),
+                sizes=list(wanted),
+            )
+        result.append(size)
+    return tuple(result)
+
+
+def expand_as(input: TensorBase, other: TensorBase) -> Any:
+    """A view expanded to the shape of ``other``. Source: torch.Tensor.expand_as."""
+    return expand(input, other._shape)
+
+
+def broadcast_to(input: TensorBase, size: Any) -> Any:
+    """A view expanded to ``size``. Source: torch.broadcast_to."""
+    return expand(input, size)
+
+
+def broadcast_tensors(*tensors: Any) -> list[Any]:
+    """Views of all tensors expanded to their common shape. Source: torch.broadcast_tensors."""
+    if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
+        tensors = tuple(tensors[0])
+    shape = shapes.broadcast("broadcast_tensors", *[one._shape for one in tensors])
+    return [expand(one, shape) for one in tensors]
+
+
+def broadcast_shapes(*shapes_: Any) -> Any:
+    """The shape to which shapes broadcast. Source: torch.broadcast_shapes."""
+    from zerograd.tensor.size import size_of
+
+    given = [(one,) if isinstance(one, int) else tuple(one) for one in shapes_]
+    for one in given:
+        for size in one:
+            if size < 0:
+                raise errors.runtime(f"Trying to create tensor with negative dimension ({size}): ({size})")
+    return size_of(shapes.broadcast("broadcast_shapes", (), *given))
+
+
+# --- parts -------------------------------------------------------------------------------------------
+
+
+def select(input: TensorBase, dim: int, index: int, label: str = "SelectBackward0") -> Any:
     """One index of a dimension, which disappears; a view. Source: torch.select."""
     shape = input._shape
-    starts = tuple(index if i == dim else 0 for i in range(len(shape)))
-    stops = tuple(index + 1 if i == dim else n for i, n in enumerate(shape))
-    return input._see(Slice(starts, stops, (1,) * len(shape), (dim,), "SelectBackward0"))
+    if not shape:
+        raise errors.index("select() cannot be applied to a 0-dim tensor.")
+    at = shapes.axis(dim, len(shape))
+    index = integer(index, "index")
+    if not -shape[at] <= index < shape[at]:
+        raise errors.index(
+            f"select(): index {index} out of range for tensor of size {list(shape)} at dimension {at}"
+        )
+    index += shape[at] if index < 0 else 0
+    starts = tuple(index if i == at else 0 for i in range(len(shape)))
+    stops = tuple(index + 1 if i == at else n for i, n in enumerate(shape))
+    return input._see(Slice(starts, stops, (1,) * len(shape), (at,), label))
 
 
-METHODS = {"view": view, "transpose": transpose, "expand": expand, "select": select}
+def part(input: TensorBase, at: int, start: int, stop: int, label: str = "SliceBackward0") -> Any:
+    """Indices [start, stop) of dimension ``at``; a view."""
+    shape = input._shape
+    starts = tuple(start if i == at else 0 for i in range(len(shape)))
+    stops = tuple(stop if i == at else n for i, n in enumerate(shape))
+    return input._see(Slice(starts, stops, (1,) * len(shape), (), label))
+
+
+def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
+    """``length`` indices of a dimension from ``start`` on; a view. Source: torch.narrow."""
+    shape = input._shape
+    if not shape:
+        raise errors.runtime("narrow() cannot be applied to a 0-dim tensor.")
+    at = shapes.axis(dim, len(shape))
+    start, size = integer(start.item() if isinstance(start, TensorBase) else start, "start"), shape[at]
+    if length < 0:
+        raise errors.runtime("narrow(): length must be non-negative.", length=length)
+    if not -size <= start <= size:
+        raise errors.index(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
+    start += size if start < 0 else 0
+    if start + length > size:
+        raise errors.runtime(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+    return part(input, at, start, start + length)
+
+
+METHODS = {
+    "view": view, "reshape": reshape, "view_as": view_as, "reshape_as": reshape_as, "flatten": flatten, "ravel": ravel,
+    "unflatten": unflatten, "permute": permute, "transpose": transpose, "swapaxes": transpose, "swapdims": transpose,
+    "t": t, "movedim": movedim, "moveaxis": movedim, "adjoint": adjoint, "squeeze": squeeze, "unsqueeze": unsqueeze,
+    "expand": expand, "expand_as": expand_as, "broadcast_to": broadcast_to, "select": select, "narrow": narrow,
+}  # fmt: skip
 IN_PLACE = ()
+PROPERTIES = {"T": _property_t, "mT": matrix_transpose}

@@ -1,0 +1,91 @@
+"""What a tensor is: shape, dtype, device, and the questions about them. Nothing here computes a value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zerograd import errors, shapes
+from zerograd.runtime import devices
+from zerograd.tensor.base import TensorBase
+from zerograd.tensor.size import Size, size_of
+
+
+class FactMethods(TensorBase):
+    """The part of Tensor that tells what it is."""
+
+    is_cuda = is_mps = is_xpu = is_sparse = is_sparse_csr = is_quantized = is_meta = is_mkldnn = is_nested = False
+    is_vulkan = is_xla = is_ipu = is_maia = is_mtia = False
+    is_cpu = True
+
+    # --- sizes -----------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the dimensions."""
+        return size_of((self._view_type or self._storage.type).shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The sizes of the dimensions, or of one. Source: torch.Tensor.size."""
+        if dim is None:
+            return self.shape
+        shape = self._shape
+        if not shape:
+            raise errors.index("Dimension specified as 0 but tensor has no dimensions", dim=dim)
+        return shape[shapes.axis(dim, len(shape))]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return len(self._shape)
+
+    ndimension = dim
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self._shape)
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._type.count
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes per element."""
+        return self.dtype.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self._type.nbytes
+
+    def is_same_size(self, other: TensorBase) -> bool:
+        """Whether the shapes are equal."""
+        return self._shape == other._shape
+
+    # --- place -----------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> devices.device:
+        """Where the tensor is: the CPU."""
+        return devices.CPU
+
+    def get_device(self) -> int:
+        """The number of the accelerator; -1 for the CPU."""
+        return -1
+
+    # --- kind ------------------------------------------------------------------------------------
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        return self.dtype.is_complex
+
+    def is_signed(self) -> bool:
+        return self.dtype.is_signed

@@ -1,0 +1,224 @@
+"""Reading and writing along one dimension at given places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zerograd import dtypes, errors, shapes
+from zerograd.ir.graph import Node
+from zerograd.ops import elementwise, indexing, movement
+from zerograd.ops.elementwise import cast
+from zerograd.ops.movement import broadcast_to, reshape
+from zerograd.shapes import Shape
+from zerograd.tensor.base import TensorBase
+from zerograd.tensor.door import accepts_out, apply, labelled
+from zerograd.tensor.functions.arguments import as_tensor_argument
+from zerograd.tensor.functions.indexing import check_places
+
+
+def _places(name: str, index: Any, input: TensorBase, dim: int, *, kinds: tuple[Any, ...] = (dtypes.int64,)) -> int:
+    """Check an index tensor for dimension ``dim`` of ``input``; the dimension, counted from the front."""
+    as_tensor_argument(name, "index", index)
+    at = shapes.axis(dim, len(input._shape))
+    if index.dtype not in kinds:
+        raise errors.runtime(
+            f"{name}(): Expected dtype int64 for index", index=index._type, hint="index.long() converts it"
+        )
+    check_places(index, input._shape[at] if input._shape else 1, at)
+    return at
+
+
+_WIDE = (dtypes.int64, dtypes.int32)
+
+
+def _vector(x: Node) -> Node:
+    return x if x.rank else reshape(x, shape=(1,))
+
+
+def _gather(x: Node, places: Node, dim: int) -> Node:
+    shape = places.shape
+    if x.rank != places.rank and x.rank + places.rank != 1 and places.type.count:
+        raise errors.runtime(
+            "gather: Index tensor must have the same number of dimensions as input tensor",
+            input=x.type,
+            index=places.type,
+        )
+    if not places.type.count:
+        return movement.zeros_of(x.type.with_shape(shape))
+    places = elementwise.convert(places, dtypes.int64)
+    return reshape(indexing.gather(_vector(x), _vector(places), axis=dim), shape=shape)
+
+
+@accepts_out
+def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
+    """out[i][j] = input[index[i][j]][j] for ``dim`` 0, and so on. Source: torch.gather."""
+    at = _places("gather", index, as_tensor_argument("gather", "input", input), dim, kinds=_WIDE)
+    return apply(_gather, (input, index), (at,))
+
+
+_MODES = {"add": "add", "multiply": "mul"}
+
+
+def _scatter(x: Node, places: Node, values: Node, dim: int, mode: str) -> Node:
+    shape = x.shape
+    if values.type.weak:
+        values = broadcast_to(cast(values, dtype=x.dtype), places.shape)
+    if values.dtype is not x.dtype:
+        raise errors.runtime("scatter(): Expected self.dtype to be equal to src.dtype", self=x.type, src=values.type)
+    x, places, values = _vector(x), _vector(places), _vector(values)
+    if not places.type.count:
+        return cast(reshape(x, shape=shape), dtype=x.dtype)
+    if not x.rank == places.rank == values.rank:
+        raise errors.runtime(
+            "scatter: Index tensor must have the same number of dimensions as self and src tensor",
+            self=x.type,
+            index=places.type,
+            src=values.type,
+        )
+    if any(m > n for m, n in zip(places.shape, values.shape, strict=True)):
+        raise errors.runtime(
+            f"scatter: expected index {list(places.shape)} to be no larger than src {list(values.shape)}"
+        )
+    if values.shape != places.shape:
+        zero = (0,) * values.rank
+        values = movement.slice_(values, starts=zero, stops=places.shape, steps=(1,) * values.rank)
+    places = elementwise.convert(places, dtypes.int64)
+    return reshape(indexing.scatter(x, places, values, axis=dim, mode=mode), shape=shape)
+
+
+@labelled("ScatterAddBackward0")
+def _scatter_add(x: Node, places: Node, values: Node, dim: int) -> Node:
+    return _scatter(x, places, values, dim, "add")
+
+
+@accepts_out
+def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
+    """``input`` with elements of ``src`` (or a number) put at places along ``dim``.
+
+    ``reduce`` "add" or "multiply" combines them with what is there. Source: torch.scatter.
+    """
+    src = value if src is None else src
+    if reduce is not None and reduce not in _MODES:
+        raise errors.runtime("reduce argument must be either add or multiply.", reduce=repr(reduce))
+    at = _places("scatter", index, as_tensor_argument("scatter", "input", input), dim, kinds=_WIDE)
+    if reduce is not None and isinstance(src, TensorBase) and src.requires_grad:
+        raise errors.runtime("scatter(reduce=...) has no gradient", hint="use scatter_reduce")
+    return apply(_scatter, (input, index, src), (at, _MODES[reduce] if reduce else "set"))
+
+
+@accepts_out
+def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """``input`` with elements of ``src`` added at places along ``dim``. Source: torch.scatter_add."""
+    at = _places("scatter_add", index, as_tensor_argument("scatter_add", "input", input), dim, kinds=_WIDE)
+    as_tensor_argument("scatter_add", "src", src)
+    return apply(_scatter_add, (input, index, src), (at,))
+
+
+def _index_select(x: Node, places: Node, dim: int) -> Node:
+    if places.rank > 1:
+        raise errors.index("index_select(): Index is supposed to be a vector", index=places.type)
+    shape = x.shape
+    places = elementwise.convert(_vector(places), dtypes.int64)
+    out = indexing.take_axis(_vector(x), places, dim)
+    return out if shape else reshape(out, shape=())
+
+
+@accepts_out
+def index_select(input: Any, dim: int, index: Any) -> Any:
+    """The slices of a dimension at the places in ``index``, a vector. Source: torch.index_select."""
+    at = _places("index_select", index, as_tensor_argument("index_select", "input", input), dim, kinds=_WIDE)
+    return apply(_index_select, (input, index), (at,))
+
+
+def _slices(name: str, x: Node, places: Node, source: Node, dim: int) -> tuple[Node, Node, Node]:
+    """Operands of the functions that write whole slices."""
+    if places.rank > 1:
+        raise errors.index(f"{name}(): Index is supposed to be a vector, but got dim: {places.rank}")
+    x, places, source = _vector(x), _vector(places), _vector(source)
+    if source.dtype is not x.dtype:
+        raise errors.runtime(f"{name}(): self and source expected to have the same dtype", self=x.type, source=source.type)
+    wanted = (*x.shape[:dim], places.shape[0], *x.shape[dim + 1 :])
+    if source.shape != wanted:
+        error = errors.index if source.rank == x.rank and source.shape[dim] != places.shape[0] else errors.runtime
+        raise error(
+            f"{name}(): the source must have the shape of the slices it goes to",
+            self=x.type,
+            index=places.type,
+            source=source.type,
+            wanted=list(wanted),
+        )
+    return x, elementwise.convert(places, dtypes.int64), source
+
+
+def _index_add(x: Node, places: Node, source: Node, alpha: Node | None, dim: int) -> Node:
+    shape = x.shape
+    if alpha is not None:
+        source = elementwise.mul(source, broadcast_to(cast(alpha, dtype=source.dtype), source.shape))
+    x, places, source = _slices("index_add", x, places, source, dim)
+    return reshape(indexing.write_axis(x, source, places, dim, accumulate=True), shape=shape)
+
+
+@accepts_out
+def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
+    """``input`` with slices of ``source`` times ``alpha`` added at places of a dimension. Source: torch.index_add."""
+    at = _places("index_add", index, as_tensor_argument("index_add", "input", input), dim, kinds=_WIDE)
+    as_tensor_argument("index_add", "source", source)
+    return apply(_index_add, (input, index, source, None if alpha == 1 else alpha), (at,))
+
+
+def _index_copy(x: Node, places: Node, source: Node, dim: int) -> Node:
+    shape = x.shape
+    x, places, source = _slices("index_copy", x, places, source, dim)
+    return reshape(indexing.write_axis(x, source, places, dim, accumulate=False), shape=shape)
+
+
+@accepts_out
+def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
+    """``input`` with slices of ``source`` put at places of a dimension. Source: torch.index_copy."""
+    at = _places("index_copy", index, as_tensor_argument("index_copy", "input", input), dim)
+    return apply(_index_copy, (input, index, source), (at,))
+
+
+def _index_fill(x: Node, places: Node, value: Node, dim: int) -> Node:
+    shape = x.shape
+    x, places = _vector(x), _vector(places)
+    if value.rank:
+        raise errors.runtime("index_fill_ only supports a 0-dimensional value tensor", value=value.type)
+    slices = (*x.shape[:dim], places.shape[0], *x.shape[dim + 1 :])
+    filler = broadcast_to(cast(value, dtype=x.dtype), slices)
+    places = elementwise.convert(places, dtypes.int64)
+    return reshape(indexing.write_axis(x, filler, places, dim, accumulate=False), shape=shape)
+
+
+def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
+    """``input`` with ``value`` in the slices at places of a dimension. Source: torch.index_fill."""
+    at = _places("index_fill", index, as_tensor_argument("index_fill", "input", input), dim, kinds=_WIDE)
+    return apply(_index_fill, (input, index, value), (at,))
+
+
+# --- masks -------------------------------------------------------------------------------------------
+
+
+def _masked_fill(x: Node, mask: Node, value: Node) -> Node:
+    if mask.dtype is not dtypes.bool_:
+        raise errors.runtime("masked_fill only supports boolean masks, but got mask with dtype " + mask.dtype.name)
+    if value.rank:
+        raise errors.runtime("masked_fill only supports a 0-dimensional value tensor", value=value.type)
+    if value.dtype.category > x.dtype.category and not (value.type.weak and value.dtype.category < dtypes.COMPLEX):
+        raise errors.runtime(f"value cannot be converted to type {x.dtype.name} without overflow", value=value.type)
+    shape: Shape = shapes.broadcast("masked_fill", x.shape, mask.shape)
+    value = broadcast_to(cast(value, dtype=x.dtype), shape)
+    return elementwise.where(broadcast_to(mask, shape), value, broadcast_to(x, shape))
+
+
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """``value`` where ``mask`` is true, else ``input``. Source: torch.masked_fill."""
+    as_tensor_argument("masked_fill", "mask", mask)
+    return apply(_masked_fill, (as_tensor_argument("masked_fill", "input", input), mask, value))
+
+
+METHODS = {
+    "gather": gather, "scatter": scatter, "scatter_add": scatter_add, "index_select": index_select, "index_add": index_add,
+    "index_copy": index_copy, "index_fill": index_fill, "masked_fill": masked_fill,
+}  # fmt: skip
+IN_PLACE = ("scatter", "scatter_add", "index_add", "index_copy", "index_fill", "masked_fill")

@@ -1,0 +1,414 @@
+"""``x[...]``, read and written: integers, slices, None, ..., masks, index tensors, and mixtures.
+
+An index is taken apart into a *window*, which is a view (integers, slices, ``None``, ``...``), and index tensors for
+dimensions of that window. Dimensions indexed by tensors come out where they were if they are neighbours, else first.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from zerograd import dtypes, errors
+from zerograd.ir.graph import Node
+from zerograd.ops import elementwise, indexing, movement
+from zerograd.ops.movement import inverse, permute, reshape
+from zerograd.ops.source import filled
+from zerograd.shapes import Shape, broadcast
+from zerograd.tensor.base import TensorBase
+from zerograd.tensor.door import apply, labelled
+from zerograd.tensor.functions.conversion import copy_
+from zerograd.tensor.functions.data import made_of
+from zerograd.tensor.functions.shaping import select
+from zerograd.tensor.view import Reshape, Slice
+
+Window = tuple[Any, list[Any]]  # the view, and per dimension an index tensor or None
+
+
+def getitem(input: TensorBase, index: Any) -> Any:
+    """``input[index]``: a view for integers, slices, ``None`` and ``...``; a copy with masks and index tensors.
+
+    Raises:
+        IndexError: out of range, too many indices, or nothing that can be an index.
+        ValueError: a slice with a step that is not positive.
+    """
+    if type(index) is int:
+        if not input._shape:
+            raise _no_dimensions()
+        _check_integer(index, input._shape[0], 0)
+        return select(input, 0, index)
+    window, tensors = parse(input, index)
+    if not tensors:
+        return window
+    return apply(_read, (window, expand_masks(tensors)))
+
+
+def setitem(input: TensorBase, index: Any, value: Any) -> None:
+    """``input[index] = value``, broadcast and converted."""
+    if not isinstance(value, TensorBase):
+        value = _number(input, value)
+    window, tensors = parse(input, index)
+    if not tensors:
+        copy_(window, value)
+        return
+    write(window, tensors, value, accumulate=False)
+
+
+def write(window: Any, tensors: list[Any], value: Any, *, accumulate: bool) -> None:
+    """Put ``value`` at, or add it to, the places of ``window`` that index tensors name."""
+    window._check_writable()
+    mask = _single_mask(tensors)
+    if isinstance(value, TensorBase):
+        scalar = not value._shape and not accumulate
+        if value.dtype is not window.dtype and not (scalar and mask is not None):
+            raise errors.runtime(
+                "Index put requires the source and destination dtypes match",
+                destination=window._type,
+                source=value._type,
+                hint=f"convert the value: value.to(torch.{window.dtype.name})",
+            )
+    else:
+        scalar = not accumulate
+    if scalar and mask is not None:
+        window._assign(apply(_write_masked, (window, mask, value), (tensors.index(mask),))._node())
+    else:
+        window._assign(apply(_write, (window, expand_masks(tensors), value), (accumulate,))._node())
+
+
+def _single_mask(tensors: list[Any]) -> Any:
+    given = [one for one in tensors if one is not None]
+    return given[0] if len(given) == 1 and given[0].dtype is dtypes.bool_ and given[0]._shape else None
+
+
+def _number(input: TensorBase, value: Any) -> Any:
+    if isinstance(value, bool | int | float | complex):
+        if isinstance(value, complex) and not input.dtype.is_complex:
+            raise errors.runtime(f"value cannot be converted to type {input.dtype.name} without overflow", value=value)
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    kind = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__
+    raise errors.type_(
+        f"can't assign a {kind} to a tensor of {input.dtype}", hint="torch.tensor(value) or torch.as_tensor(value)"
+    )
+
+
+# --- taking an index apart -----------------------------------------------------------------------------
+
+
+def parse(input: TensorBase, index: Any) -> Window:
+    """The view that the basic parts of ``index`` give, and the index tensors on its dimensions ([] if none)."""
+    parts = index if isinstance(index, tuple) else _one_or_many(index)
+    parts = [_as_index(one) for one in parts]
+    shape = input._shape
+    consumed = sum(_consumes(one) for one in parts)
+    if consumed > len(shape):
+        if not shape and len(parts) == 1 and isinstance(parts[0], int):
+            raise _no_dimensions()
+        raise errors.index(f"too many indices for tensor of dimension {len(shape)}", indices=consumed)
+    window = _Window(shape)
+    for one in parts:
+        if one is Ellipsis:
+            window.skip(len(shape) - consumed if not window.dotted else 0)
+            window.dotted = True
+        else:
+            window.take(one)
+    return window.of(input), window.tensors if any(one is not None for one in window.tensors) else []
+
+
+def _no_dimensions() -> Exception:
+    return errors.index("invalid index of a 0-dim tensor: it has no dimensions", hint="tensor.item() gives its number")
+
+
+def _one_or_many(index: Any) -> Any:
+    """A list that holds more than numbers stands for a tuple, as PyTorch still reads it."""
+    if isinstance(index, list) and len(index) < 32:
+        if any(isinstance(one, TensorBase | list | tuple | slice) or one is None or one is Ellipsis for one in index):
+            warnings.warn(
+                "Using a non-tuple sequence for multidimensional indexing is deprecated: write x[tuple(seq)], or"
+                " x[torch.tensor(seq)] for an index tensor",
+                UserWarning,
+                stacklevel=4,
+            )
+            return tuple(index)
+    return (index,)
+
+
+def _as_index(one: Any) -> Any:
+    """An int, bool, slice, None, Ellipsis, or a tensor of places or truth values."""
+    if one is None or one is Ellipsis or isinstance(one, bool | int | slice):
+        return one
+    if isinstance(one, np.ndarray) and one.ndim:
+        one = made_of(one, None)
+    elif isinstance(one, list | tuple | range | str):
+        one = made_of(one, None) if len(one) else made_of(np.zeros(0, np.int64), None)
+    elif isinstance(one, np.bool_):
+        return bool(one)
+    if isinstance(one, TensorBase):
+        return _as_places(one)
+    try:
+        return one.__index__()
+    except (AttributeError, TypeError):
+        raise errors.index(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
+            f" (got {type(one).__name__})"
+        ) from None
+
+
+def _as_places(one: TensorBase) -> Any:
+    if one.dtype is dtypes.uint8:
+        warnings.warn(
+            "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
+            UserWarning,
+            stacklevel=4,
+        )
+        one = one.bool()
+    if one.dtype is dtypes.bool_:
+        return one if one._shape else bool(one.item())
+    if one.dtype in (dtypes.int64, dtypes.int32, dtypes.int16, dtypes.int8):
+        if not one._shape:
+            return one.item()
+        if one.dtype in (dtypes.int64, dtypes.int32):
+            return one.long()
+    raise errors.index("tensors used as indices must be long, int, byte or bool tensors", index=one._type)
+
+
+def _consumes(one: Any) -> int:
+    if one is None or one is Ellipsis or isinstance(one, bool):
+        return 0
+    if isinstance(one, TensorBase):
+        return len(one._shape) if one.dtype is dtypes.bool_ else 1
+    return 1
+
+
+def _check_integer(index: int, size: int, at: int) -> None:
+    if not -size <= index < size:
+        raise errors.index(f"index {index} is out of bounds for dimension {at} with size {size}")
+
+
+class _Window:
+    """The boxes that an index cuts from each dimension, and what lies in each dimension of the result.
+
+    Attributes:
+        at: the next dimension of the input.
+        tensors: for each dimension of the result, an index tensor or ``None``.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.at = 0
+        self.dotted = False
+        self.starts, self.stops, self.steps = [0] * len(shape), list(shape), [1] * len(shape)
+        self.dropped: list[int] = []
+        self.inserted: list[int] = []
+        self.tensors: list[Any] = []
+        self.label = "AliasBackward0"
+
+    def skip(self, dims: int) -> None:
+        self.at += dims
+        self.tensors += [None] * dims
+
+    def take(self, one: Any) -> None:
+        if one is None:
+            self.insert(None, "UnsqueezeBackward0")
+        elif isinstance(one, bool):
+            self.insert(made_of([0] if one else np.zeros(0, np.int64), None), self.label)
+        elif isinstance(one, slice):
+            self.slice(one)
+        elif isinstance(one, int):
+            size = self.shape[self.at]
+            _check_integer(one, size, self.at)
+            one += size if one < 0 else 0
+            self.starts[self.at], self.stops[self.at] = one, one + 1
+            self.dropped.append(self.at)
+            self.at += 1
+            self.label = "SelectBackward0"
+        else:
+            self.index(one)
+
+    def insert(self, tensor: Any, label: str) -> None:
+        self.inserted.append(len(self.tensors))
+        self.tensors.append(tensor)
+        self.label = label
+
+    def slice(self, one: slice) -> None:
+        try:
+            start, stop, step = one.indices(self.shape[self.at])
+        except TypeError:
+            raise errors.type_("slice indices must be integers or None or have an __index__ method") from None
+        if step < 1:
+            raise errors.value("step must be greater than zero", slice=one, hint="x.flip(dim) reverses a dimension")
+        self.starts[self.at], self.stops[self.at], self.steps[self.at] = start, max(start, stop), step
+        self.at += 1
+        self.tensors.append(None)
+        self.label = "SliceBackward0"
+
+    def index(self, one: Any) -> None:
+        if one.dtype is dtypes.bool_:
+            sizes = one._shape
+            for i, size in enumerate(sizes):
+                if size != self.shape[self.at + i]:
+                    raise errors.index(
+                        f"The shape of the mask {list(sizes)} at index {i} does not match the shape of the indexed"
+                        f" tensor {list(self.shape)} at index {self.at + i}"
+                    )
+            self.at += len(sizes)
+            self.tensors += [one, *[None] * (len(sizes) - 1)]
+            return
+        check_places(one, self.shape[self.at], self.at)
+        self.at += 1
+        self.tensors.append(one)
+
+    def of(self, input: TensorBase) -> Any:
+        """The view of ``input``."""
+        self.skip(len(self.shape) - self.at)
+        changed = self.dropped or self.label == "SliceBackward0" or self.steps.count(1) != len(self.steps)
+        if changed or self.stops != list(self.shape) or any(self.starts):
+            label = self.label if not self.inserted else "SliceBackward0"
+            input = input._see(
+                Slice(tuple(self.starts), tuple(self.stops), tuple(self.steps), tuple(self.dropped), label)
+            )
+        if self.inserted:
+            sizes = iter(input._shape)
+            shape = tuple(1 if i in self.inserted else next(sizes) for i in range(len(self.tensors)))
+            return input._see(Reshape(shape, self.label))
+        if self.label == "AliasBackward0" and not any(one is not None for one in self.tensors):
+            return input._see(Reshape(input._shape, self.label))
+        return input
+
+
+def check_places(tensor: Any, size: int, at: int) -> None:
+    """That an index tensor whose value is known stays within [-size, size).
+
+    Raises:
+        IndexError: it does not.
+    """
+    storage = tensor._storage
+    if storage.buffer is None or not tensor._type.count:
+        return
+    low, high = _bounds(storage)
+    if (low < -size or high >= size) and tensor._steps:
+        array = tensor._array()
+        low, high = int(array.min()), int(array.max())
+    if low < -size or high >= size:
+        wrong = high if high >= size else low
+        raise errors.index(f"index {wrong} is out of bounds for dimension {at} with size {size}")
+
+
+def _bounds(storage: Any) -> tuple[int, int]:
+    """The least and the greatest element, remembered until the storage changes."""
+    known = getattr(storage, "bounds", None)
+    if known is None or known[0] != storage.version or storage.shared is not None:
+        known = storage.bounds = (storage.version, int(storage.buffer.min()), int(storage.buffer.max()))
+    return known[1:]
+
+
+# --- reading and writing at places -----------------------------------------------------------------------
+
+
+def expand_masks(tensors: Any) -> tuple[Any, ...]:
+    """Masks replaced by the places where they are true, which are read now."""
+    result: list[Any] = []
+    for i, one in enumerate(tensors):
+        if len(result) > i:  # a dimension of the mask before
+            continue
+        if one is not None and one.dtype is dtypes.bool_ and one._shape:
+            result.extend(made_of(places, dtypes.int64) for places in np.nonzero(one._array()))
+        else:
+            result.append(one)
+    return tuple(result)
+
+
+def _order(x: Node, places: tuple[Node | None, ...]) -> tuple[list[int], list[Node], int]:
+    """Indexed dimensions first; their places; where their result goes."""
+    places = (*places, *[None] * (x.rank - len(places)))
+    indexed = [i for i, one in enumerate(places) if one is not None]
+    shape = broadcast_places(*[places[i] for i in indexed])
+    found = [movement.broadcast_to(elementwise.convert(places[i], dtypes.int64), shape) for i in indexed]
+    adjacent = indexed[-1] - indexed[0] + 1 == len(indexed)
+    order = indexed + [i for i in range(x.rank) if i not in indexed]
+    return order, found, indexed[0] if adjacent else 0
+
+
+def broadcast_places(*places: Any) -> Shape:
+    try:
+        return broadcast("index", *[one.shape for one in places])
+    except RuntimeError:
+        raise errors.index(
+            "shape mismatch: indexing tensors could not be broadcast together with shapes"
+            f" {', '.join(str(list(one.shape)) for one in places)}"
+        ) from None
+
+
+def _flattened(x: Node, order: list[int], places: list[Node]) -> tuple[Node, Node]:
+    """``x`` with its indexed dimensions first and joined, and one place in them for each combination."""
+    if order != list(range(x.rank)):
+        x = permute(x, order=tuple(order))
+    if len(places) == 1:
+        return x, places[0]
+    sizes = x.shape[: len(places)]
+    total = 1
+    for size in sizes:
+        total *= size
+    joined = reshape(x, shape=(total, *x.shape[len(places) :]))
+    linear = indexing.wrap(places[0], size=sizes[0])
+    for place, size in zip(places[1:], sizes[1:], strict=True):
+        scaled = elementwise.mul(linear, filled(size, linear.type))
+        linear = elementwise.add(scaled, indexing.wrap(place, size=size))
+    return joined, linear
+
+
+def _arranged(rank: int, count: int, front: int) -> Shape:
+    """The permutation that takes the first ``count`` dimensions behind the ``front`` next ones."""
+    return (*range(count, count + front), *range(count), *range(count + front, rank))
+
+
+@labelled("IndexBackward0")
+def _read(x: Node, places: tuple[Node | None, ...]) -> Node:
+    order, found, front = _order(x, places)
+    joined, linear = _flattened(x, order, found)
+    out = indexing.index(joined, linear)
+    arranged = _arranged(out.rank, linear.rank, front)
+    return out if arranged == tuple(range(out.rank)) else permute(out, order=arranged)
+
+
+@labelled("IndexPutBackward0")
+def _write(x: Node, places: tuple[Node | None, ...], values: Node, accumulate: bool) -> Node:
+    order, found, front = _order(x, places)
+    joined, linear = _flattened(x, order, found)
+    rank = linear.rank + joined.rank - 1
+    arranged = _arranged(rank, linear.rank, front)
+    shape = tuple((*linear.shape, *joined.shape[1:])[i] for i in arranged)
+    values = _fitted(elementwise.convert(values, x.dtype), shape)
+    values = permute(values, order=inverse(arranged))
+    written = indexing.index_write(joined, values, linear, accumulate=accumulate)
+    written = reshape(written, shape=tuple(x.shape[i] for i in order))
+    return permute(written, order=inverse(tuple(order)))
+
+
+def _fitted(values: Node, shape: Shape) -> Node:
+    extra = values.rank - len(shape)
+    if extra > 0 and all(n == 1 for n in values.shape[:extra]):
+        values = reshape(values, shape=values.shape[extra:])
+    fits = values.rank <= len(shape) and all(
+        m in (1, n) for m, n in zip(reversed(values.shape), reversed(shape), strict=False)
+    )
+    if not fits:
+        raise errors.runtime(
+            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of"
+            f" shape {list(shape)}"
+        )
+    return movement.broadcast_to(values, shape)
+
+
+@labelled("IndexPutBackward0")
+def _write_masked(x: Node, mask: Node, value: Node, at: int) -> Node:
+    shape = (*(1,) * at, *mask.shape, *(1,) * (x.rank - at - mask.rank))
+    mask = movement.broadcast_to(reshape(mask, shape=shape), x.shape)
+    return elementwise.where(mask, movement.broadcast_to(elementwise.cast(value, dtype=x.dtype), x.shape), x)
+
+
+METHODS = {"__getitem__": getitem, "__setitem__": setitem}
+IN_PLACE = ()

@@ -74,7 +74,7 @@ def polygamma(n: int) -> Case:
     # At the poles of trigamma PyTorch divides by sin(π), which is not quite 0, instead of answering inf.
     return Case(
         f"polygamma({n})",
-        lambda x: gamma.polygamma(n, x),
+        lambda x: gamma.polygamma(x, n=n),
         lambda x: special.polygamma(n, x),
         ((0.01, 30.0),),
         rtol=1e-8 if n == 1 else 1e-12,
@@ -119,7 +119,6 @@ CASES = [
     Case("entr", logarithmic.entr, special.entr, ((0, 5),)),
     Case("xlogy", logarithmic.xlogy, special.xlogy, ((-5, 5), (0, 9))),
     Case("xlog1py", logarithmic.xlog1py, special.xlog1py, ((-5, 5), (-1, 9))),
-    Case("logit", logarithmic.logit, special.logit, ((0, 1),)),
 ]
 
 
@@ -151,14 +150,6 @@ def test_sinc_is_torchs(kind: type) -> None:
     x = np.concatenate([np.linspace(-9, 9, 1001), EDGES]).astype(kind)
     wanted = special.sinc(torch.from_numpy(x)).numpy()
     assert_allclose(logarithmic.sinc(x), wanted, rtol=1e-6, atol=4 * np.finfo(kind).eps)
-
-
-@pytest.mark.parametrize("p", [1, 2, 5])
-def test_multigammaln_is_torchs(p: int) -> None:
-    x = np.linspace(p, 40, 500)
-    assert_allclose(
-        gamma.multigammaln(x, p), special.multigammaln(torch.from_numpy(x), p).numpy(), rtol=1e-12
-    )
 
 
 POLYNOMIALS = {
@@ -214,7 +205,7 @@ IDENTITIES = {
         gamma.digamma(2 * X), (gamma.digamma(X) + gamma.digamma(X + 0.5)) / 2 + np.log(2)
     ),
     "reflection of polygamma(3), DLMF 5.15.6": (
-        gamma.polygamma(3, 0.5 - X / 50) + gamma.polygamma(3, 0.5 + X / 50),
+        gamma.polygamma(0.5 - X / 50, n=3) + gamma.polygamma(0.5 + X / 50, n=3),
         2 * np.pi**4 * (1 + 3 * np.tan(np.pi * X / 50) ** 2) / np.cos(np.pi * X / 50) ** 2,
     ),
     "even zeta values, DLMF 25.6.1": (

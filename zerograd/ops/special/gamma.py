@@ -176,17 +176,8 @@ NaN at q = inf, as PyTorch answers.
 Source: torch.special.zeta.
 """
 
-_polygamma_of = at_every_width(_polygamma)
+polygamma = at_every_width(_polygamma)
+"""The nth derivative of digamma (``n`` by keyword); at its poles the limit from the right.
 
-
-def polygamma(n: int, x: Array) -> Array:
-    """The nth derivative of digamma; at its poles the limit from the right. Source: torch.polygamma."""
-    return _polygamma_of(x, n=n)
-
-
-def multigammaln(x: Array, p: int) -> Array:
-    """log of the multivariate gamma function of dimension p. Source: torch.special.multigammaln."""
-    total = np.full(x.shape, p * (p - 1) / 4 * math.log(math.pi))
-    for j in range(p):
-        total = total + lgamma(x.astype(np.float64) - j / 2)
-    return total.astype(x.dtype)
+Source: torch.polygamma.
+"""

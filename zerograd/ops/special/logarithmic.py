@@ -1,4 +1,4 @@
-"""Products with logarithms that are 0 where the factor is, the logit, and sin(πx)/(πx)."""
+"""Products with logarithms that are 0 where the factor is, and sin(πx)/(πx)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,6 @@ def _xlog1py(x: Array, y: Array) -> Array:
     return np.where((x == 0) & ~np.isnan(y), 0, x * np.log1p(y))
 
 
-def _logit(x: Array) -> Array:
-    # Around 1/2 the quotient is near 1 and its logarithm would lose digits.
-    return np.where(np.abs(x - 0.5) < 0.25, 2 * np.arctanh(2 * x - 1), np.log(x / (1 - x)))
-
-
 def _sinc(x: Array) -> Array:
     angle = x * x.dtype.type(np.pi)
     return np.where(x == 0, x.dtype.type(1), np.sin(angle) / angle)
@@ -38,9 +33,6 @@ xlogy = at_every_width(_xlogy, _xlogy)
 
 xlog1py = at_every_width(_xlog1py, _xlog1py)
 """x log(1 + y), but 0 where x is 0 and y is not NaN. Source: torch.special.xlog1py."""
-
-logit = at_every_width(_logit)
-"""log(x / (1 - x)); NaN outside [0, 1]. Source: torch.logit."""
 
 sinc = at_every_width(_sinc, _sinc)
 """sin(πx) / (πx), 1 at 0. Source: torch.sinc."""

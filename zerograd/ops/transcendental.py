@@ -92,6 +92,14 @@ logaddexp2 = binary(
 )
 """log2(2 ** x + 2 ** y)"""
 
+
+def _logit_gradient(grad: Node, x: Node) -> Node:
+    return div(grad, mul(x, sub(ones_like(x), x)))
+
+
+logit = unary("logit", in_single(lambda x: np.log(x / (1 - x))), _logit_gradient, domain=(0.1, 0.9))
+"""log(x / (1 - x)), the inverse of the logistic function."""
+
 # --- angles ------------------------------------------------------------------------------------------
 
 tan = unary("tan", np.tan, lambda grad, out: mul(grad, conj(plus(mul(out, out), 1))), domain=(-1.4, 1.4))

@@ -10,6 +10,8 @@ from zerograd.tensor.door import in_place
 from zerograd.tensor.facts import FactMethods
 from zerograd.tensor.functions import (
     arithmetic,
+    bitwise,
+    comparison,
     conversion,
     creation,
     data,
@@ -56,7 +58,8 @@ def _attach(kind: ModuleType) -> None:
 
 
 for _kind in (
-    arithmetic, conversion, creation, data, gathering, indexing, joining, pointwise, products, random, random_in_place, ranges, reductions, shaping, special,
+    arithmetic, bitwise, comparison, conversion, creation, data, gathering, indexing, joining, pointwise,
+    products, random, random_in_place, ranges, reductions, shaping, special,
 ):  # fmt: skip
     _attach(_kind)
 

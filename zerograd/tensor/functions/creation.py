@@ -40,7 +40,7 @@ def finished(made: Any, requires_grad: bool, out: Any, name: str) -> Any:
 def _new(name: str, value: int, kwargs: dict[str, Any], args: tuple[Any, ...]) -> Any:
     if "size" in kwargs:
         args = (kwargs.pop("size"),)
-    options = _options(name, kwargs)
+    options = options_of(name, kwargs)
     kind = options.dtype or (options.out.dtype if options.out is not None else dtypes.get_default_dtype())
     made = constant(shape_of(name, args), kind, value)
     return finished(made, options.requires_grad, options.out, name)
@@ -59,7 +59,7 @@ class Options:
 _IGNORED = ("pin_memory", "memory_format", "names")
 
 
-def _options(name: str, given: dict[str, Any]) -> Options:
+def options_of(name: str, given: dict[str, Any]) -> Options:
     found = Options()
     found.dtype, found.out, found.requires_grad = None, None, False
     for key, value in given.items():
@@ -92,7 +92,7 @@ def empty(*size: Any, **options: Any) -> Any:
 
 def full(size: Any, fill_value: Any, **options: Any) -> Any:
     """``fill_value`` everywhere; its type is that of the number unless ``dtype`` is given. Source: torch.full."""
-    found = _options("full", options)
+    found = options_of("full", options)
     kind = found.dtype or (found.out.dtype if found.out is not None else None)
     shape = shape_of("full", (size,) if isinstance(size, list | tuple) else ((size,),))
     return finished(_full_of("full", shape, fill_value, kind), found.requires_grad, found.out, "full")
@@ -118,7 +118,7 @@ def _like(name: str, input: Any, value: Any, options: dict[str, Any]) -> Any:
     as_tensor_argument(name, "input", input)
     if not options:
         return constant(input._shape, input.dtype, value)
-    found = _options(name, options)
+    found = options_of(name, options)
     made = constant(input._shape, found.dtype or input.dtype, value)
     return made.requires_grad_() if found.requires_grad else made
 
@@ -141,7 +141,7 @@ def empty_like(input: Any, **options: Any) -> Any:
 def full_like(input: Any, fill_value: Any, **options: Any) -> Any:
     """``fill_value`` everywhere, of the size and dtype of ``input``. Source: torch.full_like."""
     as_tensor_argument("full_like", "input", input)
-    found = _options("full_like", options)
+    found = options_of("full_like", options)
     made = _full_of("full_like", input._shape, fill_value, found.dtype or input.dtype)
     return made.requires_grad_() if found.requires_grad else made
 

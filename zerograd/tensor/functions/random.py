@@ -22,7 +22,7 @@ from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, labelled
 from zerograd.tensor.functions import memory_order
 from zerograd.tensor.functions.arguments import as_tensor_argument, integer, shape_of
-from zerograd.tensor.functions.creation import _options as options_of  # pyright: ignore[reportPrivateUsage]
+from zerograd.tensor.functions.creation import options_of
 from zerograd.tensor.generator import stream_of
 
 Draw = Callable[[Shape, dtype], Array]

@@ -281,6 +281,7 @@ from zerograd.tensor.functions.special import (
     sinc,
     xlogy,
 )
+from zerograd.tensor.printing import set_printoptions
 from zerograd.tensor.size import Size
 from zerograd.tensor.tensor import Tensor
 
@@ -329,7 +330,8 @@ __all__ = [
     "polygamma", "positive", "pow", "prod", "promote_types", "rad2deg", "rand", "rand_like", "randint",
     "randint_like", "randn", "randn_like", "randperm", "range", "ravel", "reciprocal", "relu",
     "remainder", "reshape", "round", "rsqrt", "rsub", "scalar_tensor", "scatter", "scatter_add", "seed",
-    "select", "set_default_device", "set_default_dtype", "set_rng_state", "sgn", "short", "sigmoid",
+    "select", "set_default_device", "set_default_dtype", "set_printoptions",
+    "set_rng_state", "sgn", "short", "sigmoid",
     "sign", "signbit", "sin", "sinc", "sinh", "softmax", "split", "split_with_sizes", "sqrt", "square",
     "squeeze", "stack", "sub", "subtract", "sum", "t", "tan", "tanh", "tensor", "tensor_split",
     "transpose", "tril_indices", "triu_indices", "true_divide", "trunc", "uint8", "unbind", "unflatten",

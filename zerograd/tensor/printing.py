@@ -223,7 +223,6 @@ def format_tensor(
     grad_fn_name: str | None = None,
     device: str | None = None,
     class_name: str = "tensor",
-    is_parameter: bool = False,
     contents: str | None = None,
     default_dtype: dtypes.dtype | None = None,
     options: PrintOptions | None = None,
@@ -236,8 +235,7 @@ def format_tensor(
         requires_grad: told when there is no ``grad_fn``.
         grad_fn_name: such as "AddBackward0".
         device: told when given, such as "meta"; None for the default device.
-        class_name: "tensor", or the name of a subclass of Tensor or Parameter.
-        is_parameter: of class Parameter or a subclass.
+        class_name: "tensor", or the name of a subclass.
         contents: text to show instead of the values.
         default_dtype: the float type that is not told; None: the one in force.
         options: None: those of :func:`set_printoptions`.
@@ -270,12 +268,7 @@ def format_tensor(
     elif requires_grad:
         suffixes.append("requires_grad=True")
 
-    text = _with_suffixes(prefix + contents, suffixes, len(prefix), options.linewidth)
-    if not is_parameter:
-        return text
-    if class_name != "tensor":
-        text = f"Parameter({text})"
-    return f"Parameter containing:\n{text}"
+    return _with_suffixes(prefix + contents, suffixes, len(prefix), options.linewidth)
 
 
 def _complex_partner(default_dtype: dtypes.dtype) -> dtypes.dtype:

@@ -9,6 +9,7 @@ import numpy as np
 from zerograd import errors
 from zerograd.dtypes import bfloat16
 from zerograd.tensor.base import TensorBase
+from zerograd.tensor.printing import format_scalar, format_tensor, refuse_format_spec
 
 
 class ReadingMethods(TensorBase):
@@ -60,9 +61,9 @@ class ReadingMethods(TensorBase):
 
     def __bool__(self) -> bool:
         if self._type.count != 1:
+            amount = "more than one value" if self._type.count else "no values"
             raise errors.runtime(
-                f"Boolean value of Tensor with {'no values' if not self._type.count else 'more than one value'}"
-                " is ambiguous",
+                f"Boolean value of Tensor with {amount} is ambiguous",
                 tensor=self._type,
                 hint="use .any() or .all()",
             )
@@ -79,7 +80,9 @@ class ReadingMethods(TensorBase):
 
     def __index__(self) -> int:
         if self._type.count != 1 or self.dtype.is_inexact:
-            raise errors.type_("only integer tensors of a single element can be converted to an index", tensor=self._type)
+            raise errors.type_(
+                "only integer tensors of a single element can be converted to an index", tensor=self._type
+            )
         return int(self.item())
 
     def __len__(self) -> int:
@@ -88,4 +91,19 @@ class ReadingMethods(TensorBase):
         return self._shape[0]
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return f"tensor({self.tolist()})"
+        grad_fn = self.grad_fn
+        return format_tensor(
+            self._array(),
+            dtype=self.dtype,
+            requires_grad=self.requires_grad,
+            grad_fn_name=None if grad_fn is None else grad_fn.name(),
+            class_name=type(self).__dict__.get("_printed_as", type(self).__name__),
+            contents=tensor_contents,
+        )
+
+    def __format__(self, format_spec: str) -> str:
+        if type(self) is TensorBase.result_class and not self._shape:
+            return format_scalar(self._array(), self.dtype, format_spec)
+        if format_spec:
+            raise refuse_format_spec(self._shape, format_spec, type(self).__name__)
+        return str(self)

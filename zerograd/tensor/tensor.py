@@ -9,6 +9,7 @@ from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import in_place
 from zerograd.tensor.facts import FactMethods
 from zerograd.tensor.functions import (
+    activation,
     arithmetic,
     bitwise,
     comparison,
@@ -41,6 +42,7 @@ class Tensor(GradientMethods, ReadingMethods, FactMethods, TensorBase):
         """The legacy constructor: a shape, or data, in the default float dtype."""
         raise NotImplementedError
 
+    _printed_as = "tensor"  # subclasses print by their own name
     __array_priority__ = 1000  # NumPy operators leave mixed operations to Tensor
     __hash__ = object.__hash__
 
@@ -58,7 +60,7 @@ def _attach(kind: ModuleType) -> None:
 
 
 for _kind in (
-    arithmetic, bitwise, comparison, conversion, creation, data, gathering, indexing, joining, pointwise,
+    activation, arithmetic, bitwise, comparison, conversion, creation, data, gathering, indexing, joining, pointwise,
     products, random, random_in_place, ranges, reductions, shaping, special,
 ):  # fmt: skip
     _attach(_kind)

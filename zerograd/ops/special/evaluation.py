@@ -16,7 +16,7 @@ BLOCK = 16384  # elements; a dozen float64 temporaries of this size stay in a co
 
 
 def at_every_width(double: Kernel, single: Kernel | None = None) -> Kernel:
-    """A kernel for arrays of one shape and any float type, from one for flat float64 arrays.
+    """A kernel for arrays of any shapes that broadcast and any float type, from one for flat float64 arrays.
 
     Results have the type of the first operand. Numbers of up to 32 bits go to ``single``, a kernel for
     float32, if there is one; from float64 they come out exact to the last bit or nearly so. Keywords reach
@@ -29,7 +29,8 @@ def at_every_width(double: Kernel, single: Kernel | None = None) -> Kernel:
         work, formula = (np.float64, double)
         if single is not None and kind.itemsize <= 4:
             work, formula = (np.float32, single)
-        flat = [np.reshape(array, -1) for array in arrays]
+        shape = np.broadcast_shapes(*(array.shape for array in arrays))
+        flat = [np.reshape(np.broadcast_to(array, shape), -1) for array in arrays]
         result = np.empty(flat[0].shape, kind)
         with np.errstate(all="ignore"):
             for start in range(0, result.size, BLOCK):
@@ -37,7 +38,7 @@ def at_every_width(double: Kernel, single: Kernel | None = None) -> Kernel:
                 result[block] = formula(
                     *(array[block].astype(work, copy=False) for array in flat), **attributes
                 )
-        return result.reshape(arrays[0].shape)
+        return result.reshape(shape)
 
     return kernel
 

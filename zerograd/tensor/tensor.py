@@ -25,7 +25,9 @@ from zerograd.tensor.functions import (
     random_in_place,
     ranges,
     reductions,
+    scans,
     shaping,
+    sorting,
     special,
 )
 from zerograd.tensor.gradients import GradientMethods
@@ -60,8 +62,9 @@ def _attach(kind: ModuleType) -> None:
 
 
 for _kind in (
-    activation, arithmetic, bitwise, comparison, conversion, creation, data, gathering, indexing, joining, pointwise,
-    products, random, random_in_place, ranges, reductions, shaping, special,
+    activation, arithmetic, bitwise, comparison, conversion, creation, data, gathering, indexing,
+    joining, pointwise, products, random, random_in_place, ranges, reductions, scans, shaping, sorting,
+    special,
 ):  # fmt: skip
     _attach(_kind)
 

@@ -188,7 +188,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
 # --- the largest and the smallest ---------------------------------------------------------------------------
 
 
-def _nonempty(name: str, x: Node, axes: Any) -> None:
+def nonempty(name: str, x: Node, axes: Any) -> None:
     """Refuse to look for an extreme among nothing."""
     empty = [i for i in axes if x.shape[i] == 0] if x.shape else []
     if empty:
@@ -231,13 +231,13 @@ def pick(x: Node, dim: int, keepdim: bool, op: Op) -> tuple[Node, Node]:
 
 @labelled("MaxBackward0")
 def _max_at(x: Node, dim: int, keepdim: bool) -> tuple[Node, Node]:
-    _nonempty("max", x, (one_axis(dim, x.rank),))
+    nonempty("max", x, (one_axis(dim, x.rank),))
     return pick(x, dim, keepdim, reduction.max_at)
 
 
 @labelled("MinBackward0")
 def _min_at(x: Node, dim: int, keepdim: bool) -> tuple[Node, Node]:
-    _nonempty("min", x, (one_axis(dim, x.rank),))
+    nonempty("min", x, (one_axis(dim, x.rank),))
     return pick(x, dim, keepdim, reduction.min_at)
 
 
@@ -263,7 +263,7 @@ def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
 def _extreme(x: Node, dims: Any, keepdim: bool, op: Op) -> Node:
     require(f"a{op.name}", x, ORDERED)
-    _nonempty(f"a{op.name}", x, reduced_axes(x, dims))
+    nonempty(f"a{op.name}", x, reduced_axes(x, dims))
     return folding(x, dims, keepdim, op)
 
 
@@ -292,7 +292,7 @@ def _aminmax(x: Node, dim: int | None, keepdim: bool) -> tuple[Node, Node]:
     if dim is None:
         _nonempty_all("aminmax", x)
     else:
-        _nonempty("aminmax", x, (one_axis(dim, x.rank),))
+        nonempty("aminmax", x, (one_axis(dim, x.rank),))
     return folding(x, dim, keepdim, reduction.min), folding(x, dim, keepdim, reduction.max)
 
 
@@ -312,7 +312,7 @@ def _place(x: Node, dim: int | None, keepdim: bool, op: Op) -> Node:
         found = op(reshape(x, shape=(x.type.count,)), axis=0)
         return reshape(found, shape=(1,) * x.rank if keepdim else ())
     axis = one_axis(dim, x.rank)
-    _nonempty(op.name, x, (axis,))
+    nonempty(op.name, x, (axis,))
     return dropped(op(at_least_1d(x), axis=axis), x, (axis,), keepdim and bool(x.shape))
 
 

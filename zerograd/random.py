@@ -68,6 +68,14 @@ def fork_rng(
         default_generator.set_state(before)
 
 
+def thread_safe_generator() -> Generator | None:
+    """The generator of a DataLoader's worker thread; workers are processes, so ``None``: the default one.
+
+    Source: torch.random.thread_safe_generator.
+    """
+    return None
+
+
 __all__ = [
     "Generator",
     "default_generator",
@@ -77,4 +85,5 @@ __all__ = [
     "manual_seed",
     "seed",
     "set_rng_state",
+    "thread_safe_generator",
 ]

@@ -120,6 +120,15 @@ def test_a_million_normal_numbers_agree_in_every_bit() -> None:
     check(random.normal(ours, (1000, 1001), dtypes.float32), torch.randn(1000, 1001, generator=theirs))
 
 
+@pytest.mark.parametrize("size", [5, 50])
+def test_numbers_too_large_for_the_dtype_become_infinite_without_a_warning(size: int) -> None:
+    ours, theirs = pair(7)
+    expected = torch.empty(size, dtype=torch.half).normal_(0, 1e5, generator=theirs)
+    check(random.normal(ours, (size,), dtypes.float16, 0, 1e5), expected)
+    expected = torch.empty(size, dtype=torch.half).log_normal_(0, 100, generator=theirs)
+    check(random.log_normal(ours, (size,), dtypes.float16, 0, 100), expected)
+
+
 def test_normal_numbers_for_a_tensor_that_is_not_contiguous_come_in_pairs() -> None:
     ours, theirs = pair(7)
     tensor = torch.empty(40, 3).t()
@@ -408,7 +417,7 @@ def test_fused_multiply_add_rounds_once(a: float, b: float, c: float) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["log", "log1p", "sin", "cos", "tan"])
+@pytest.mark.parametrize("name", ["log", "log1p", "exp", "sin", "cos", "tan"])
 def test_elementary_functions_are_the_c_librarys_even_where_numpy_has_its_own(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -420,3 +429,6 @@ def test_elementary_functions_are_the_c_librarys_even_where_numpy_has_its_own(
     if name == "log":
         with np.errstate(divide="ignore"):
             np.testing.assert_array_equal(elementary(name, np.array([0.0, 1.0])), [-np.inf, 0.0])
+    if name == "exp":
+        with np.errstate(over="ignore"):
+            np.testing.assert_array_equal(elementary(name, np.array([0.0, 1e4, -1e4])), [1.0, np.inf, 0.0])

@@ -287,12 +287,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         ValueError: fewer than 2 dimensions.
     Source: torch.nn.init.orthogonal_; Saxe et al., 2013; Mezzadri, 2006.
     """
-    from zerograd.linalg import qr  # needed here only
-
     if tensor.dim() < 2:
         raise errors.value("orthogonal_ needs at least 2 dimensions", shape=list(tensor.shape))
     if not tensor.numel():
         return tensor
+    from zerograd.linalg import qr  # needed here only
+
     rows = tensor.shape[0]
     columns = tensor.numel() // rows
     flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)

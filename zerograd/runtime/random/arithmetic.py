@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -70,9 +70,10 @@ def _two_product(a: Array, b: float) -> tuple[Array, Array]:
 
 def round_to(values: Array, kind: dtype) -> Array:
     """float64 or float32 values as ``kind``; the 16-bit types are reached through float32, as in PyTorch."""
-    if kind.itemsize == 2 and values.dtype == np.float64:
-        values = values.astype(np.float32)
-    return values.astype(kind.numpy, copy=False)
+    with np.errstate(over="ignore"):
+        if kind.itemsize == 2 and values.dtype == np.float64:
+            values = values.astype(np.float32)
+        return values.astype(kind.numpy, copy=False)
 
 
 def elementary(name: str, x: Array) -> Array:
@@ -84,12 +85,19 @@ def elementary(name: str, x: Array) -> Array:
     if _numpy_equals_c(name):
         return getattr(np, name)(x)
     function: Callable[[float], float] = getattr(math, name)
-    domain = x > (-1 if name == "log1p" else 0) if name.startswith("log") else np.isfinite(x)
+    domain = _DOMAINS.get(name, np.isfinite)(x)
     if domain.all():
         return np.fromiter(map(function, x.ravel().tolist()), np.float64, x.size).reshape(x.shape)
-    result: Array = getattr(np, name)(x)  # the poles, where math raises
+    result: Array = getattr(np, name)(x)  # poles and infinities, where math raises
     result[domain] = elementary(name, x[domain])
     return result
+
+
+_DOMAINS: Final[dict[str, Callable[[Array], Any]]] = {
+    "exp": lambda x: x < 709,
+    "log": lambda x: x > 0,
+    "log1p": lambda x: x > -1,
+}
 
 
 @cache

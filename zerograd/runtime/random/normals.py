@@ -105,10 +105,10 @@ def _blocks(
     result = np.empty(size, dtype.numpy)
     for start in range(0, whole, _CHUNK):
         stop = min(start + _CHUNK, whole)
-        result[start:stop] = box_muller(unit(stop - start), mean, std)
+        result[start:stop] = round_to(box_muller(unit(stop - start), mean, std), dtype)
     if size != whole:
         unit(spent - whole)
-        result[size - BLOCK :] = box_muller(unit(BLOCK), mean, std)
+        result[size - BLOCK :] = round_to(box_muller(unit(BLOCK), mean, std), dtype)
     return result
 
 

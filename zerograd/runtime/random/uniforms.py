@@ -159,7 +159,7 @@ def log_normal(
     _need_floating("log_normal", dtype)
     normals = normal_pairs(choose(generator), count(shape), mean, std)
     with np.errstate(over="ignore"):
-        return round_to(np.exp(normals), dtype).reshape(shape)
+        return round_to(elementary("exp", normals), dtype).reshape(shape)
 
 
 def _need_floating(name: str, dtype: dtype) -> None:

@@ -16,9 +16,11 @@ from zerograd.tensor.functions import (
     conversion,
     creation,
     data,
+    factorization,
     gathering,
     indexing,
     joining,
+    matrices,
     pointwise,
     products,
     random,
@@ -27,6 +29,7 @@ from zerograd.tensor.functions import (
     reductions,
     scans,
     shaping,
+    solving,
     sorting,
     special,
 )
@@ -62,8 +65,8 @@ def _attach(kind: ModuleType) -> None:
 
 
 for _kind in (
-    activation, arithmetic, bitwise, comparison, conversion, creation, data, gathering, indexing,
-    joining, pointwise, products, random, random_in_place, ranges, reductions, scans, shaping, sorting,
+    activation, arithmetic, bitwise, comparison, conversion, creation, data, factorization, gathering, indexing,
+    joining, matrices, pointwise, products, random, random_in_place, ranges, reductions, scans, shaping, solving, sorting,
     special,
 ):  # fmt: skip
     _attach(_kind)

@@ -219,7 +219,7 @@ IDENTITIES = {
         error_function.erf(error_function.erfinv(np.linspace(-1, 1, 999))), np.linspace(-1, 1, 999)
     ),
     "ndtr(ndtri(p)) = p": (
-        error_function.ndtr(error_function.ndtri(np.geomspace(1e-20, 1, 999))), np.geomspace(1e-20, 1, 999)
+        error_function.ndtr(error_function.ndtri(np.geomspace(1e-290, 1, 999))), np.geomspace(1e-290, 1, 999)
     ),
     "erfc(x) = exp(-x²) erfcx(x)": (
         error_function.erfc(X[X < 10]), np.exp(-X[X < 10] ** 2) * error_function.erfcx(X[X < 10])

@@ -218,8 +218,9 @@ IDENTITIES = {
     "erf(erfinv(y)) = y": (
         error_function.erf(error_function.erfinv(np.linspace(-1, 1, 999))), np.linspace(-1, 1, 999)
     ),
-    "ndtr(ndtri(p)) = p": (
-        error_function.ndtr(error_function.ndtri(np.geomspace(1e-290, 1, 999))), np.geomspace(1e-290, 1, 999)
+    "log_ndtr(ndtri(p)) = log(p)": (
+        error_function.log_ndtr(error_function.ndtri(np.geomspace(1e-300, 1, 999))),
+        np.log(np.geomspace(1e-300, 1, 999)),
     ),
     "erfc(x) = exp(-x²) erfcx(x)": (
         error_function.erfc(X[X < 10]), np.exp(-X[X < 10] ** 2) * error_function.erfcx(X[X < 10])

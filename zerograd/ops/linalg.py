@@ -328,7 +328,8 @@ def _eigh_gradient(grad: tuple[Node | None, Node | None], outs: tuple[Node, Node
         return matmul(columns_times(vectors, like(grad_values, vectors)), adjoint(vectors))
     inner = div(matmul(adjoint(vectors), grad_vectors), like(differences(values), vectors))
     diagonal = zeros_like(diagonal_of(inner)) if grad_values is None else like(grad_values, vectors)
-    return product(vectors, with_diagonal(inner, diagonal), adjoint(vectors))
+    found = product(vectors, with_diagonal(inner, diagonal), adjoint(vectors))
+    return half(add(found, adjoint(found)))  # only one triangle is read, and stands for both
 
 
 def _reference_eigh(x: Array, *, upper: bool) -> tuple[Array, Array]:

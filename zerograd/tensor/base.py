@@ -162,7 +162,7 @@ class TensorBase:
         if cache is not None and cache[0] == serial and cache[1] == storage.version and storage.shared is None:
             return cache[2]
         leaf = self._leaf
-        if leaf is not None and self._base is None:
+        if leaf is not None and not self._steps:
             node = new_variable(storage.read(), leaf)
         else:
             node = self._special_node()
@@ -170,22 +170,31 @@ class TensorBase:
         return node
 
     def _special_node(self) -> Node:
-        base = self._base
-        if base is None:
+        if not self._steps:
             node = self._storage.read()
             return stop(node) if self._detached and node.tracked else node
         point = self._point
         known = point is not None and point[0] == self._storage.version
         if known and point[1].trace is not recorder.trace:
             with grad_mode(False):
-                node = stop(self._read_steps(base._node()))
+                node = stop(self._read_steps(self._whole()))
             return new_variable(node, Edge(point[1]))
-        node = self._read_steps(base._node())
+        node = self._read_steps(self._whole())
         if self._detached and node.tracked:
             node = stop(node)
         elif node.tracked and not recorder.depth:
             self._point = (self._storage.version, Point(recorder.trace, node))
         return node if self._leaf is None else new_variable(node, self._leaf)
+
+    def _whole(self) -> Node:
+        """What the whole storage is in the current trace, with the history that its base tensor has."""
+        base = self if self._base is None else self._base
+        if base._steps or base._storage is not self._storage:  # its shape or its data have been replaced
+            node = self._storage.read()
+            if base._leaf is not None and base._storage is self._storage:
+                return new_variable(node, base._leaf)
+            return stop(node) if base._detached and node.tracked else node
+        return base._node()
 
     def _read_steps(self, node: Node) -> Node:
         for step in self._steps:
@@ -198,7 +207,7 @@ class TensorBase:
             return None
         if self._leaf is not None:
             return Point(recorder.trace, self._node())
-        if self._base is None:
+        if not self._steps:
             return self._storage.point()
         if not self.requires_grad:
             return None
@@ -240,7 +249,7 @@ class TensorBase:
         seen._storage = self._storage
         seen._base = self if self._base is None else self._base
         seen._steps = (*self._steps, step)
-        seen._layout = layout = step.layout(self._laid_out())
+        seen._layout = layout = step.layout(self._laid_out(), self.dtype)
         kind = getattr(step, "dtype", None) or self.dtype
         seen._view_type = TensorType(layout.shape, kind)
         seen._plain = False
@@ -278,7 +287,7 @@ class TensorBase:
         base = self if self._base is None else self._base
         storage = self._storage
         if self._steps:
-            node = call(_write_steps, (base._node(), node), (self._steps,))
+            node = call(_write_steps, (self._whole(), node), (self._steps,))
         if (not recorder.grad_enabled or self._detached) and base._leaf is None:
             history = storage.point()
             if history is not None:

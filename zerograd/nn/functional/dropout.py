@@ -1,0 +1,172 @@
+"""Dropout: noise by which training multiplies activations, drawn from the default generator.
+
+The masks are those of PyTorch for the same seed.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from zerograd import errors
+from zerograd.ir.graph import TensorType
+from zerograd.runtime import random
+from zerograd.shapes import Shape
+from zerograd.tensor.base import TensorBase
+from zerograd.tensor.functions import arithmetic
+
+ALPHA = 1.7580993408473766  # minus the limit of selu for small numbers: what alpha dropout sets elements to
+
+
+def _check_probability(p: float) -> None:
+    if not 0.0 <= p <= 1.0:
+        raise errors.value(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def _kept(input: Any, shape: Shape, p: float) -> Any:
+    """1 where an element is kept (probability 1 - p), else 0, in the input's dtype."""
+    return random.bernoulli(None, shape, input.dtype, 1 - p)
+
+
+def _tensor(array: Any, input: Any) -> Any:
+    return TensorBase.of_array(array.astype(input.dtype.numpy, copy=False), TensorType(array.shape, input.dtype))
+
+
+def _times(input: Any, noise: Any, inplace: bool) -> Any:
+    return input.mul_(noise) if inplace else arithmetic.mul(input, noise)
+
+
+def _drop(input: Any, shape: Shape, p: float, training: bool, inplace: bool) -> Any:
+    """Elements of a mask of this shape dropped, the others divided by 1 - p."""
+    if p == 0 or not training or 0 in input._shape:
+        return input
+    if p == 1:
+        return _times(input, 0.0, inplace)
+    if not input.dtype.is_inexact:
+        raise errors.runtime(
+            "dropout: result type float can't be cast to the desired output type", input=input._type, hint="use .float()"
+        )
+    mask = _kept(input, shape, p)
+    return _times(input, _tensor(mask / mask.dtype.type(1 - p), input), inplace)
+
+
+def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Each element set to 0 with probability ``p``, else divided by 1 - p; the input itself when evaluating.
+
+    Raises:
+        ValueError: p is not in [0, 1].
+    Source: torch.nn.functional.dropout.
+    """
+    _check_probability(p)
+    return _drop(input, input._shape, p, training, inplace)
+
+
+def _drop_channels(name: str, input: Any, p: float, training: bool, inplace: bool) -> Any:
+    shape = input._shape
+    if len(shape) < 2:
+        raise errors.runtime(f"{name}: feature dropout requires at least 2 dimensions in the input", input=input._type)
+    return _drop(input, (*shape[:2], *(1,) * (len(shape) - 2)), p, training, inplace)
+
+
+def _without_batch(name: str, input: Any, p: float, training: bool, inplace: bool) -> Any:
+    """Channel dropout of one image without batch axis."""
+    if inplace:
+        _drop_channels(name, input.unsqueeze(0), p, training, True)
+        return input
+    return _drop_channels(name, input.unsqueeze(0), p, training, False).squeeze(0)
+
+
+def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Whole channels of (N, C, L) or (C, L) set to 0 with probability ``p``, the others divided by 1 - p.
+
+    Raises:
+        ValueError: p is not in [0, 1].
+        RuntimeError: the input has another number of dimensions.
+    Source: torch.nn.functional.dropout1d.
+    """
+    _check_probability(p)
+    rank = len(input._shape)
+    if rank not in (2, 3):
+        raise errors.runtime(
+            "dropout1d: expected 2D or 3D input (channels and length, with or without a batch)", input=input._type
+        )
+    drop = _drop_channels if rank == 3 else _without_batch
+    return drop("dropout1d", input, p, training, inplace)
+
+
+def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Whole channels of (N, C, H, W) set to 0 with probability ``p``, the others divided by 1 - p.
+
+    An input of 3 dimensions is taken as (N, C, L), with a warning.
+
+    Raises:
+        ValueError: p is not in [0, 1].
+    Source: torch.nn.functional.dropout2d.
+    """
+    _check_probability(p)
+    rank = len(input._shape)
+    if rank not in (3, 4):
+        warnings.warn(f"dropout2d: an input with {rank} dimensions is deprecated, expected 3 or 4", stacklevel=2)
+    elif rank == 3:
+        warnings.warn(
+            "dropout2d: a 3D input is taken as (batch, channels, length); use dropout1d for that, and unsqueeze(0) for"
+            " one image without batch",
+            stacklevel=2,
+        )
+    return _drop_channels("dropout2d", input, p, training, inplace)
+
+
+def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Whole channels of (N, C, D, H, W) or (C, D, H, W) set to 0 with probability ``p``.
+
+    Raises:
+        ValueError: p is not in [0, 1].
+    Source: torch.nn.functional.dropout3d.
+    """
+    _check_probability(p)
+    rank = len(input._shape)
+    if rank not in (4, 5):
+        warnings.warn(f"dropout3d: an input with {rank} dimensions is deprecated, expected 4 or 5", stacklevel=2)
+    drop = _drop_channels if rank == 5 else _without_batch
+    return drop("dropout3d", input, p, training, inplace)
+
+
+def _alpha_drop(input: Any, shape: Shape, p: float, training: bool, inplace: bool) -> Any:
+    """Elements set to -ALPHA instead of 0, then scaled and shifted so that mean 0 and variance 1 are kept."""
+    if p == 0 or not training or 0 in input._shape:
+        return input
+    if p == 1:
+        return _times(input, 0.0, inplace)
+    mask = _kept(input, shape, p)
+    number = mask.dtype.type
+    scale = 1.0 / math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
+    shift = (mask - number(1)) * number(ALPHA * scale) + number(ALPHA * scale * p)
+    noise, shift = _tensor(mask * number(scale), input), _tensor(shift, input)
+    return input.mul_(noise).add_(shift) if inplace else arithmetic.add(arithmetic.mul(input, noise), shift)
+
+
+def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
+    """Dropout for ``selu`` networks: keeps the mean and variance of an input with mean 0 and variance 1.
+
+    Raises:
+        ValueError: p is not in [0, 1].
+    Source: torch.nn.functional.alpha_dropout.
+    """
+    _check_probability(p)
+    return _alpha_drop(input, input._shape, p, training, inplace)
+
+
+def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
+    """``alpha_dropout`` of whole channels, the second dimension.
+
+    Raises:
+        ValueError: p is not in [0, 1].
+        RuntimeError: the input has fewer than 2 dimensions.
+    Source: torch.nn.functional.feature_alpha_dropout.
+    """
+    _check_probability(p)
+    shape = input._shape
+    if len(shape) < 2:
+        raise errors.runtime("feature dropout requires at least 2 dimensions in the input", input=input._type)
+    return _alpha_drop(input, (*shape[:2], *(1,) * (len(shape) - 2)), p, training, inplace)

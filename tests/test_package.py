@@ -1,4 +1,4 @@
-"""What the package promises as a whole: it is small, starts quickly, and its files keep to the project's form."""
+"""What the package promises as a whole: it is small, starts quickly, and its files keep to a form."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_importing_zerograd_loads_nothing_heavy() -> None:
 
 
 def test_importing_zerograd_is_quick() -> None:
-    """Under 0.15 s on a quiet machine, NumPy included; the best of some starts, so that a busy one can pass too."""
+    """Under 0.15 s, NumPy included; the best of some starts, so that a busy machine can pass too."""
     code = "import time; start = time.perf_counter(); import zerograd; print(time.perf_counter() - start)"
     command = [sys.executable, "-c", code]
     best = float("inf")

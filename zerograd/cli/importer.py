@@ -36,9 +36,7 @@ def install() -> None:
     if not any(isinstance(finder, TorchFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, TorchFinder())
     sys.modules["torch"] = zerograd
-    for name, module in list(sys.modules.items()):
-        if name == "zerograd" or is_public(name):
-            explain_missing_names(module, torch_name(name))
+    explain_missing_names_everywhere()
 
 
 class TorchFinder(MetaPathFinder):
@@ -55,7 +53,7 @@ class TorchFinder(MetaPathFinder):
         if fullname != "torch" and not fullname.startswith("torch."):
             return None
         module = import_counterpart(fullname)
-        explain_missing_names(module, fullname)
+        explain_missing_names_everywhere()
         return ModuleSpec(fullname, ExistingModule(module), is_package=hasattr(module, "__path__"))
 
 
@@ -105,6 +103,13 @@ def missing(name: str) -> str:
     return f"zerograd has no {name}; if PyTorch 2.13 has it, zerograd does not support it yet"
 
 
+def explain_missing_names_everywhere() -> None:
+    """Do so in all public modules that are loaded."""
+    for name, module in list(sys.modules.items()):
+        if name == "zerograd" or is_public(name):
+            explain_missing_names(module, torch_name(name))
+
+
 def explain_missing_names(module: ModuleType, name: str) -> None:
     """Let the module answer for a name it lacks by saying which name of PyTorch's that is.
 
@@ -118,9 +123,13 @@ def explain_missing_names(module: ModuleType, name: str) -> None:
     def answer(attribute: str) -> object:
         if own_answer is not None:
             try:
-                return own_answer(attribute)
+                found = own_answer(attribute)
             except AttributeError:
                 pass
+            else:
+                if isinstance(found, ModuleType):  # loaded on demand, with others perhaps
+                    explain_missing_names_everywhere()
+                return found
         message = missing(f"{name}.{attribute}")
         if asked_by_from_import():
             raise ImportError(message, name=name)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from zerograd import errors
-from zerograd.autograd.modes import enable_grad, no_grad
+from zerograd.autograd.grad_mode import enable_grad, no_grad
 from zerograd.optim.arguments import check_lr, scalar
 from zerograd.optim.line_search import Point, strong_wolfe
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT
-from zerograd.tensor.functions import cat, view_as_real
+from zerograd.tensor.functions.complex_numbers import view_as_real
+from zerograd.tensor.functions.joining import cat
 from zerograd.tensor.tensor import Tensor
 
 Closure = Callable[[], Any]

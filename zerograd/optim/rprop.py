@@ -8,7 +8,8 @@ from zerograd import errors
 from zerograd.optim.arguments import check_lr, scalar
 from zerograd.optim.optimizer import Group, ParamsT
 from zerograd.optim.rule import Number, Rule, Situation, States, for_each_parameter
-from zerograd.tensor.functions import full_like, where, zeros_like
+from zerograd.tensor.functions.comparison import where
+from zerograd.tensor.functions.creation import full_like, zeros_like
 from zerograd.tensor.tensor import Tensor
 
 

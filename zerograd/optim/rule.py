@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from zerograd import dtypes, errors
-from zerograd.autograd.modes import enable_grad, no_grad
+from zerograd.autograd.grad_mode import enable_grad, no_grad
 from zerograd.optim.counters import Counters, Row
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT
 from zerograd.tensor.door import assign, remembered
-from zerograd.tensor.functions import get_default_dtype, view_as_complex, view_as_real
+from zerograd.tensor.functions.complex_numbers import view_as_complex, view_as_real
 from zerograd.tensor.tensor import Tensor
 
 Number = float | Tensor
@@ -125,7 +125,7 @@ class Rule(Optimizer):
     def _counters_of(self, number: int, group: Group) -> Counters:
         counters = self._counters.get(number)
         if counters is None or not counters.belongs_to(group["params"]):
-            wide = get_default_dtype() == dtypes.float64 and not group.get("fused")
+            wide = dtypes.get_default_dtype() is dtypes.float64 and not group.get("fused")
             dtype = dtypes.float64 if wide else dtypes.float32
             counters = Counters(group["params"], self.init_counters(group), dtype)
             self._counters[number] = counters

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zerograd import errors
-from zerograd.autograd.modes import enable_grad, no_grad
+from zerograd.autograd.grad_mode import enable_grad, no_grad
 from zerograd.optim.arguments import check_betas, check_lr, scalar
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT
 from zerograd.tensor.functions.creation import zeros_like

@@ -12,12 +12,12 @@ from copy import deepcopy
 from typing import Any, Literal
 
 from zerograd import dtypes, errors
-from zerograd.autograd.modes import no_grad
+from zerograd.autograd.grad_mode import no_grad
 from zerograd.nn.modules.batchnorm import _BatchNorm
 from zerograd.nn.modules.module import Module
 from zerograd.optim.lr_scheduler.scheduler import LRScheduler, Value, for_each_group
 from zerograd.optim.optimizer import Optimizer
-from zerograd.tensor.functions import tensor
+from zerograd.tensor.functions.data import tensor
 from zerograd.tensor.tensor import Tensor
 
 AverageOne = Callable[[Tensor, Tensor, Any], Tensor]

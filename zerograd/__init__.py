@@ -13,63 +13,84 @@ from zerograd.autograd.grad_mode import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
 )  # fmt: skip
 from zerograd.dtypes import (
-    bfloat16, bool_ as bool, complex128, complex64, dtype, float16, float32, float64, get_default_dtype, int16,
-    int32, int64, int8, promote_types, set_default_dtype, uint8,
+    bfloat16, bool_ as bool, complex128, complex64, dtype, float16, float32, float64, get_default_dtype,
+    int16, int32, int64, int8, promote_types, set_default_dtype, uint8,
 )  # fmt: skip
 from zerograd.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from zerograd.runtime.devices import device, get_default_device, set_default_device
 from zerograd.tensor.functions.arithmetic import (
-    abs, absolute, add, addcdiv, addcmul, div, divide, float_power, floor_divide, fmod, lerp, mul, multiply, neg,
-    negative, positive, pow, reciprocal, remainder, rsub, sgn, sign, square, sub, subtract, true_divide,
+    abs, absolute, add, addcdiv, addcmul, div, divide, float_power, floor_divide, fmod, lerp, mul, multiply,
+    neg, negative, positive, pow, reciprocal, remainder, rsub, sgn, sign, square, sub, subtract, true_divide,
 )  # fmt: skip
 from zerograd.tensor.functions.bitwise import (
     bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, gcd, lcm,
 )  # fmt: skip
 from zerograd.tensor.functions.comparison import (
-    allclose, eq, equal, ge, greater, greater_equal, gt, is_nonzero, isclose, isfinite, isinf, isnan, isneginf,
-    isposinf, isreal, le, less, less_equal, logical_and, logical_not, logical_or, logical_xor, lt, ne, not_equal,
-    signbit, where,
+    allclose, eq, equal, ge, greater, greater_equal, gt, is_nonzero, isclose, isfinite, isinf, isnan,
+    isneginf, isposinf, isreal, le, less, less_equal, logical_and, logical_not, logical_or, logical_xor, lt,
+    ne, not_equal, signbit, where,
+)  # fmt: skip
+from zerograd.tensor.functions.complex_numbers import (
+    angle, complex, conj, conj_physical, imag, is_conj, is_neg, polar, real, resolve_conj, resolve_neg,
+    view_as_complex, view_as_real,
 )  # fmt: skip
 from zerograd.tensor.functions.conversion import clone
+from zerograd.tensor.functions.counting import (
+    bincount, histc, histogram, histogramdd, unique, unique_consecutive,
+)  # fmt: skip
 from zerograd.tensor.functions.creation import (
     empty, empty_like, full, full_like, ones, ones_like, scalar_tensor, zeros, zeros_like,
 )  # fmt: skip
 from zerograd.tensor.functions.data import as_tensor, asarray, from_numpy, frombuffer, tensor
+from zerograd.tensor.functions.differences import cumulative_trapezoid, diff, gradient, trapezoid, trapz
 from zerograd.tensor.functions.einsum import einsum
-from zerograd.tensor.functions.factorization import lu_unpack, old_cholesky as cholesky, old_qr as qr, old_svd as svd
+from zerograd.tensor.functions.factorization import (
+    lu_unpack, old_cholesky as cholesky, old_qr as qr, old_svd as svd,
+)  # fmt: skip
 from zerograd.tensor.functions.gathering import (
-    gather, index_add, index_copy, index_fill, index_select, masked_fill, scatter, scatter_add,
+    gather, index_add, index_copy, index_fill, index_reduce, index_select, masked_fill, scatter, scatter_add,
+    scatter_reduce,
 )  # fmt: skip
 from zerograd.tensor.functions.joining import (
     atleast_1d, atleast_2d, atleast_3d, cat, chunk, column_stack, dsplit, dstack, hsplit, hstack, split,
     split_with_sizes, stack, tensor_split, unbind, vsplit, vstack,
 )  # fmt: skip
 from zerograd.tensor.functions.matrices import matrix_exp, matrix_power, old_cross as cross, pinv as pinverse
+from zerograd.tensor.functions.norms import dist, norm, renorm
 from zerograd.tensor.functions.pointwise import (
     acos, acosh, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, asin, asinh, atan, atan2, atanh,
     ceil, clamp, clamp_max, clamp_min, clip, copysign, cos, cosh, deg2rad, exp, exp2, expm1, fix, floor, fmax,
-    fmin, frac, frexp, heaviside, hypot, ldexp, log, log10, log1p, log2, logaddexp, logaddexp2, logit, maximum,
-    minimum, nan_to_num, nextafter, rad2deg, relu, round, rsqrt, sigmoid, sin, sinh, sqrt, tan, tanh, trunc,
+    fmin, frac, frexp, heaviside, hypot, ldexp, log, log10, log1p, log2, logaddexp, logaddexp2, logit,
+    maximum, minimum, nan_to_num, nextafter, rad2deg, relu, round, rsqrt, sigmoid, sin, sinh, sqrt, tan, tanh,
+    trunc,
 )  # fmt: skip
 from zerograd.tensor.functions.products import (
-    addbmm, addmm, addmv, addr, baddbmm, bmm, chain_matmul, dot, inner, kron, matmul, mm, mv, outer, tensordot,
-    vdot,
+    addbmm, addmm, addmv, addr, baddbmm, bmm, chain_matmul, dot, inner, kron, matmul, mm, mv, outer,
+    tensordot, vdot,
 )  # fmt: skip
 from zerograd.tensor.functions.random import (
-    bernoulli, binomial, multinomial, normal, poisson, rand, rand_like, randint, randint_like, randn, randn_like,
-    randperm,
+    bernoulli, binomial, multinomial, normal, poisson, rand, rand_like, randint, randint_like, randn,
+    randn_like, randperm,
 )  # fmt: skip
 from zerograd.tensor.functions.ranges import (
     arange, eye, linspace, logspace, range_ as range, tril_indices, triu_indices,
 )  # fmt: skip
+from zerograd.tensor.functions.rearranging import (
+    block_diag, cartesian_prod, combinations, flip, fliplr, flipud, meshgrid, repeat_interleave, roll, rot90,
+    tile, unravel_index, vander,
+)  # fmt: skip
 from zerograd.tensor.functions.reductions import (
-    all, amax, amin, aminmax, any, argmax, argmin, count_nonzero, log_softmax, logsumexp, max, mean, min, nanmean,
-    nansum, prod, softmax, sum,
+    all, amax, amin, aminmax, any, argmax, argmin, count_nonzero, log_softmax, logsumexp, max, mean, min,
+    nanmean, nansum, prod, softmax, sum,
 )  # fmt: skip
 from zerograd.tensor.functions.scans import cummax, cummin, cumprod, cumsum, logcumsumexp
+from zerograd.tensor.functions.searching import bucketize, isin, searchsorted
+from zerograd.tensor.functions.selecting import (
+    argwhere, index_put, index_put_, masked_scatter, masked_select, nonzero, put, take, take_along_dim,
+)  # fmt: skip
 from zerograd.tensor.functions.shaping import (
-    adjoint, broadcast_shapes, broadcast_tensors, broadcast_to, flatten, movedim, narrow, permute, ravel, reshape,
-    select, squeeze, t, transpose, unflatten, unsqueeze,
+    adjoint, broadcast_shapes, broadcast_tensors, broadcast_to, flatten, movedim, narrow, permute, ravel,
+    reshape, select, squeeze, t, transpose, unflatten, unsqueeze,
 )  # fmt: skip
 from zerograd.tensor.functions.solving import (
     cholesky_inverse, cholesky_solve, det, inverse, logdet, slogdet, triangular_solve,
@@ -78,7 +99,14 @@ from zerograd.tensor.functions.sorting import argsort, kthvalue, median, mode, m
 from zerograd.tensor.functions.special import (
     digamma, erf, erfc, erfinv, i0, igamma, igammac, lgamma, mvlgamma, polygamma, sinc, xlogy,
 )  # fmt: skip
-from zerograd.tensor.generator import default_generator, Generator
+from zerograd.tensor.functions.statistics import (
+    corrcoef, cov, nanquantile, quantile, std, std_mean, var, var_mean,
+)  # fmt: skip
+from zerograd.tensor.functions.triangles import diag, diag_embed, diagflat, trace, tril, triu
+from zerograd.tensor.functions.viewing import (
+    as_strided, as_strided_scatter, diagonal, diagonal_scatter, select_scatter, slice_scatter,
+)  # fmt: skip
+from zerograd.tensor.generator import Generator, default_generator
 from zerograd.tensor.printing import set_printoptions
 from zerograd.tensor.size import Size
 from zerograd.tensor.tensor import Tensor
@@ -105,36 +133,47 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "Generator", "Size", "Tensor", "abs", "absolute", "acos", "acosh", "add", "addbmm", "addcdiv", "addcmul",
-    "addmm", "addmv", "addr", "adjoint", "all", "allclose", "amax", "amin", "aminmax", "any", "arange", "arccos",
-    "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "as_tensor",
-    "asarray", "asin", "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "baddbmm",
-    "bernoulli", "bfloat16", "binomial", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "bmm", "bool", "broadcast_shapes", "broadcast_tensors", "broadcast_to",
-    "cat", "cdouble", "ceil", "cfloat", "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "chunk",
-    "clamp", "clamp_max", "clamp_min", "clip", "clone", "column_stack", "complex128", "complex64", "copysign",
-    "cos", "cosh", "count_nonzero", "cross", "cummax", "cummin", "cumprod", "cumsum", "default_generator",
-    "deg2rad", "det", "device", "digamma", "div", "divide", "dot", "double", "dsplit", "dstack", "dtype",
-    "einsum", "empty", "empty_like", "enable_grad", "eq", "equal", "erf", "erfc", "erfinv", "exp", "exp2",
-    "expm1", "eye", "fix", "flatten", "float", "float16", "float32", "float64", "float_power", "floor",
-    "floor_divide", "fmax", "fmin", "fmod", "frac", "frexp", "from_numpy", "frombuffer", "full", "full_like",
-    "gather", "gcd", "ge", "get_default_device", "get_default_dtype", "get_rng_state", "greater", "greater_equal",
-    "gt", "half", "heaviside", "hsplit", "hstack", "hypot", "i0", "igamma", "igammac", "index_add", "index_copy",
-    "index_fill", "index_select", "inference_mode", "initial_seed", "inner", "int", "int16", "int32", "int64",
-    "int8", "inverse", "is_grad_enabled", "is_inference_mode_enabled", "is_nonzero", "isclose", "isfinite",
-    "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "kthvalue", "lcm", "ldexp", "le", "lerp", "less",
-    "less_equal", "lgamma", "linspace", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2",
-    "logcumsumexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logspace",
-    "logsumexp", "long", "lt", "lu_unpack", "manual_seed", "masked_fill", "matmul", "matrix_exp", "matrix_power",
-    "max", "maximum", "mean", "median", "min", "minimum", "mm", "mode", "movedim", "msort", "mul", "multinomial",
-    "multiply", "mv", "mvlgamma", "nan_to_num", "nanmean", "nanmedian", "nansum", "narrow", "ne", "neg",
-    "negative", "nextafter", "no_grad", "normal", "not_equal", "ones", "ones_like", "outer", "permute",
-    "pinverse", "poisson", "polygamma", "positive", "pow", "prod", "promote_types", "qr", "rad2deg", "rand",
-    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "range", "ravel", "reciprocal",
-    "relu", "remainder", "reshape", "round", "rsqrt", "rsub", "scalar_tensor", "scatter", "scatter_add", "seed",
-    "select", "set_default_device", "set_default_dtype", "set_grad_enabled", "set_printoptions", "set_rng_state",
-    "sgn", "short", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "slogdet", "softmax", "sort", "split",
-    "split_with_sizes", "sqrt", "square", "squeeze", "stack", "sub", "subtract", "sum", "svd", "t", "tan", "tanh",
-    "tensor", "tensor_split", "tensordot", "topk", "transpose", "triangular_solve", "tril_indices",
-    "triu_indices", "true_divide", "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "vdot", "vsplit",
-    "vstack", "where", "xlogy", "zeros", "zeros_like",
+    "addmm", "addmv", "addr", "adjoint", "all", "allclose", "amax", "amin", "aminmax", "angle", "any",
+    "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin",
+    "argsort", "argwhere", "as_strided", "as_strided_scatter", "as_tensor", "asarray", "asin", "asinh",
+    "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "baddbmm", "bernoulli", "bfloat16",
+    "bincount", "binomial", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "block_diag", "bmm", "bool", "broadcast_shapes",
+    "broadcast_tensors", "broadcast_to", "bucketize", "cartesian_prod", "cat", "cdouble", "ceil", "cfloat",
+    "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "chunk", "clamp", "clamp_max",
+    "clamp_min", "clip", "clone", "column_stack", "combinations", "complex", "complex128", "complex64",
+    "conj", "conj_physical", "copysign", "corrcoef", "cos", "cosh", "count_nonzero", "cov", "cross", "cummax",
+    "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "default_generator", "deg2rad", "det", "device",
+    "diag", "diag_embed", "diagflat", "diagonal", "diagonal_scatter", "diff", "digamma", "dist", "div",
+    "divide", "dot", "double", "dsplit", "dstack", "dtype", "einsum", "empty", "empty_like", "enable_grad",
+    "eq", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "eye", "fix", "flatten", "flip", "fliplr",
+    "flipud", "float", "float16", "float32", "float64", "float_power", "floor", "floor_divide", "fmax",
+    "fmin", "fmod", "frac", "frexp", "from_numpy", "frombuffer", "full", "full_like", "gather", "gcd", "ge",
+    "get_default_device", "get_default_dtype", "get_rng_state", "gradient", "greater", "greater_equal", "gt",
+    "half", "heaviside", "histc", "histogram", "histogramdd", "hsplit", "hstack", "hypot", "i0", "igamma",
+    "igammac", "imag", "index_add", "index_copy", "index_fill", "index_put", "index_put_", "index_reduce",
+    "index_select", "inference_mode", "initial_seed", "inner", "int", "int16", "int32", "int64", "int8",
+    "inverse", "is_conj", "is_grad_enabled", "is_inference_mode_enabled", "is_neg", "is_nonzero", "isclose",
+    "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "kthvalue", "lcm",
+    "ldexp", "le", "lerp", "less", "less_equal", "lgamma", "linspace", "log", "log10", "log1p", "log2",
+    "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp", "logdet", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logit", "logspace", "logsumexp", "long", "lt", "lu_unpack", "manual_seed",
+    "masked_fill", "masked_scatter", "masked_select", "matmul", "matrix_exp", "matrix_power", "max",
+    "maximum", "mean", "median", "meshgrid", "min", "minimum", "mm", "mode", "movedim", "msort", "mul",
+    "multinomial", "multiply", "mv", "mvlgamma", "nan_to_num", "nanmean", "nanmedian", "nanquantile",
+    "nansum", "narrow", "ne", "neg", "negative", "nextafter", "no_grad", "nonzero", "norm", "normal",
+    "not_equal", "ones", "ones_like", "outer", "permute", "pinverse", "poisson", "polar", "polygamma",
+    "positive", "pow", "prod", "promote_types", "put", "qr", "quantile", "rad2deg", "rand", "rand_like",
+    "randint", "randint_like", "randn", "randn_like", "randperm", "range", "ravel", "real", "reciprocal",
+    "relu", "remainder", "renorm", "repeat_interleave", "reshape", "resolve_conj", "resolve_neg", "roll",
+    "rot90", "round", "rsqrt", "rsub", "scalar_tensor", "scatter", "scatter_add", "scatter_reduce",
+    "searchsorted", "seed", "select", "select_scatter", "set_default_device", "set_default_dtype",
+    "set_grad_enabled", "set_printoptions", "set_rng_state", "sgn", "short", "sigmoid", "sign", "signbit",
+    "sin", "sinc", "sinh", "slice_scatter", "slogdet", "softmax", "sort", "split", "split_with_sizes", "sqrt",
+    "square", "squeeze", "stack", "std", "std_mean", "sub", "subtract", "sum", "svd", "t", "take",
+    "take_along_dim", "tan", "tanh", "tensor", "tensor_split", "tensordot", "tile", "topk", "trace",
+    "transpose", "trapezoid", "trapz", "triangular_solve", "tril", "tril_indices", "triu", "triu_indices",
+    "true_divide", "trunc", "uint8", "unbind", "unflatten", "unique", "unique_consecutive", "unravel_index",
+    "unsqueeze", "vander", "var", "var_mean", "vdot", "view_as_complex", "view_as_real", "vsplit", "vstack",
+    "where", "xlogy", "zeros", "zeros_like",
 ]  # fmt: skip

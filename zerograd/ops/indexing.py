@@ -12,7 +12,9 @@ import numpy as np
 
 from zerograd import dtypes, errors
 from zerograd.ir.graph import Array, Node, Op, TensorType
+from zerograd.ops.elementwise import cast, conj, div, eq, mul, where
 from zerograd.ops.movement import inverse, permute, zeros_of
+from zerograd.ops.source import ones_like, zeros_like
 
 
 def _int64(name: str, places: TensorType) -> None:
@@ -128,34 +130,21 @@ gather = Op(
     "gather",
     _infer_gather,
     lambda x, places, *, axis: x[_grid(places, axis)],
-    (lambda grad, x_type, places, axis: scatter(zeros_of(x_type), places, grad, axis=axis, mode="add"), None),
+    (lambda grad, x_type, places, axis: scatter_add(zeros_of(x_type), places, grad, axis=axis), None),
 )
 """out[i, j] = x[places[i, j], j] for axis 0, and so on."""
 
 
-def _infer_scatter(x: TensorType, places: TensorType, values: TensorType, *, axis: int, mode: str) -> TensorType:
+def _infer_scatter(x: TensorType, places: TensorType, values: TensorType, *, axis: int) -> TensorType:
     _check_gather("scatter", x, places, axis)
     if values.shape != places.shape or values.dtype is not x.dtype:
         raise errors.runtime("scatter: the values must have the index's shape and x's dtype", x=x, values=values)
     return x
 
 
-_AT: dict[str, Any] = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
-
-
-def _reference_scatter(x: Array, places: Array, values: Array, *, axis: int, mode: str) -> Array:
+def _reference_scatter(x: Array, places: Array, values: Array, *, axis: int) -> Array:
     result = np.array(x)
-    if not places.size:
-        return result
-    grid = _grid(places, axis)
-    if mode == "set":
-        result[grid] = values
-    elif x.dtype.kind == "V" or x.dtype == np.float16:
-        wide = result.astype(np.float32)
-        _AT[mode].at(wide, grid, values.astype(np.float32))
-        result = wide.astype(x.dtype)
-    else:
-        _AT[mode].at(result, grid, values)
+    result[_grid(places, axis)] = values
     return result
 
 
@@ -164,17 +153,79 @@ scatter = Op(
     _infer_scatter,
     _reference_scatter,
     (
-        lambda grad, places, values_type, axis, mode: (
-            grad if mode == "add" else scatter(grad, places, zeros_of(values_type), axis=axis, mode="set")
-        ),
+        lambda grad, places, values_type, axis: scatter(grad, places, zeros_of(values_type), axis=axis),
         None,
         lambda grad, places, axis: gather(grad, places, axis=axis),
     ),
 )
-"""``x`` with values put at places along an axis; ``mode`` "set" replaces, "add" adds.
+"""``x`` with values put at places along an axis; where places coincide, the last one stays."""
 
-"mul", "max" and "min" combine what meets at a place; gradients do not pass through those.
-"""
+
+def _fold_at(function: np.ufunc, x: Array, places: Array, values: Array, axis: int) -> Array:
+    if x.dtype.itemsize == 2 and x.dtype.kind in "fV":  # half precision is added in float32, as elsewhere
+        return _fold_at(function, x.astype(np.float32), places, values.astype(np.float32), axis).astype(x.dtype)
+    result = np.array(x)
+    function.at(result, _grid(places, axis), values)
+    return result
+
+
+scatter_add = Op(
+    "scatter_add",
+    _infer_scatter,
+    lambda x, places, values, *, axis: _fold_at(np.add, x, places, values, axis),
+    (lambda grad: grad, None, lambda grad, places, axis: gather(grad, places, axis=axis)),
+)
+"""``x`` with values added at places along an axis."""
+
+
+def _infer_scatter_fold(
+    x: TensorType, places: TensorType, values: TensorType, *, axis: int, kind: str
+) -> TensorType:
+    return _infer_scatter(x, places, values, axis=axis)
+
+
+_FOLDS = {"product": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+def _fold_gradient_x(
+    grad: Node, x: Node, places: Node, values: Node, out: Node, axis: int, kind: str
+) -> Node:
+    if kind != "product":
+        return where(eq(x, out), _shared(grad, x, places, values, out, axis), zeros_like(grad))
+    known = where(eq(x, zeros_like(x)), ones_like(x), x)  # out / x is the product of the others, also where x is 0
+    return mul(grad, conj(div(scatter_fold(known, places, values, axis=axis, kind=kind), known)))
+
+
+def _shared(grad: Node, x: Node, places: Node, values: Node, out: Node, axis: int) -> Node:
+    """Extreme values share the gradient equally."""
+    here = cast(eq(x, out), dtype=x.dtype)
+    there = cast(eq(values, gather(out, places, axis=axis)), dtype=x.dtype)
+    return div(grad, scatter_add(here, places, there, axis=axis))
+
+
+def _fold_gradient_values(
+    grad: Node, x: Node, places: Node, values: Node, out: Node, axis: int, kind: str
+) -> Node:
+    if kind != "product":
+        share = gather(_shared(grad, x, places, values, out, axis), places, axis=axis)
+        return where(eq(values, gather(out, places, axis=axis)), share, zeros_like(values))
+    zero = eq(values, zeros_like(values))
+    zeros = scatter_add(zeros_like(x), places, cast(zero, dtype=x.dtype), axis=axis)
+    single = eq(gather(zeros, places, axis=axis), ones_like(values))
+    known = where(zero, ones_like(values), values)
+    others = gather(scatter_fold(x, places, known, axis=axis, kind=kind), places, axis=axis)
+    usual = div(gather(out, places, axis=axis), known)
+    factor = where(zero, where(single, others, zeros_like(values)), usual)
+    return mul(gather(grad, places, axis=axis), conj(factor))
+
+
+scatter_fold = Op(
+    "scatter_fold",
+    _infer_scatter_fold,
+    lambda x, places, values, *, axis, kind: _fold_at(_FOLDS[kind], x, places, values, axis),
+    (_fold_gradient_x, None, _fold_gradient_values),
+)
+"""``x`` combined with values at places along an axis, by "product", "max" or "min"."""
 
 
 def to_front(rank: int, axis: int) -> tuple[int, ...]:
@@ -198,4 +249,7 @@ def write_axis(x: Node, values: Node, places: Node, axis: int, *, accumulate: bo
     return permute(written, order=inverse(order))
 
 
-__all__ = ["gather", "index", "index_write", "scatter", "take_axis", "to_front", "wrap", "write_axis"]
+__all__ = [
+    "gather", "index", "index_write", "scatter", "scatter_add", "scatter_fold", "take_axis", "to_front", "wrap",
+    "write_axis",
+]  # fmt: skip

@@ -153,13 +153,27 @@ def pad(x: Node, before: Shape, after: Shape, fill: Node | None = None) -> Node:
 
 
 def _infer_bitcast(x: TensorType, *, dtype: dtype) -> TensorType:
-    return x.with_dtype(dtype)
+    """The last axis holds as many bytes as before."""
+    if x.dtype.itemsize == dtype.itemsize:
+        return x.with_dtype(dtype)
+    if not x.rank:
+        raise errors.runtime(
+            f"self.dim() cannot be 0 to view {x.dtype.name} as {dtype.name} (different element sizes)", input=x
+        )
+    size = x.shape[-1] * x.dtype.itemsize
+    if size % dtype.itemsize:
+        raise errors.runtime(
+            f"the last dimension must hold a multiple of {dtype.itemsize} bytes to be viewed as {dtype.name}: it must be"
+            f" divisible by {dtype.itemsize // x.dtype.itemsize}, but got {x.shape[-1]}",
+            input=x,
+        )
+    return TensorType((*x.shape[:-1], size // dtype.itemsize), dtype)
 
 
 bitcast = Op("bitcast", _infer_bitcast, lambda x, *, dtype: np.ascontiguousarray(x).view(dtype.numpy))
-"""The same bytes as another type of equal size."""
+"""The same bytes as another type."""
 
 __all__ = [
-    "bitcast", "broadcast_to", "cat", "expand", "flip", "inverse", "narrow", "pad", "permute", "reshape", "slice_",
-    "slice_write", "zeros_like", "zeros_of",
+    "bitcast", "broadcast_to", "cat", "expand", "flip", "inverse", "narrow", "pad", "permute",
+    "reshape", "slice_", "slice_write", "zeros_like", "zeros_of",
 ]  # fmt: skip

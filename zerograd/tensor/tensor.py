@@ -13,25 +13,36 @@ from zerograd.tensor.functions import (
     arithmetic,
     bitwise,
     comparison,
+    complex_numbers,
     conversion,
+    counting,
     creation,
     data,
+    differences,
     factorization,
     gathering,
     indexing,
     joining,
     matrices,
+    norms,
     pointwise,
     products,
     random,
     random_in_place,
     ranges,
+    rearranging,
     reductions,
+    reshaping_in_place,
     scans,
+    searching,
+    selecting,
     shaping,
     solving,
     sorting,
     special,
+    statistics,
+    triangles,
+    viewing,
 )
 from zerograd.tensor.gradients import GradientMethods
 from zerograd.tensor.reading import ReadingMethods
@@ -65,9 +76,10 @@ def _attach(kind: ModuleType) -> None:
 
 
 for _kind in (
-    activation, arithmetic, bitwise, comparison, conversion, creation, data, factorization, gathering, indexing,
-    joining, matrices, pointwise, products, random, random_in_place, ranges, reductions, scans, shaping, solving, sorting,
-    special,
+    activation, arithmetic, bitwise, comparison, complex_numbers, conversion, counting, creation, data,
+    differences, factorization, gathering, indexing, joining, matrices, norms, pointwise, products, random,
+    random_in_place, ranges, rearranging, reductions, reshaping_in_place, scans, searching, selecting,
+    shaping, solving, sorting, special, statistics, triangles, viewing,
 ):  # fmt: skip
     _attach(_kind)
 

@@ -11,7 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from zerograd import errors
-from zerograd.ir.graph import Array, Node
+from zerograd.dtypes import dtype
+from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ops import movement
 from zerograd.ops.movement import expand, inverse, permute, reshape, slice_, slice_write
 from zerograd.shapes import Shape, contiguous_strides
@@ -40,7 +41,9 @@ class Step(Protocol):
         """The same as a NumPy view, for shared memory."""
         ...
 
-    def layout(self, base: Layout) -> Layout: ...
+    def layout(self, base: Layout, kind: dtype) -> Layout:
+        """Where the view's elements lie, given where those of the base do, and the base's dtype."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,9 @@ class Reshape:
         return reshape(part, shape=base.shape)
 
     def look(self, base: Array) -> Array:
-        result = base.view()
-        result.shape = self.shape
-        return result
+        return base.reshape(self.shape)  # NumPy gives a view where ``layout`` has found strides
 
-    def layout(self, base: Layout) -> Layout:
+    def layout(self, base: Layout, kind: dtype) -> Layout:
         strides = view_strides(base.shape, base.strides, self.shape)
         if strides is None:
             raise errors.runtime(
@@ -117,7 +118,7 @@ class Permute:
     def look(self, base: Array) -> Array:
         return base.transpose(self.order)
 
-    def layout(self, base: Layout) -> Layout:
+    def layout(self, base: Layout, kind: dtype) -> Layout:
         return Layout(
             tuple(base.shape[axis] for axis in self.order),
             tuple(base.strides[axis] for axis in self.order),
@@ -151,7 +152,7 @@ class Slice:
         index = map(slice, self.starts, self.stops, self.steps)
         return base[tuple(one.start if i in self.dropped else one for i, one in enumerate(index))]
 
-    def layout(self, base: Layout) -> Layout:
+    def layout(self, base: Layout, kind: dtype) -> Layout:
         boxes = list(zip(self.starts, self.stops, self.steps, base.strides, strict=True))
         offset = base.offset + sum(start * stride for start, _, _, stride in boxes)
         kept = [box for i, box in enumerate(boxes) if i not in self.dropped]
@@ -193,7 +194,7 @@ class Expand:
         )
         return np.lib.stride_tricks.as_strided(base, self.shape, strides)
 
-    def layout(self, base: Layout) -> Layout:
+    def layout(self, base: Layout, kind: dtype) -> Layout:
         lead = self._lead(base.shape)
         strides = tuple(
             0 if m != n else s
@@ -210,9 +211,9 @@ class Expand:
 
 @dataclass(frozen=True, slots=True)
 class Bitcast:
-    """The same bytes as another dtype of equal size."""
+    """The same bytes as another dtype; with another element size the last dimension changes."""
 
-    dtype: object
+    dtype: dtype
     label: str = "ViewBackward0"
 
     def read(self, base: Node) -> Node:
@@ -222,7 +223,23 @@ class Bitcast:
         return movement.bitcast(part, dtype=base.dtype)
 
     def look(self, base: Array) -> Array:
-        return base.view(self.dtype.numpy)  # pyright: ignore[reportAttributeAccessIssue]
+        return base.view(self.dtype.numpy)
 
-    def layout(self, base: Layout) -> Layout:
-        return base
+    def layout(self, base: Layout, kind: dtype) -> Layout:
+        shape = movement.bitcast.infer(TensorType(base.shape, kind), dtype=self.dtype).shape  # pyright: ignore[reportAttributeAccessIssue]
+        old, new = kind.itemsize, self.dtype.itemsize
+        if old == new:
+            return base
+        if base.strides[-1] != 1:
+            raise errors.runtime(
+                f"self.stride(-1) must be 1 to view {kind.name} as {self.dtype.name} (different element sizes), but got"
+                f" {base.strides[-1]}"
+            )
+        if any(stride * old % new for stride in (*base.strides[:-1], base.offset)):
+            raise errors.runtime(
+                f"strides and storage_offset must be divisible by {new // old} to view {kind.name} as {self.dtype.name}",
+                strides=list(base.strides),
+                storage_offset=base.offset,
+            )
+        strides = (*(stride * old // new for stride in base.strides[:-1]), 1)
+        return Layout(shape, strides, base.offset * old // new)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from zerograd import dtypes, errors, shapes
 from zerograd.ir.graph import Node
-from zerograd.ops import elementwise, indexing, movement
+from zerograd.ops import elementwise, indexing, movement, rounding
 from zerograd.ops.elementwise import cast
 from zerograd.ops.movement import broadcast_to, reshape
+from zerograd.ops.source import filled, ones_like, zeros_like
 from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import accepts_out, apply, labelled
@@ -56,39 +59,55 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     return apply(_gather, (input, index), (at,))
 
 
-_MODES = {"add": "add", "multiply": "mul"}
-
-
-def _scatter(x: Node, places: Node, values: Node, dim: int, mode: str) -> Node:
-    shape = x.shape
+def _scatter_operands(name: str, x: Node, places: Node, values: Node) -> tuple[Node, Node, Node]:
     if values.type.weak:
         values = broadcast_to(cast(values, dtype=x.dtype), places.shape)
     if values.dtype is not x.dtype:
-        raise errors.runtime("scatter(): Expected self.dtype to be equal to src.dtype", self=x.type, src=values.type)
+        raise errors.runtime(f"{name}(): Expected self.dtype to be equal to src.dtype", self=x.type, src=values.type)
     x, places, values = _vector(x), _vector(places), _vector(values)
-    if not places.type.count:
-        return cast(reshape(x, shape=shape), dtype=x.dtype)
     if not x.rank == places.rank == values.rank:
         raise errors.runtime(
-            "scatter: Index tensor must have the same number of dimensions as self and src tensor",
+            f"{name}(): Index tensor must have the same number of dimensions as self and src tensor",
             self=x.type,
             index=places.type,
             src=values.type,
         )
     if any(m > n for m, n in zip(places.shape, values.shape, strict=True)):
         raise errors.runtime(
-            f"scatter: expected index {list(places.shape)} to be no larger than src {list(values.shape)}"
+            f"{name}(): Expected index {list(places.shape)} to be no larger than src {list(values.shape)} in any"
+            " dimension"
         )
     if values.shape != places.shape:
         zero = (0,) * values.rank
         values = movement.slice_(values, starts=zero, stops=places.shape, steps=(1,) * values.rank)
-    places = elementwise.convert(places, dtypes.int64)
-    return reshape(indexing.scatter(x, places, values, axis=dim, mode=mode), shape=shape)
+    return x, elementwise.convert(places, dtypes.int64), values
+
+
+def _scattered(x: Node, places: Node, values: Node, dim: int, kind: str) -> Node:
+    shape = x.shape
+    if not places.type.count:
+        return cast(x, dtype=x.dtype)
+    x, places, values = _scatter_operands("scatter", x, places, values)
+    if kind == "set":
+        out = indexing.scatter(x, places, values, axis=dim)
+    elif kind == "add":
+        out = indexing.scatter_add(x, places, values, axis=dim)
+    else:
+        out = indexing.scatter_fold(x, places, values, axis=dim, kind=kind)
+    return reshape(out, shape=shape)
+
+
+@labelled("ScatterBackward0")
+def _scatter(x: Node, places: Node, values: Node, dim: int, kind: str) -> Node:
+    return _scattered(x, places, values, dim, kind)
 
 
 @labelled("ScatterAddBackward0")
 def _scatter_add(x: Node, places: Node, values: Node, dim: int) -> Node:
-    return _scatter(x, places, values, dim, "add")
+    return _scattered(x, places, values, dim, "add")
+
+
+_OLD_KINDS = {None: "set", "add": "add", "multiply": "product"}
 
 
 @accepts_out
@@ -98,12 +117,10 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     ``reduce`` "add" or "multiply" combines them with what is there. Source: torch.scatter.
     """
     src = value if src is None else src
-    if reduce is not None and reduce not in _MODES:
+    if reduce not in _OLD_KINDS:
         raise errors.runtime("reduce argument must be either add or multiply.", reduce=repr(reduce))
     at = _places("scatter", index, as_tensor_argument("scatter", "input", input), dim, kinds=_WIDE)
-    if reduce is not None and isinstance(src, TensorBase) and src.requires_grad:
-        raise errors.runtime("scatter(reduce=...) has no gradient", hint="use scatter_reduce")
-    return apply(_scatter, (input, index, src), (at, _MODES[reduce] if reduce else "set"))
+    return apply(_scatter, (input, index, src), (at, _OLD_KINDS[reduce]))
 
 
 @accepts_out
@@ -112,6 +129,103 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     at = _places("scatter_add", index, as_tensor_argument("scatter_add", "input", input), dim, kinds=_WIDE)
     as_tensor_argument("scatter_add", "src", src)
     return apply(_scatter_add, (input, index, src), (at,))
+
+
+_KINDS = {"sum": "add", "mean": "add", "prod": "product", "amax": "max", "amin": "min"}
+
+
+def _start(kind: str, kind_type: dtypes.dtype) -> Any:
+    """What a fold begins with where the input itself is left out."""
+    if kind in ("sum", "mean"):
+        return 0
+    if kind == "prod":
+        return 1
+    if kind_type.is_floating_point:
+        return float("-inf" if kind == "amax" else "inf")
+    if kind_type is dtypes.bool_:
+        return kind == "amin"
+    info = np.iinfo(kind_type.numpy)
+    return int(info.min if kind == "amax" else info.max)
+
+
+@labelled("ScatterReduceBackward0")
+def _scatter_reduce(x: Node, places: Node, values: Node, dim: int, reduce: str, include_self: bool) -> Node:
+    return _reduced("scatter_reduce", x, places, values, dim, reduce, include_self)
+
+
+def _reduced(
+    name: str, x: Node, places: Node, values: Node, dim: int, reduce: str, include_self: bool
+) -> Node:
+    shape = x.shape
+    if not places.type.count:
+        return cast(x, dtype=x.dtype)
+    x, places, values = _scatter_operands(name, x, places, values)
+    base = x
+    if not include_self:
+        start = filled(_start(reduce, x.dtype), values.type)
+        base = indexing.scatter(x, places, start, axis=dim)
+    if reduce in ("sum", "mean"):
+        out = indexing.scatter_add(base, places, values, axis=dim)
+    else:
+        out = indexing.scatter_fold(base, places, values, axis=dim, kind=_KINDS[reduce])
+    if reduce == "mean":
+        own = filled(1, x.type)
+        if not include_self:
+            own = indexing.scatter(own, places, filled(0, values.type), axis=dim)
+        number = indexing.scatter_add(own, places, filled(1, values.type), axis=dim)
+        number = elementwise.where(elementwise.eq(number, zeros_like(number)), ones_like(number), number)
+        out = elementwise.div(out, number) if x.dtype.is_inexact else rounding.div_floor(out, number)
+    return reshape(out, shape=shape)
+
+
+def _reduction(name: str, reduce: str) -> str:
+    if reduce not in _KINDS:
+        raise errors.runtime(
+            f"{name}(): reduce argument must be either sum, prod, mean, amax or amin, got {reduce}."
+        )
+    return reduce
+
+
+@accepts_out
+def scatter_reduce(
+    input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
+) -> Any:
+    """``input`` combined with ``src`` at places along ``dim`` by "sum", "prod", "mean", "amax" or "amin".
+
+    Args:
+        include_self: whether the elements of ``input`` take part where something is written.
+    Source: torch.scatter_reduce.
+    """
+    at = _places("scatter_reduce", index, as_tensor_argument("scatter_reduce", "input", input), dim, kinds=_WIDE)
+    as_tensor_argument("scatter_reduce", "src", src)
+    return apply(
+        _scatter_reduce, (input, index, src), (at, _reduction("scatter_reduce", reduce), bool(include_self))
+    )
+
+
+@labelled("IndexReduceBackward0")
+def _index_reduce(x: Node, places: Node, source: Node, dim: int, reduce: str, include_self: bool) -> Node:
+    shape = x.shape
+    x, places, source = _slices("index_reduce", x, places, source, dim)
+    line = tuple(n if i == dim else 1 for i, n in enumerate(source.shape))
+    everywhere = broadcast_to(reshape(places, shape=line), source.shape)
+    return reshape(_reduced("index_reduce", x, everywhere, source, dim, reduce, include_self), shape=shape)
+
+
+@accepts_out
+def index_reduce(
+    input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
+) -> Any:
+    """``input`` combined with slices of ``source`` at places of a dimension by "prod", "mean", "amax" or "amin".
+
+    Source: torch.index_reduce.
+    """
+    at = _places("index_reduce", index, as_tensor_argument("index_reduce", "input", input), dim, kinds=_WIDE)
+    if reduce == "sum":
+        raise errors.runtime("index_reduce(): reduce argument must be either prod, mean, amax or amin, got sum.")
+    return apply(
+        _index_reduce, (input, index, source), (at, _reduction("index_reduce", reduce), bool(include_self))
+    )
 
 
 def _index_select(x: Node, places: Node, dim: int) -> Node:
@@ -219,6 +333,9 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
 
 METHODS = {
     "gather": gather, "scatter": scatter, "scatter_add": scatter_add, "index_select": index_select, "index_add": index_add,
-    "index_copy": index_copy, "index_fill": index_fill, "masked_fill": masked_fill,
+    "index_copy": index_copy, "index_fill": index_fill, "masked_fill": masked_fill, "scatter_reduce": scatter_reduce,
+    "index_reduce": index_reduce,
 }  # fmt: skip
-IN_PLACE = ("scatter", "scatter_add", "index_add", "index_copy", "index_fill", "masked_fill")
+IN_PLACE = (
+    "scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "index_fill", "index_reduce", "masked_fill",
+)  # fmt: skip

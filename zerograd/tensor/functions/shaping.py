@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from zerograd import errors, shapes
@@ -154,6 +155,13 @@ def movedim(input: TensorBase, source: Any, destination: Any) -> Any:
 
 def _property_t(input: TensorBase) -> Any:
     """All dimensions in reverse order."""
+    if len(input._shape) not in (0, 2):
+        warnings.warn(
+            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated: use `x.mT` to"
+            " transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse all dimensions",
+            UserWarning,
+            stacklevel=2,
+        )
     return input._see(Permute(tuple(reversed(range(len(input._shape)))), "PermuteBackward0"))
 
 
@@ -161,6 +169,23 @@ def adjoint(input: TensorBase) -> Any:
     """The last two dimensions swapped, and the complex conjugate. Source: torch.adjoint."""
     turned = matrix_transpose(input) if input._shape else input
     return turned.conj() if input.dtype.is_complex else turned
+
+
+def _property_h(input: TensorBase) -> Any:
+    """A matrix transposed and conjugated."""
+    if len(input._shape) not in (0, 2):
+        raise errors.runtime(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {len(input._shape)}-D tensor.",
+            hint="use .mH for batches of matrices",
+        )
+    return adjoint(input)
+
+
+def _property_mh(input: TensorBase) -> Any:
+    """The last two dimensions swapped, and the complex conjugate."""
+    if len(input._shape) == 1:
+        raise errors.runtime("tensor.mH is only supported on matrices or batches of matrices. Got 1-D tensor.")
+    return adjoint(input)
 
 
 def matrix_transpose(input: TensorBase) -> Any:
@@ -323,10 +348,10 @@ def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
 
 
 METHODS = {
-    "view": view, "reshape": reshape, "view_as": view_as, "reshape_as": reshape_as, "flatten": flatten, "ravel": ravel,
+    "reshape": reshape, "view_as": view_as, "reshape_as": reshape_as, "flatten": flatten, "ravel": ravel,
     "unflatten": unflatten, "permute": permute, "transpose": transpose, "swapaxes": transpose, "swapdims": transpose,
     "t": t, "movedim": movedim, "moveaxis": movedim, "adjoint": adjoint, "squeeze": squeeze, "unsqueeze": unsqueeze,
     "expand": expand, "expand_as": expand_as, "broadcast_to": broadcast_to, "select": select, "narrow": narrow,
 }  # fmt: skip
 IN_PLACE = ()
-PROPERTIES = {"T": _property_t, "mT": matrix_transpose}
+PROPERTIES = {"T": _property_t, "mT": matrix_transpose, "H": _property_h, "mH": _property_mh}

@@ -1,0 +1,61 @@
+"""Changes of shape in place: the tensor looks at its storage in another way, and aliases stay as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zerograd import errors
+from zerograd.tensor.base import TensorBase
+from zerograd.tensor.functions import shaping, viewing
+from zerograd.tensor.view import Permute
+
+
+def _become(input: TensorBase, seen: TensorBase) -> Any:
+    """Let ``input`` look as ``seen``, a view of it, does."""
+    input._check_writable()
+    input._steps, input._layout, input._view_type = seen._steps, seen._layout, seen._view_type
+    input._plain = False
+    input._storage.version += 1
+    input._cache = input._point = None
+    return input
+
+
+def _method(name: str, view: Any) -> Any:
+    def method(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
+        return _become(input, view(input, *args, **kwargs))
+
+    method.__name__ = method.__qualname__ = f"{name}_"
+    method.__doc__ = f"{name} in place. Source: torch.Tensor.{name}_."
+    return method
+
+
+def _t(input: TensorBase) -> Any:
+    rank = len(input._shape)
+    if rank > 2:
+        raise errors.runtime(f"t_() expects a tensor with <= 2 dimensions, but self is {rank}D", input=input._type)
+    return input._see(Permute((1, 0) if rank == 2 else tuple(range(rank)), "TBackward0"))
+
+
+def _as_strided(input: TensorBase, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    if input._base is not None:
+        seen = viewing.as_strided(input, size, stride, storage_offset)
+        if seen._base is not input._base:
+            raise errors.runtime("as_strided_ of this view is not supported", hint="use as_strided", view=input._type)
+        return seen
+    return viewing.as_strided(input, size, stride, storage_offset)
+
+
+METHODS = {
+    f"{name}_": _method(name, view)
+    for name, view in {
+        "t": _t,
+        "transpose": shaping.transpose,
+        "swapaxes": shaping.transpose,
+        "swapdims": shaping.transpose,
+        "squeeze": shaping.squeeze,
+        "unsqueeze": shaping.unsqueeze,
+        "as_strided": _as_strided,
+    }.items()
+}
+IN_PLACE = ()
+

@@ -30,6 +30,7 @@ from zerograd.tensor.functions.matrices import (
     tensorsolve,
     vecdot,
 )  # fmt: skip
+from zerograd.tensor.functions.norms import vector_norm
 from zerograd.tensor.functions.products import matmul, multi_dot
 from zerograd.tensor.functions.solving import det, inv, inv_ex, slogdet, solve, solve_triangular
 
@@ -37,5 +38,5 @@ __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "eig", "eigh", "eigvals", "eigvalsh",
     "householder_product", "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_exp",
     "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
-    "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vecdot",
+    "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vecdot", "vector_norm",
 ]  # fmt: skip

@@ -94,7 +94,7 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
 
 
 def vector_norm_of(x: Any, dims: Any, keepdim: bool) -> Any:
-    from zerograd.tensor.functions.statistics import vector_norm
+    from zerograd.tensor.functions.norms import vector_norm
 
     return vector_norm(x, 2, dims, keepdim)
 
@@ -102,7 +102,7 @@ def vector_norm_of(x: Any, dims: Any, keepdim: bool) -> Any:
 @accepts_out
 def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """A vector or matrix norm, by ``ord`` and ``dim``. Source: torch.linalg.norm."""
-    from zerograd.tensor.functions.statistics import vector_norm
+    from zerograd.tensor.functions.norms import vector_norm
 
     if ord is not None:
         matrix = isinstance(ord, str) or (dim is None and len(A._shape) == 2) or (isinstance(dim, list | tuple) and len(dim) == 2)

@@ -58,7 +58,7 @@ sum = Op(
 def mean_of(x: Node, axes: Shape) -> Node:
     """The mean along ``axes``, which stay with size 1."""
     total = sum(x, axes=axes)
-    return div(total, filled(x.type.count // max(total.type.count, 1), total.type))
+    return div(total, filled(count([x.shape[i] for i in axes]), total.type))
 
 
 def _before(x: Node, axis: int) -> Node:
@@ -70,7 +70,7 @@ def _before(x: Node, axis: int) -> Node:
 def _prod_gradient(grad: Node, x: Node, axis: int) -> Node:
     """The product of all other elements, so that zeros do no harm."""
     if x.shape[axis] == 0:
-        return zeros_like(x)
+        return expand(grad, shape=x.shape)
     after = flip(_before(flip(x, axes=(axis,)), axis), axes=(axis,))
     return mul(expand(grad, shape=x.shape), conj(mul(_before(x, axis), after)))
 

@@ -9,7 +9,7 @@ import numpy as np
 from zerograd import dtypes
 from zerograd.ir.graph import Array, Node, Op, TensorType
 from zerograd.ops.elementwise import conj, eq, exp, in_single, is_half, mul, same, sub, where
-from zerograd.ops.indexing import scatter
+from zerograd.ops.indexing import scatter_add
 from zerograd.ops.movement import cat, flip, narrow, zeros_of
 from zerograd.ops.source import ones_like, zeros_like
 
@@ -37,11 +37,10 @@ cumsum = Op(
 
 
 def _reference_recurrence(factor: Array, term: Array, *, axis: int) -> Array:
-    out = np.empty_like(term)
-    state = np.zeros_like(along(term, axis)[0]) if term.shape[axis] else None
-    for a, b, place in zip(along(factor, axis), along(term, axis), along(out, axis), strict=True):
-        state = a * state + b
-        place[...] = state
+    out = np.array(term)
+    factors, rows = along(factor, axis), along(out, axis)
+    for i in range(1, len(rows)):
+        rows[i] += factors[i] * rows[i - 1]
     return out
 
 
@@ -132,7 +131,7 @@ def _running(better: np.ufunc) -> Callable[..., tuple[Array, Array]]:
 def _running_gradient(
     grad: tuple[Node | None, ...], outs: tuple[Node, Node], x_type: TensorType, axis: int
 ) -> Node | None:
-    return grad[0] and scatter(zeros_of(x_type), outs[1], grad[0], axis=axis, mode="add")
+    return grad[0] and scatter_add(zeros_of(x_type), outs[1], grad[0], axis=axis)
 
 
 def _infer_running(x: TensorType, *, axis: int) -> tuple[TensorType, TensorType]:

@@ -43,7 +43,7 @@ def _reference_sort(x: Array, *, axis: int, descending: bool) -> tuple[Array, Ar
 def _sort_gradient(
     grad: tuple[Node | None, ...], outs: tuple[Node, Node], x_type: TensorType, axis: int
 ) -> Node | None:
-    return grad[0] and scatter(zeros_of(x_type), outs[1], grad[0], axis=axis, mode="set")
+    return grad[0] and scatter(zeros_of(x_type), outs[1], grad[0], axis=axis)
 
 
 sort = Op("sort", _infer_sort, _reference_sort, _sort_gradient)

@@ -153,7 +153,8 @@ def _remainder(x: Node, y: Node) -> Node:
 
 
 def _rremainder(x: Node, y: Node) -> Node:
-    return ops.dead_end(_remainder(y, x), name="remainder")
+    out = _remainder(y, x)
+    return ops.dead_end(out, name="remainder of a number by a tensor") if y.type.weak else out
 
 
 def _fmod(x: Node, y: Node) -> Node:
@@ -432,7 +433,9 @@ def _power_operator(self: Any, other: Any) -> Any:
 
 
 def _reversed_power(self: Any, other: Any) -> Any:
-    return pow(other, self) if isinstance(other, int | float | complex | np.generic) else NotImplemented
+    if isinstance(other, TensorBase | int | float | complex | np.generic):
+        return pow(other, self)
+    return NotImplemented
 
 
 def _floor_divide_operator(self: Any, other: Any) -> Any:
@@ -461,6 +464,7 @@ _floor_divide_method, _rfloor_divide_method = (
 )
 _remainder_method, _rremainder_method = binary(_remainder, operator=True), binary(_rremainder, operator=True)
 _add_method, _mul_method = binary(_add, operator=True), binary(_mul, operator=True)
+_div_method, _rdiv_method = binary(_div, operator=True), binary(_rdiv, operator=True)
 absolute, negative, subtract, multiply, divide = abs, neg, sub, mul, div
 
 METHODS = {
@@ -472,7 +476,7 @@ METHODS = {
     "__add__": _add_method, "__radd__": _add_method,
     "__sub__": binary(_sub, operator=True), "__rsub__": binary(_rsub, operator=True),
     "__mul__": _mul_method, "__rmul__": _mul_method,
-    "__truediv__": binary(_div, operator=True), "__rtruediv__": binary(_rdiv, operator=True),
+    "__truediv__": _div_method, "__rtruediv__": _rdiv_method, "__div__": _div_method, "__rdiv__": _rdiv_method,
     "__floordiv__": _floor_divide_operator, "__rfloordiv__": _reversed_floor_divide,
     "__mod__": _remainder_operator, "__rmod__": _reversed_remainder,
     "__pow__": _power_operator, "__rpow__": _reversed_power,
@@ -483,6 +487,6 @@ IN_PLACE = (
     "true_divide",
 )  # fmt: skip
 OPERATORS_IN_PLACE = {
-    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "true_divide_",
+    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "true_divide_", "__idiv__": "true_divide_",
     "__ifloordiv__": "floor_divide_", "__imod__": "remainder_", "__ipow__": "pow_",
 }  # fmt: skip

@@ -71,6 +71,12 @@ from zerograd.nn.functional.dropout import (
     dropout3d,
     feature_alpha_dropout,
 )
+from zerograd.nn.functional.interpolation import (
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
 from zerograd.nn.functional.normalization import (
     batch_norm,
     group_norm,
@@ -79,6 +85,9 @@ from zerograd.nn.functional.normalization import (
     local_response_norm,
     normalize,
     rms_norm,
+)
+from zerograd.nn.functional.padding import (
+    pad,
 )
 from zerograd.nn.functional.pooling import (
     avg_pool1d,
@@ -103,6 +112,14 @@ from zerograd.nn.functional.softmax import (
     softmax,
     softmin,
 )
+from zerograd.nn.functional.vision import (
+    affine_grid,
+    channel_shuffle,
+    grid_sample,
+    native_channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
 from zerograd.tensor.functions.activation import hardshrink, prelu
 from zerograd.tensor.functions.products import linear
 
@@ -116,6 +133,7 @@ __all__ = [
     "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
     "adaptive_max_pool3d_with_indices",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -124,6 +142,7 @@ __all__ = [
     "bilinear",
     "celu",
     "celu_",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -145,6 +164,7 @@ __all__ = [
     "fractional_max_pool3d_with_indices",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",
@@ -153,6 +173,7 @@ __all__ = [
     "hardtanh",
     "hardtanh_",
     "instance_norm",
+    "interpolate",
     "layer_norm",
     "leaky_relu",
     "leaky_relu_",
@@ -174,7 +195,11 @@ __all__ = [
     "max_unpool3d",
     "mish",
     "multi_head_attention_forward",
+    "native_channel_shuffle",
     "normalize",
+    "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "prelu",
     "relu",
     "relu6",
@@ -197,4 +222,7 @@ __all__ = [
     "threshold",
     "threshold_",
     "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

@@ -8,7 +8,7 @@ Source: torch documentation, "Tensor Attributes", type promotion.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -109,6 +109,7 @@ def from_numpy(numpy_dtype: np.dtype[Any]) -> dtype:
 
 
 _default = float32
+when_default_changes: list[Callable[[], None]] = []  # what was remembered under the old default must go
 
 
 def get_default_dtype() -> dtype:
@@ -121,7 +122,10 @@ def set_default_dtype(d: dtype) -> None:
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
         raise TypeError(f"the default dtype must be a floating point type, got {d!r}")
-    _default = d
+    if d is not _default:
+        _default = d
+        for forget in when_default_changes:
+            forget()
 
 
 def of_scalar(value: builtins.bool | float | complex) -> dtype:

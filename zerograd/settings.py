@@ -13,17 +13,22 @@ class Settings:
     max_pending_bytes: bytes of inputs held by one recording after which it is launched.
     max_remembered: remembered structures after which the tables are emptied and filled anew.
     check_programs: verify shape and dtype of every computed value (slow; the tests do it).
+    threads: how many threads computations may use at the start; 0: one per core. OMP_NUM_THREADS sets it too.
     """
 
-    max_pending_calls: int = 1024
+    max_pending_calls: int = 4096
     max_pending_bytes: int = 1 << 28
     max_remembered: int = 60_000
     check_programs: bool = False
+    threads: int = 0
 
 
 def _read() -> Settings:
     known = {name: kind for name, kind in Settings.__annotations__.items()}
     found = {}
+    openmp = os.environ.get("OMP_NUM_THREADS", "")
+    if openmp.isdecimal():
+        found["threads"] = int(openmp)
     for name in known:
         text = os.environ.get(f"ZEROGRAD_{name.upper()}")
         if text is not None:

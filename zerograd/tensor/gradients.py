@@ -75,6 +75,7 @@ class GradientMethods(TensorBase):
             if recorder.inference or self._is_inference:
                 raise errors.runtime("a tensor made in inference mode cannot collect gradients")
             self._leaf = GradLeaf(self)
+            self._storage.has_leaf = True
             self._plain = False
             self._cache = None
         elif not requires_grad and self._leaf is not None:

@@ -18,13 +18,16 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Generator
 from itertools import count
 from typing import Any, Protocol, Self
 
 from zerograd import dtypes
 from zerograd.ir.graph import Array, Call, Node, Op, TensorType, leaf, output, recorded_by, variable
+from zerograd.ir.layout import elementwise_strides
 from zerograd.settings import settings
+from zerograd.shapes import Shape
 
 Number = bool | int | float | complex
 _serials = count(1)
@@ -110,6 +113,7 @@ class Recorder:
         self.check_nan = False
         self.forget()
         traces[self.trace.serial] = self.trace
+        recorders.add(self)
 
     def forget(self) -> None:
         """Empties every table; nodes in use stay valid."""
@@ -143,8 +147,17 @@ class _Threads(threading.local):
         return getattr(self.own, name)
 
 
+recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()  # of every thread
 traces: dict[int, Trace] = {}  # those not launched yet, of every thread
 recorder = _Threads()
+
+
+def _forget_everywhere() -> None:
+    for one in recorders:
+        one.forget()
+
+
+dtypes.when_default_changes.append(_forget_everywhere)
 
 
 class Value:
@@ -180,6 +193,11 @@ class Value:
         """Shape and dtype, known from the start."""
         return self.node.type
 
+    @property
+    def strides(self) -> Shape | None:
+        """How its elements would lie in PyTorch's memory; ``None``: contiguous."""
+        return self.node.strides
+
     def read(self) -> Node:
         """What this value is in the current trace."""
         own = recorder.own
@@ -197,7 +215,10 @@ class Value:
         if node is not None and node.attributes["slot"] == len(leaves):
             leaves.append(buffer)
         else:
-            node = self.bound = bind(buffer, self.type)  # pyright: ignore[reportArgumentType]
+            node = bind(buffer, self.type)  # pyright: ignore[reportArgumentType]
+            if self.strides is not None:
+                node = laid(node, self.strides)
+            self.bound = node
         if self.history is not None:
             node = new_variable(node, Edge(self.history))
         self.node = node
@@ -301,7 +322,22 @@ def new_variable(x: Node, source: Source) -> Node:
     node = own.interned.get(key)
     if node is None:
         node = own.interned[key] = Node(variable, (x,), {"index": len(sources)}, x.type, True)
+        node.strides = x.strides
     sources[node] = source
+    return node
+
+
+def laid(x: Node, strides: Shape | None) -> Node:
+    """The same computation, its result reported with other strides (``None``: contiguous)."""
+    if x.strides == strides:
+        return x
+    own = recorder.own
+    key = (laid, x, strides)
+    node = own.interned.get(key)
+    if node is None:
+        node = own.interned[key] = Node(x.op, x.inputs, x.attributes, x.type, x.tracked)
+        node.strides = strides
+        node.call = x.call
     return node
 
 
@@ -324,6 +360,8 @@ def _new_node(op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any], trac
     several = isinstance(type, tuple)
     tracked = tracked and any(one.dtype.is_inexact for one in (type if several else (type,)))
     node = Node(op, inputs, attributes, type, tracked)
+    if op.elementwise:
+        node.strides = elementwise_strides(type.shape, inputs)
     if several:
         node.results = tuple(
             Node(output, (node,), {"index": i}, one, tracked and one.dtype.is_inexact) for i, one in enumerate(type)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from zerograd import errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Array, Node, TensorType
-from zerograd.ir.record import Edge, Point, Value, call, grad_mode, new_variable, recorder
-from zerograd.ops.elementwise import graft, stop
+from zerograd.ir.record import Edge, Point, Value, call, grad_mode, laid, new_variable, recorder
+from zerograd.ops.elementwise import add, graft, stop
 from zerograd.runtime.realize import array_of, launch
 from zerograd.shapes import Shape, contiguous_strides, is_contiguous
 from zerograd.tape import backward as tape
@@ -58,7 +58,7 @@ class GradLeaf(tape.Leaf):
             tensor._grad = before + TensorBase.of_node(grad)
         else:
             with grad_mode(False):
-                before += TensorBase.of_node(grad)
+                before._assign(call(_sum_of_two, (before._node(), grad)))
 
 
 class TensorBase:
@@ -142,8 +142,9 @@ class TensorBase:
     def _laid_out(self) -> Layout:
         if self._layout is not None:
             return self._layout
-        shape = self._storage.type.shape
-        return Layout(shape, contiguous_strides(shape))
+        storage = self._storage
+        shape = storage.type.shape
+        return Layout(shape, storage.strides or contiguous_strides(shape))
 
     @property
     def _version(self) -> int:
@@ -300,6 +301,8 @@ class TensorBase:
             node = stop(node)
         storage.replace(node)
         own = recorder.own
+        if storage.has_leaf:  # a parameter updated by hand: a step, as an optimizer's would be
+            own.trace.finished_step = True
         if len(own.trace.pending) > own.trace.limit and not own.depth:
             launch()
         return self
@@ -333,11 +336,23 @@ class TensorBase:
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether the elements lie in row-major order without gaps."""
         layout = self._layout
-        return layout is None or is_contiguous(layout.shape, layout.strides)
+        if layout is None:
+            return self._storage.strides is None
+        return is_contiguous(layout.shape, layout.strides)
+
+
+def _sum_of_two(before: Node, new: Node) -> Node:
+    return add(before, new)
 
 
 def _read_step(base: Node, step: Step) -> Node:
-    return step.read(base)
+    node = step.read(base)
+    layout = step.layout(Layout(base.shape, base.strides or contiguous_strides(base.shape)), base.dtype)
+    strides = None if is_contiguous(layout.shape, layout.strides) else layout.strides
+    if node.tracked:
+        node.strides = strides  # a node of its own, see ``_run``
+        return node
+    return laid(node, strides)
 
 
 def _write_steps(base: Node, part: Node, steps: tuple[Step, ...]) -> Node:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import sys
 import weakref
+
 import numpy as np
 
 from zerograd.ir.graph import Array, Node, TensorType
-from zerograd.ir.record import Edge, Value, bind, new_variable, recorder
+from zerograd.ir.record import Edge, Value, bind, laid, new_variable, recorder
 from zerograd.runtime.realize import array_of
+from zerograd.shapes import Shape, is_contiguous
 
 SMALL = 1 << 16  # bytes of shared memory that are copied rather than read at once
 
@@ -64,18 +66,29 @@ class Shared:
         return self._owner is not None and self._owner() is not None
 
 
+def in_memory(array: Array, strides: Shape | None) -> Array:
+    """A copy whose elements lie in memory by ``strides``, without gaps."""
+    if strides is None:
+        return np.array(array, order="C")
+    order = sorted(range(array.ndim), key=lambda axis: -strides[axis])
+    return np.array(array.transpose(order), order="C").transpose(np.argsort(order))
+
+
 class Storage(Value):
     """The current value of aliasing tensors.
 
     Attributes:
         version: the number of in-place changes, as ``Tensor._version`` shows it.
         shared: memory shared with NumPy, or ``None``.
+        has_leaf: a leaf that requires gradients looks at it.
     """
 
     version = 0
+    has_leaf = False
     shared: Shared | None = None
 
     own_type: TensorType | None = None
+    own_strides: Shape | None = None
 
     @classmethod
     def of_array(cls, array: Array, type: TensorType) -> Storage:
@@ -89,6 +102,11 @@ class Storage(Value):
     def type(self) -> TensorType:
         """Shape and dtype of the whole storage."""
         return self.own_type or self.node.type
+
+    @property
+    def strides(self) -> Shape | None:
+        """How the elements would lie in PyTorch's memory; ``None``: contiguous."""
+        return self.node.strides if self.own_type is None else self.own_strides
 
     def read(self) -> Node:
         return super().read() if self.shared is None else self._read_shared()
@@ -104,12 +122,15 @@ class Storage(Value):
             array = np.array(array)
         else:
             recorder.trace.limit = 0  # NumPy may write to it next: whatever reads it runs at once
-        node = bind(array, self.type)
+        node = laid(bind(array, self.type), self.strides)
         return node if self.history is None else new_variable(node, Edge(self.history))
 
     def replace(self, node: Node) -> None:
         """The value after an in-place change."""
         assert node.type is self.type, f"an in-place change of {self.type} into {node.type}"
+        strides = self.node.strides if self.own_type is None else self.own_strides
+        if node.strides is not strides:
+            node = laid(node, strides)
         trace = recorder.own.trace
         if self.serial != trace.serial or self.buffer is not None:
             trace.pending.append(self)
@@ -130,7 +151,7 @@ class Storage(Value):
     def share(self) -> Shared:
         """The memory as NumPy sees it; from now on changes in place go there."""
         if self.shared is None or not self.shared.is_shared():
-            array = np.array(array_of(self), order="C")  # others may hold the present array as a value
+            array = in_memory(array_of(self), self.strides)  # others may hold the present array as a value
             self.buffer = array
             self.serial = 0  # what NumPy writes must be seen: never read as a node again
             self.shared = Shared(array, foreign=False)
@@ -138,6 +159,9 @@ class Storage(Value):
 
     def adopt(self, array: Array) -> None:
         """Share memory that came from NumPy."""
+        strides = tuple(stride // array.itemsize for stride in array.strides)
+        if not is_contiguous(array.shape, strides):
+            self.own_strides = strides
         self.buffer = array
         self.serial = 0
         self.shared = Shared(array, foreign=True)

@@ -26,6 +26,11 @@ def _clone(x: Node) -> Node:
     return cast(x, dtype=x.dtype)
 
 
+@labelled("CloneBackward0")
+def _in_order(x: Node) -> Node:
+    return reshape(x, shape=x.shape)
+
+
 def convert(input: Any, kind: dtype) -> Any:
     """``input`` in a dtype; itself if it has it."""
     return input if input.dtype is kind else apply(_converted, (input,), (kind,))
@@ -39,7 +44,7 @@ def clone(input: Any, *, memory_format: Any = None) -> Any:
 
 def contiguous(input: TensorBase, memory_format: Any = None) -> Any:
     """The tensor itself if its elements lie in row-major order, else a copy. Source: torch.Tensor.contiguous."""
-    return input if input.is_contiguous() else apply(_clone, (input,))
+    return input if input.is_contiguous() else apply(_in_order, (input,))
 
 
 def to(input: TensorBase, *args: Any, **kwargs: Any) -> Any:

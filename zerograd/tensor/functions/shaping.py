@@ -39,8 +39,8 @@ def reshape(input: TensorBase, *shape: Any) -> Any:
 
 
 def _reshaped(input: TensorBase, wanted: Shape, label: str) -> Any:
-    layout = input._layout
-    if layout is None or view_strides(layout.shape, layout.strides, wanted) is not None:
+    layout = input._laid_out()
+    if view_strides(layout.shape, layout.strides, wanted) is not None:
         return input._see(Reshape(wanted, label))
     return apply(_reshape, (input,), (wanted,))
 

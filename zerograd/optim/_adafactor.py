@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from zerograd import dtypes, errors
+import ml_dtypes
+
+from zerograd import errors
 from zerograd.optim.arguments import check_lr, check_not_negative, is_zero, scalar
 from zerograd.optim.optimizer import Group, ParamsT
 from zerograd.optim.rule import Number, Rule, Situation, States, for_each_parameter
@@ -32,7 +34,7 @@ def update(
     if maximize:
         g = -g
     if eps is None:
-        eps = dtypes.finfo(p.dtype).eps
+        eps = float(ml_dtypes.finfo(p.dtype.numpy).eps)
     step_size = _rms(p).clamp(min=smallest_scale) * rate
     if has_decay:
         p = keep * p

@@ -24,6 +24,7 @@ def update(
     buffer: Tensor,
     lr: Number,
     momentum: Number,
+    renewal: Number,
     keep: Number,
     *,
     nesterov: bool,
@@ -32,10 +33,10 @@ def update(
     eps: float,
     adjustment: str | None,
 ) -> tuple[Tensor | None, ...]:
-    buffer = buffer + (1 - momentum) * (g - buffer)
+    buffer = buffer + renewal * (g - buffer)
     direction = g + momentum * (buffer - g) if nesterov else buffer
     direction = orthogonal(direction, coefficients, rounds, eps)
-    return keep * p - lr * _adjustment(adjustment, *p.shape) * direction, buffer
+    return keep * p - lr * (_adjustment(adjustment, *p.shape) * direction), buffer
 
 
 def orthogonal(matrix: Tensor, coefficients: tuple[float, float, float], rounds: int, eps: float) -> Tensor:
@@ -141,7 +142,8 @@ class Muon(Rule):
         if len(group["ns_coefficients"]) != 3:
             raise errors.value("ns_coefficients are three numbers", ns_coefficients=group["ns_coefficients"])
         lr = scalar(group["lr"])
-        return (lr, group["momentum"], 1 - lr * group["weight_decay"]), {
+        momentum = group["momentum"]
+        return (lr, momentum, 1 - momentum, 1 - lr * group["weight_decay"]), {
             "nesterov": group["nesterov"],
             "coefficients": tuple(group["ns_coefficients"]),
             "rounds": group["ns_steps"],

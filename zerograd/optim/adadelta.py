@@ -20,6 +20,7 @@ def update(
     deltas: Tensor,
     lr: Number,
     rho: Number,
+    renewal: Number,
     eps: Number,
     weight_decay: Number,
     *,
@@ -30,9 +31,9 @@ def update(
         g = -g
     if has_decay:
         g = g + weight_decay * p
-    v = rho * v + (1 - rho) * g * g
+    v = rho * v + renewal * g * g
     delta = (deltas + eps).sqrt() / (v + eps).sqrt() * g
-    return p - lr * delta, v, rho * deltas + (1 - rho) * delta * delta
+    return p - lr * delta, v, rho * deltas + renewal * delta * delta
 
 
 class Adadelta(Rule):
@@ -83,5 +84,6 @@ class Adadelta(Rule):
 
     def schedule(self, group: Group, situation: Situation) -> tuple[tuple[Number, ...], dict[str, Any]]:
         situation.numbers["step"] += 1
-        numbers = (scalar(group["lr"]), group["rho"], group["eps"], group["weight_decay"])
+        rho = group["rho"]
+        numbers = (scalar(group["lr"]), rho, 1 - rho, group["eps"], group["weight_decay"])
         return numbers, {"has_decay": not is_zero(group["weight_decay"]), "maximize": group["maximize"]}

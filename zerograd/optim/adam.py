@@ -27,8 +27,9 @@ def update(
     v: Tensor,
     largest_v: Tensor | None,
     step_size: Number,
-    beta1: Number,
+    renewal1: Number,
     beta2: Number,
+    renewal2: Number,
     root: Number,
     eps: Number,
     decay: Number,
@@ -44,8 +45,8 @@ def update(
         p = decay * p
     elif l2:
         g = g + decay * p
-    m = m + (1 - beta1) * (g - m)
-    v = beta2 * v + (1 - beta2) * g * g
+    m = m + renewal1 * (g - m)
+    v = beta2 * v + renewal2 * g * g
     scale = v
     if amsgrad:
         scale = largest_v = v.clone() if largest_v is None else largest_v.maximum(v)
@@ -124,8 +125,9 @@ class Adam(Rule):
         decoupled = bool(group["decoupled_weight_decay"]) and not is_zero(decay)
         numbers = (
             lr / (1 - beta1**step),
-            beta1,
+            1 - beta1,
             beta2,
+            1 - beta2,
             (1 - beta2**step) ** 0.5,
             group["eps"],
             1 - lr * decay if decoupled else decay,

@@ -18,7 +18,7 @@ def update(
     m: Tensor,
     largest: Tensor,
     step_size: Number,
-    beta1: Number,
+    renewal: Number,
     beta2: Number,
     eps: Number,
     weight_decay: Number,
@@ -30,7 +30,7 @@ def update(
         g = -g
     if has_decay:
         g = g + weight_decay * p
-    m = m + (1 - beta1) * (g - m)
+    m = m + renewal * (g - m)
     largest = (beta2 * largest).maximum(g.abs() + eps)
     return p - step_size * m / largest, m, largest
 
@@ -82,5 +82,5 @@ class Adamax(Rule):
         situation.numbers["step"] += 1
         beta1, beta2 = group["betas"]
         step_size = scalar(group["lr"]) / (1 - beta1 ** situation.numbers["step"])
-        numbers = (step_size, beta1, beta2, group["eps"], group["weight_decay"])
+        numbers = (step_size, 1 - beta1, beta2, group["eps"], group["weight_decay"])
         return numbers, {"has_decay": not is_zero(group["weight_decay"]), "maximize": group["maximize"]}

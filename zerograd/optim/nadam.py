@@ -19,8 +19,9 @@ def update(
     v: Tensor,
     rate_of_gradient: Number,
     rate_of_mean: Number,
-    beta1: Number,
+    renewal1: Number,
     beta2: Number,
+    renewal2: Number,
     correction: Number,
     eps: Number,
     decay: Number,
@@ -35,8 +36,8 @@ def update(
         p = decay * p
     elif l2:
         g = g + decay * p
-    m = m + (1 - beta1) * (g - m)
-    v = beta2 * v + (1 - beta2) * g * g
+    m = m + renewal1 * (g - m)
+    v = beta2 * v + renewal2 * g * g
     scale = (v / correction).sqrt() + eps
     return p - rate_of_gradient * g / scale - rate_of_mean * m / scale, m, v
 
@@ -107,8 +108,9 @@ class NAdam(Rule):
         numbers = (
             lr * (1 - mu) / (1 - product),
             lr * next_mu / (1 - product * next_mu),
-            beta1,
+            1 - beta1,
             beta2,
+            1 - beta2,
             1 - beta2**step,
             group["eps"],
             1 - lr * decay if decoupled else decay,

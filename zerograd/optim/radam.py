@@ -18,8 +18,9 @@ def update(
     m: Tensor,
     v: Tensor,
     step_size: Number,
-    beta1: Number,
+    renewal1: Number,
     beta2: Number,
+    renewal2: Number,
     eps: Number,
     decay: Number,
     *,
@@ -34,8 +35,8 @@ def update(
         p = decay * p
     elif l2:
         g = g + decay * p
-    m = m + (1 - beta1) * (g - m)
-    v = beta2 * v + (1 - beta2) * g * g
+    m = m + renewal1 * (g - m)
+    v = beta2 * v + renewal2 * g * g
     direction = m / (v.sqrt() + eps) if rectified else m
     return p - step_size * direction, m, v
 
@@ -100,7 +101,8 @@ class RAdam(Rule):
             variance = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
             step_size = step_size * (variance * correction) ** 0.5
         decoupled = bool(group["decoupled_weight_decay"]) and not is_zero(decay)
-        numbers = (step_size, beta1, beta2, group["eps"], 1 - lr * decay if decoupled else decay)
+        shrinking = 1 - lr * decay if decoupled else decay
+        numbers = (step_size, 1 - beta1, beta2, 1 - beta2, group["eps"], shrinking)
         return numbers, {
             "rectified": rectified,
             "l2": not decoupled and not is_zero(decay),

@@ -20,6 +20,7 @@ def update(
     mean: Tensor | None,
     lr: Number,
     alpha: Number,
+    renewal: Number,
     eps: Number,
     weight_decay: Number,
     momentum: Number,
@@ -33,10 +34,10 @@ def update(
         g = -g
     if has_decay:
         g = g + weight_decay * p
-    v = alpha * v + (1 - alpha) * g * g
+    v = alpha * v + renewal * g * g
     scale = v
     if centered:
-        mean = (1 - alpha) * g if mean is None else mean + (1 - alpha) * (g - mean)
+        mean = renewal * g if mean is None else mean + renewal * (g - mean)
         scale = v - mean * mean
     direction = g / (scale.sqrt() + eps)
     if has_momentum:
@@ -104,8 +105,8 @@ class RMSprop(Rule):
 
     def schedule(self, group: Group, situation: Situation) -> tuple[tuple[Number, ...], dict[str, Any]]:
         situation.numbers["step"] += 1
-        names = ("alpha", "eps", "weight_decay", "momentum")
-        return (scalar(group["lr"]), *(group[name] for name in names)), {
+        rest = (group[name] for name in ("eps", "weight_decay", "momentum"))
+        return (scalar(group["lr"]), group["alpha"], 1 - group["alpha"], *rest), {
             "centered": group["centered"],
             "has_momentum": group["momentum"] > 0,
             "has_decay": not is_zero(group["weight_decay"]),

@@ -4,7 +4,7 @@ A rule file says three things: which tensors the rule carries from step to step 
 numbers it needs in a step (`schedule`, ordinary Python), and what it does to one parameter (`update`, a pure
 function of tensors). Everything else is here: all parameters of a group that are in the same situation are
 updated in one remembered call, in which the numbers are inputs, so a changing learning rate records nothing
-new.
+new. In `update` numbers meet tensors only: `1 - beta` belongs in `schedule`, which computes in float64.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def update(
     buffer: Tensor | None,
     lr: Number,
     momentum: Number,
-    dampening: Number,
+    renewal: Number,
     weight_decay: Number,
     *,
     has_momentum: bool,
@@ -31,7 +31,7 @@ def update(
     if has_decay:
         g = g + weight_decay * p
     if has_momentum:
-        buffer = g.clone() if buffer is None else momentum * buffer + (1 - dampening) * g
+        buffer = g.clone() if buffer is None else momentum * buffer + renewal * g
         g = g + momentum * buffer if nesterov else buffer
     return p - lr * g, buffer
 
@@ -98,7 +98,7 @@ class SGD(Rule):
         return {}
 
     def schedule(self, group: Group, situation: Situation) -> tuple[tuple[Number, ...], dict[str, Any]]:
-        numbers = (scalar(group["lr"]), group["momentum"], group["dampening"], group["weight_decay"])
+        numbers = (scalar(group["lr"]), group["momentum"], 1 - group["dampening"], group["weight_decay"])
         return numbers, {
             "has_momentum": group["momentum"] != 0,
             "has_decay": not is_zero(group["weight_decay"]),

@@ -78,7 +78,7 @@ def _write(obj: object, file: IO[bytes], name: str, protocol: int, *, new: bool)
 
 @contextlib.contextmanager
 def _written(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of the one at `path` when the block ends, and only if nothing has failed."""
+    """A file that takes the place of the one at `path` when the block ends, if nothing has failed."""
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise errors.runtime("the folder to save in does not exist", folder=str(path.parent))

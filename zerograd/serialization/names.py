@@ -188,7 +188,7 @@ CALLED |= {made: made for made in (SAFE | ALSO_SAFE).values() if isinstance(made
 
 
 def known_function(module: str, name: str) -> Any:
-    """A function, the program's or zerograd's, that stands in a file as a value, such as a layer's activation.
+    """A function, the program's or zerograd's, that stands in a file as a value, such as an activation.
 
     The file cannot have it called.
     """

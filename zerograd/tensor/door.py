@@ -38,10 +38,40 @@ def operand(x: Any) -> Any:
     if isinstance(x, NUMBERS):
         return number(x)
     if isinstance(x, list | tuple):
-        return tuple([operand(one) for one in x])
+        return _operands(x)
     if isinstance(x, np.generic):
         return number(x.item())
     raise errors.type_(f"expected a Tensor or a number, got {type(x).__name__}")
+
+
+def _operands(xs: Sequence[Any]) -> tuple[Any, ...]:
+    """Many operands; tensors that were computed before are bound without a call for each."""
+    own = recorder.own
+    trace = own.trace
+    serial, leaves, depth = trace.serial, trace.leaves, own.depth
+    nodes: list[Any] = []
+    for x in xs:
+        storage = getattr(x, "_storage", None)
+        if storage is None:
+            nodes.append(operand(x))
+        elif not x._plain:
+            nodes.append(x._node())
+        elif storage.serial == serial:
+            nodes.append(storage.node)
+        elif (
+            storage.bound_at == len(leaves)
+            and storage.buffer is not None
+            and storage.shared is None
+            and storage.history is None
+            and not depth
+        ):
+            leaves.append(storage.buffer)
+            storage.node = node = storage.bound
+            storage.serial = serial
+            nodes.append(node)
+        else:
+            nodes.append(x._node())
+    return tuple(nodes)
 
 
 def wrap(result: Any) -> Any:

@@ -285,16 +285,24 @@ def check_places(tensor: Any, size: int, at: int) -> None:
     Raises:
         IndexError: it does not.
     """
-    storage = tensor._storage
-    if storage.buffer is None or not tensor._type.count:
+    bounds = known_bounds(tensor)
+    if bounds is None:
         return
-    low, high = _bounds(storage)
+    low, high = bounds
     if (low < -size or high >= size) and tensor._steps:
         array = tensor._array()
         low, high = int(array.min()), int(array.max())
     if low < -size or high >= size:
         wrong = high if high >= size else low
         raise errors.index(f"index {wrong} is out of bounds for dimension {at} with size {size}")
+
+
+def known_bounds(tensor: Any) -> tuple[int, int] | None:
+    """The least and the greatest element of the tensor's storage, if they are computed already."""
+    storage = tensor._storage
+    if storage.buffer is None or not tensor._type.count:
+        return None
+    return _bounds(storage)
 
 
 def _bounds(storage: Any) -> tuple[int, int]:

@@ -30,6 +30,8 @@ from zerograd.settings import settings
 from zerograd.shapes import Shape
 
 Number = bool | int | float | complex
+Tables = tuple[dict[Any, Any], dict[Any, Any]]
+Autocast = Callable[[Callable[..., Any], tuple[Any, ...]], tuple[Any, ...] | None]
 _serials = count(1)
 _package = __name__.partition(".")[0]
 
@@ -98,7 +100,8 @@ class Recorder:
     Attributes:
         trace: where new nodes go.
         calls: remembered tracked and public calls in the present mode; one of ``tables``.
-        tables: the calls recorded without and with gradients.
+        tables: the calls recorded without and with gradients, in the present autocast mode.
+        autocast: what is done to the operands of a body before it runs, e.g. a conversion to bfloat16.
         depth: how many remembered bodies are being run; inside them numbers are constants, and data is out of reach.
         exact_lines: run every body anew, so that each node knows the line that made it.
         check_nan: stop a backward pass at the first NaN that it makes.
@@ -111,14 +114,15 @@ class Recorder:
         self.depth = 0
         self.exact_lines = False
         self.check_nan = False
+        self.autocast: Autocast | None = None
         self.forget()
         traces[self.trace.serial] = self.trace
         recorders.add(self)
 
     def forget(self) -> None:
         """Empties every table; nodes in use stay valid."""
-        self.tables: tuple[dict[Any, Any], dict[Any, Any]] = ({}, {})
-        self.calls = self.tables[self.grad_enabled]
+        self.tables_under: dict[Autocast | None, Tables] = {}
+        self.set_autocast(self.autocast)
         self.interned: dict[Any, Any] = {}
         self.leaf_nodes: dict[tuple[int, TensorType], Node] = {}
         self.plans: dict[Any, Any] = {}
@@ -127,12 +131,20 @@ class Recorder:
         self.grad_enabled = enabled
         self.calls = self.tables[enabled]
 
+    def set_autocast(self, autocast: Autocast | None) -> None:
+        """Use another conversion of operands; what is remembered is remembered for each apart."""
+        self.autocast = autocast
+        self.tables = self.tables_under.setdefault(autocast, ({}, {}))
+        self.calls = self.tables[self.grad_enabled]
+
     def new_trace(self) -> None:
         """Begin the next trace; the finished one lives on as long as histories refer to it."""
         traces.pop(self.trace.serial, None)
         self.trace = Trace()
         traces[self.trace.serial] = self.trace
-        remembered = len(self.tables[0]) + len(self.tables[1]) + len(self.interned) + len(self.plans)
+        remembered = len(self.interned) + len(self.plans)
+        for without, with_gradients in self.tables_under.values():
+            remembered += len(without) + len(with_gradients)
         if remembered > settings.max_remembered:
             self.forget()
 
@@ -152,14 +164,6 @@ traces: dict[int, Trace] = {}  # those not launched yet, of every thread
 recorder = _Threads()
 
 
-def _forget_everywhere() -> None:
-    for one in recorders:
-        one.forget()
-
-
-dtypes.when_default_changes.append(_forget_everywhere)
-
-
 class Value:
     """An immutable array, computed or pending.
 
@@ -167,7 +171,7 @@ class Value:
         node: what it is in the trace numbered ``serial``.
         buffer: the array once computed.
         history: where it was recorded, if gradients flow through it and its trace has been launched.
-        bound: the leaf that stood for it last, likely to stand for it again.
+        bound, bound_at: the leaf that stood for it last, likely to stand for it again, and its slot.
         failure: why it could not be computed.
     """
 
@@ -175,7 +179,8 @@ class Value:
     serial = 0
     buffer: Array | None = None
     history: Point | None = None
-    bound: Node | None = None
+    bound: Node
+    bound_at = -1
     failure: Exception | None = None
 
     @classmethod
@@ -211,14 +216,15 @@ class Value:
         assert not own.depth, "a remembered function may use its operands only"
         buffer = self.buffer
         leaves = trace.leaves
-        node = self.bound
-        if node is not None and node.attributes["slot"] == len(leaves):
-            leaves.append(buffer)
+        slot = len(leaves)
+        if self.bound_at == slot:
+            node = self.bound
+            leaves.append(buffer)  # pyright: ignore[reportArgumentType]
         else:
             node = bind(buffer, self.type)  # pyright: ignore[reportArgumentType]
             if self.strides is not None:
                 node = laid(node, self.strides)
-            self.bound = node
+            self.bound, self.bound_at = node, slot
         if self.history is not None:
             node = new_variable(node, Edge(self.history))
         self.node = node
@@ -269,15 +275,24 @@ def bind(data: Array | Number, type: TensorType) -> Node:
     return node
 
 
-_OF_CLASS = {bool: dtypes.bool_, int: dtypes.int64}
 _WEAK = {kind: TensorType((), kind, weak=True) for kind in dtypes.ALL}
+_number_types: dict[type, TensorType] = {}  # by the number's class
+
+
+def _default_has_changed() -> None:
+    _number_types.update({kind: _WEAK[dtypes.of_scalar(kind())] for kind in (bool, int, float, complex)})
+    for one in recorders:
+        one.forget()
+
+
+_default_has_changed()
+dtypes.when_default_changes.append(_default_has_changed)
 
 
 def number(value: Number) -> Node:
     """A Python number as an operand: data outside, a constant inside a remembered body."""
     own = recorder.own
-    kind = _OF_CLASS.get(value.__class__)
-    type = _WEAK[kind or dtypes.of_scalar(value)]
+    type = _number_types.get(value.__class__) or _WEAK[dtypes.of_scalar(value)]
     if own.depth:
         return constant(value, type)
     leaves = own.trace.leaves
@@ -443,9 +458,14 @@ def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], sta
     own.calls = own.tables[own.grad_enabled]
     own.trace.pending = []
     own.depth += 1
+    autocast = own.autocast
     try:
-        result = body(*operands, *statics)
+        converted = autocast and autocast(body, operands)
+        if converted:
+            own.autocast = None
+        result = body(*(converted or operands), *statics)
     finally:
+        own.autocast = autocast
         inner = own.calls
         own.depth -= 1
         own.trace.pending = pending

@@ -69,8 +69,8 @@ def _before(x: Node, axis: int) -> Node:
 
 def _prod_gradient(grad: Node, x: Node, axis: int) -> Node:
     """The product of all other elements, so that zeros do no harm."""
-    if x.shape[axis] == 0:
-        return expand(grad, shape=x.shape)
+    if not x.type.count:
+        return mul(expand(grad, shape=x.shape), x)  # nothing, but a function of x
     after = flip(_before(flip(x, axes=(axis,)), axis), axes=(axis,))
     return mul(expand(grad, shape=x.shape), conj(mul(_before(x, axis), after)))
 

@@ -12,6 +12,7 @@ from zerograd.tensor.functions import (
     activation,
     arithmetic,
     bitwise,
+    changing,
     comparison,
     complex_numbers,
     conversion,
@@ -27,6 +28,7 @@ from zerograd.tensor.functions import (
     norms,
     pointwise,
     products,
+    questions,
     random,
     random_in_place,
     ranges,
@@ -76,10 +78,10 @@ def _attach(kind: ModuleType) -> None:
 
 
 for _kind in (
-    activation, arithmetic, bitwise, comparison, complex_numbers, conversion, counting, creation, data,
-    differences, factorization, gathering, indexing, joining, matrices, norms, pointwise, products, random,
-    random_in_place, ranges, rearranging, reductions, reshaping_in_place, scans, searching, selecting,
-    shaping, solving, sorting, special, statistics, triangles, viewing,
+    activation, arithmetic, bitwise, changing, comparison, complex_numbers, conversion, counting, creation,
+    data, differences, factorization, gathering, indexing, joining, matrices, norms, pointwise, products,
+    questions, random, random_in_place, ranges, rearranging, reductions, reshaping_in_place, scans, searching,
+    selecting, shaping, solving, sorting, special, statistics, triangles, viewing,
 ):  # fmt: skip
     _attach(_kind)
 

@@ -78,7 +78,7 @@ def _rsub_scaled(x: Node, y: Node, alpha: Node) -> Node:
     return _sub(x, y)
 
 
-_add_two, _sub_two, _rsub_two = binary(_add), binary(_sub), binary(_rsub)
+_add_two, _sub_two, _rsub_two = binary(_add), binary(_sub), binary(_rsub, left=False)
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:

@@ -18,6 +18,7 @@ from zerograd.ops.source import filled, zeros_like
 from zerograd.shapes import broadcast
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import Body, apply, binary, promote, together, unary, write_out
+from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.refusals import ORDERED, require
 
 # --- comparisons of two -------------------------------------------------------------------------------
@@ -113,8 +114,7 @@ def _isreal(x: Node) -> Node:
 
 def _signbit(x: Node) -> Node:
     """Whether each element has a minus sign; -0.0 has one. Source: torch.signbit."""
-    if x.dtype.is_complex:
-        raise errors.runtime("signbit is not defined for complex numbers", input=x.type)
+    require("signbit", x, ORDERED)
     return rounding.signbit(x)
 
 
@@ -152,6 +152,8 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
     Raises:
         RuntimeError: a negative tolerance, or different dtypes.
     """
+    as_tensor_argument("isclose", "input", input)
+    as_tensor_argument("isclose", "other", other)
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance < 0:
             raise errors.runtime(f"isclose: {name} must be greater than or equal to zero, got {tolerance}")
@@ -171,8 +173,8 @@ def equal(input: TensorBase, other: TensorBase) -> bool:
     Raises:
         RuntimeError: the dtypes differ.
     """
-    if not isinstance(other, TensorBase):
-        raise errors.type_(f"equal(): argument 'other' must be Tensor, not {type(other).__name__}")
+    as_tensor_argument("equal", "input", input)
+    as_tensor_argument("equal", "other", other)
     if input._shape != other._shape:
         return False
     return bool(np.all(eq(input, other)._array()))
@@ -181,6 +183,13 @@ def equal(input: TensorBase, other: TensorBase) -> bool:
 def is_nonzero(input: TensorBase) -> bool:
     """Whether the one element is not zero. Source: torch.is_nonzero."""
     return bool(input)
+
+
+def _contains(self: TensorBase, element: Any) -> bool:
+    """``element in tensor``: whether an element equals it."""
+    if not isinstance(element, TensorBase | int | float | complex):
+        raise errors.runtime(f"Tensor.__contains__ only supports Tensor or scalar, but got {type(element).__name__}")
+    return bool(np.any(eq(self, element)._array()))
 
 
 # --- logic ---------------------------------------------------------------------------------------------
@@ -251,5 +260,6 @@ METHODS |= {
     "isnan": isnan, "isinf": isinf, "isfinite": isfinite, "isposinf": isposinf, "isneginf": isneginf,
     "isreal": isreal, "signbit": signbit, "isclose": isclose, "allclose": allclose, "equal": equal,
     "is_nonzero": is_nonzero, "where": _method_where,
+    "__contains__": _contains,
 }  # fmt: skip
 METHODS |= {f"__{name}__": binary(body, operator=True) for name, body in _BODIES.items()}

@@ -32,6 +32,8 @@ def _made(array: Array, kind: dtypes.dtype) -> Any:
 
 def _values(input: TensorBase) -> Array:
     """The elements in a type that NumPy orders."""
+    if input.dtype.is_complex:
+        raise unsupported("unique", input.dtype)
     array = input._array()
     return array.astype(np.float32) if input.dtype.itemsize == 2 and input.dtype.is_inexact else array
 

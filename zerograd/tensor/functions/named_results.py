@@ -29,6 +29,9 @@ class NamedResult(tuple[Any, ...]):
         return f"torch.return_types.{type(self).__name__}(\n{fields})"
 
 
+KINDS: dict[str, type[NamedResult]] = {}
+
+
 def _entry(place: int) -> property:
     return property(lambda self: self[place])
 
@@ -38,7 +41,8 @@ def named_result(name: str, fields: str) -> type[NamedResult]:
     names = tuple(fields.split())
     attributes: dict[str, Any] = {one: _entry(place) for place, one in enumerate(names)}
     attributes |= {
-        "__slots__": (), "__module__": "torch.return_types", "__match_args__": names, "n_fields": len(names),
+        "__slots__": (), "__module__": "zerograd.return_types", "__match_args__": names, "n_fields": len(names),
         "n_sequence_fields": len(names),
     }  # fmt: skip
-    return type(name, (NamedResult,), attributes)
+    KINDS[name] = type(name, (NamedResult,), attributes)
+    return KINDS[name]

@@ -15,7 +15,7 @@ from zerograd.ops.source import filled, ones_like
 from zerograd.shapes import axis as one_axis
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, labelled, together
-from zerograd.tensor.functions.arguments import as_dtype_argument
+from zerograd.tensor.functions.arguments import as_dtype_argument, as_tensor_argument
 from zerograd.tensor.functions.dimensions import (
     Dims,
     along_dims,
@@ -76,6 +76,24 @@ def norm(input: Any, p: P = "fro", dim: Dims = None, keepdim: bool = False, dtyp
     return vector_norm(input, 2.0 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
 
 
+def frobenius_norm(input: Any, dim: Dims, keepdim: bool = False) -> Any:
+    """The square root of the sum of squares over ``dim``. Source: torch.frobenius_norm."""
+    return vector_norm(input, 2.0, dim or None, keepdim)
+
+
+def nuclear_norm(input: Any, dim: Any = (-2, -1), keepdim: bool = False) -> Any:
+    """The sum of a matrix's singular values. Source: torch.nuclear_norm."""
+    return norm(input, "nuc", dim, keepdim)
+
+
+def norm_except_dim(v: Any, pow: float = 2, dim: int = 0) -> Any:
+    """The norm over all dimensions but one, which stay with size 1. Source: torch.norm_except_dim."""
+    if dim == -1:
+        return vector_norm(v, pow)
+    rank = len(v._shape)
+    return vector_norm(v, pow, tuple(i for i in range(rank) if i != one_axis(dim, rank)), True)
+
+
 def _method_norm(self: Any, p: P = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """The p-norm of the elements. Source: torch.Tensor.norm."""
     return norm(self, p, dim, keepdim, dtype)
@@ -89,6 +107,8 @@ def _dist(x: Node, y: Node, p: float) -> Node:
 
 def dist(input: Any, other: Any, p: float = 2) -> Any:
     """The p-norm of ``input - other``. Source: torch.dist."""
+    as_tensor_argument("dist", "input", input)
+    as_tensor_argument("dist", "other", other)
     return apply(_dist, (input, other), (float(p),))
 
 

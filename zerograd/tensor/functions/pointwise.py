@@ -256,7 +256,7 @@ def _ldexp(x: Node, y: Node) -> Node:
     return ops.mul(x, transcendental.exp2(y))
 
 
-ldexp = binary(_ldexp, left=False)
+ldexp = binary(_ldexp, left=False, right=False)
 
 
 Frexp = named_result("frexp", "mantissa exponent")

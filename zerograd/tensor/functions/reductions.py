@@ -14,7 +14,7 @@ from zerograd.ops.movement import reshape
 from zerograd.shapes import axis as one_axis
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, floats, labelled, write_out
-from zerograd.tensor.functions.arguments import as_dtype_argument
+from zerograd.tensor.functions.arguments import as_dtype_argument, sizes
 from zerograd.tensor.functions.comparison import is_nan, truth
 from zerograd.tensor.functions.dimensions import (
     Dims,
@@ -122,6 +122,25 @@ def _tensor(name: str, input: Any) -> TensorBase:
             f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
         )
     return input
+
+
+@labelled("SumBackward1")
+def _sum_to_size(x: Node, shape: tuple[int, ...]) -> Node:
+    lead = x.rank - len(shape)
+    if lead < 0 or any_mismatch(x.shape[lead:], shape):
+        raise errors.runtime(f"sum_to_size: size {list(x.shape)} is not expandable from size {list(shape)}")
+    grown = [i for i, n in enumerate(x.shape) if i < lead or n != shape[i - lead]]
+    return reshape(reduction.sum(x, axes=tuple(grown)) if grown else x, shape=shape)
+
+
+def any_mismatch(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether ``wanted`` could not be expanded to ``shape``."""
+    return bool([1 for n, m in zip(shape, wanted, strict=True) if m not in (1, n)])
+
+
+def sum_to_size(self: TensorBase, *size: Any) -> Any:
+    """The sum that undoes an expansion from ``size``. Source: torch.Tensor.sum_to_size."""
+    return apply(_sum_to_size, (self,), (sizes(size),))
 
 
 def _nansum(x: Node, dims: Any, keepdim: bool, kind: dtype | None) -> Node:
@@ -432,6 +451,6 @@ def softmin(input: Any, dim: int, dtype: Any = None) -> Any:
 METHODS = {
     "all": all, "amax": amax, "amin": amin, "aminmax": aminmax, "any": any, "argmax": argmax, "argmin": argmin,
     "count_nonzero": count_nonzero, "log_softmax": log_softmax, "logsumexp": logsumexp, "max": max, "mean": mean,
-    "min": min, "nanmean": nanmean, "nansum": nansum, "prod": prod, "softmax": softmax, "sum": sum,
+    "min": min, "nanmean": nanmean, "nansum": nansum, "prod": prod, "softmax": softmax, "sum": sum, "sum_to_size": sum_to_size,
 }  # fmt: skip
 IN_PLACE = ()

@@ -13,7 +13,7 @@ from zerograd.ops.elementwise import convert
 from zerograd.ops.movement import reshape
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import accepts_out, apply, promote
-from zerograd.tensor.functions.refusals import ORDERED, REAL, require
+from zerograd.tensor.functions.refusals import REAL, require
 
 
 def _searchsorted(line: Node, values: Node, order: Node | None, right: bool, narrow: bool) -> Node:
@@ -66,7 +66,8 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
 
 
 def _isin(x: Node, members: Node, invert: bool) -> Node:
-    require("isin", x, ORDERED)
+    require("isin", x, REAL)
+    require("isin", members, REAL)
     x, members = promote(x, members)
     found = ops.isin(x, reshape(members, shape=(members.type.count,)), invert=invert)
     return found if x.shape else elementwise.copy(found)

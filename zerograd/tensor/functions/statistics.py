@@ -159,23 +159,30 @@ def covariance(x: Node, frequencies: Node | None, importance: Node | None, corre
     x = x if x.rank == 2 else reshape(x, shape=(1, x.type.count))
     f, a = _weights(x, "fweights", frequencies, True), _weights(x, "aweights", importance, False)
     w = f if a is None else a if f is None else elementwise.mul(*promote(f, a))
-    w, a = (one and convert(one, x.dtype.to_real()) for one in (w, a))
-    if w is None:
-        total = filled(x.shape[1], x.type.with_dtype(x.dtype.to_real()).with_shape((1, 1)))
-        weighted = x
-    else:
-        total = reduction.sum(w, axes=(1,))
-        weighted = elementwise.mul(x, expand(convert(w, x.dtype), shape=x.shape))
-    rows = (x.shape[0], 1)
-    mean = elementwise.div(reduction.sum(weighted, axes=(1,)), expand(convert(total, x.dtype), shape=rows))
-    lost = filled(correction, total.type)
-    if w is not None and a is not None:
-        lost = elementwise.div(elementwise.mul(lost, reduction.sum(elementwise.mul(w, a), axes=(1,))), total)
-    freedom = elementwise.clamp_min(elementwise.sub(total, lost), zeros_like(total))
+    freedom, total = _freedom(x, w, a, correction)
+    if w is not None:
+        x, w = promote(x, w)
+    mean = elementwise.div(
+        reduction.sum(_weighted(x, w), axes=(1,)), expand(convert(total, x.dtype), shape=(x.shape[0], 1))
+    )
     x = elementwise.sub(x, expand(mean, shape=x.shape))
-    weighted = x if w is None else elementwise.mul(x, expand(convert(w, x.dtype), shape=x.shape))
-    products = contraction.matmul(weighted, elementwise.conj(contraction.turn(x)))
+    products = contraction.matmul(_weighted(x, w), elementwise.conj(contraction.turn(x)))
     return elementwise.div(products, expand(convert(freedom, x.dtype), shape=products.shape))
+
+
+def _weighted(x: Node, w: Node | None) -> Node:
+    return x if w is None else elementwise.mul(x, expand(w, shape=x.shape))
+
+
+def _freedom(x: Node, w: Node | None, importance: Node | None, correction: int) -> tuple[Node, Node]:
+    """What sums of products are divided by, and the sum of the weights; in the weights' own precision."""
+    real = x.type.with_dtype(x.dtype.to_real()).with_shape((1, 1))
+    total = filled(x.shape[1], real) if w is None else reduction.sum(w, axes=(1,))
+    lost = filled(correction, total.type)
+    if w is not None and importance is not None:
+        squares = elementwise.mul(*promote(w, importance))
+        lost = elementwise.div(elementwise.mul(lost, reduction.sum(squares, axes=(1,))), total)
+    return elementwise.clamp_min(elementwise.sub(total, lost), zeros_like(total)), total
 
 
 def _unless_single(c: Node) -> Node:

@@ -32,6 +32,11 @@ def ancestors(roots: Iterable[Node]) -> list[Node]:
 
 def needs(node: Node, position: int) -> list[Node]:
     """The values that the rule for one input of ``node`` asks for, constants excepted."""
+    return [one for one in asked(node, position) if not one.constant]
+
+
+def asked(node: Node, position: int) -> list[Node]:
+    """The values that the rule for one input of ``node`` asks for."""
     rule = node.op.rule(position)
     if rule is None or not node.inputs[position].tracked:
         return []
@@ -43,7 +48,7 @@ def needs(node: Node, position: int) -> list[Node]:
             found.extend(node.results)
         elif name in node.op.inputs:
             found.append(node.inputs[node.op.inputs.index(name)])
-    return [one for one in found if not one.constant]
+    return found
 
 
 def _is_step(node: Node) -> bool:
@@ -65,14 +70,22 @@ def kept_by(roots: tuple[Node, ...], freed: tuple[frozenset[Node], ...] = ()) ->
 
 
 def keepers(roots: tuple[Node, ...]) -> frozenset[Node]:
-    """The nodes above ``roots`` that keep values for their backward pass, which one pass gives up."""
+    """The nodes above ``roots`` that keep values for their backward pass, which one pass gives up.
+
+    A parameter that was made as a constant (``ones``) counts too, although its value need not be kept.
+    """
     key = ("keepers", roots)
     found = recorder.plans.get(key)
     if found is None:
         found = frozenset(
             node
             for node in ancestors(roots)
-            if _is_step(node) and any(needs(node, position) for position in range(len(node.inputs)))
+            if _is_step(node)
+            and any(
+                one.tracked or not one.constant
+                for position in range(len(node.inputs))
+                for one in asked(node, position)
+            )
         )
         recorder.plans[key] = found
     return found

@@ -23,7 +23,7 @@ class Mistake:
 
 
 LEAF = "W = torch.ones(3, requires_grad=True)\n"
-IN_PLACE = ("torch.no_grad()", ".data")
+IN_PLACE = ("torch.no_grad()",)
 NO_GRADIENT = ("backward()", "is not None")
 
 MISTAKES = [
@@ -46,7 +46,7 @@ norm = W.grad.norm()
         NO_GRADIENT,
     ),
     Mistake("backward of a vector", LEAF + "(W * 2).backward()", (".sum()", "gradient")),
-    Mistake("backward of what has no gradient", "torch.ones(1).backward()", ("requires_grad",)),
+    Mistake("backward of what has no gradient", "torch.ones(1).backward()", ("requires gradients",)),
     Mistake(
         "backward twice",
         LEAF + "loss = (W * W).sum()\nloss.backward()\nloss.backward()",

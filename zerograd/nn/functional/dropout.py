@@ -14,7 +14,7 @@ from zerograd.ir.graph import TensorType
 from zerograd.runtime import random
 from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.functions import arithmetic
+from zerograd.tensor.functions import arithmetic, memory_order
 
 ALPHA = 1.7580993408473766  # minus the limit of selu for small numbers: what alpha dropout sets elements to
 
@@ -25,8 +25,15 @@ def _check_probability(p: float) -> None:
 
 
 def _kept(input: Any, shape: Shape, p: float) -> Any:
-    """1 where an element is kept (probability 1 - p), else 0, in the input's dtype."""
-    return random.bernoulli(None, shape, input.dtype, 1 - p)
+    """1 where an element is kept (probability 1 - p), else 0, in the input's dtype.
+
+    A mask of single elements lies in memory as the input does and is drawn in that order; one of channels is
+    contiguous.
+    """
+    if shape is not input._shape:
+        return random.bernoulli(None, shape, input.dtype, 1 - p)
+    kind, strides = input.dtype, input._laid_out().strides
+    return memory_order.filled(shape, strides, lambda order, _: random.bernoulli(None, order, kind, 1 - p))
 
 
 def _tensor(array: Any, input: Any) -> Any:

@@ -162,11 +162,6 @@ def randint_like(input: Any, *bounds: Any, generator: Any = None, **options: Any
     )
 
 
-def bernoulli_like(input: TensorBase, p: float) -> Any:
-    """1 with probability ``p``, else 0, of the size and dtype of ``input``: what dropout multiplies with."""
-    return _made_like("bernoulli", input, lambda shape, kind, _: random.bernoulli(None, shape, kind, p), {})
-
-
 # --- from parameters -----------------------------------------------------------------------------
 
 

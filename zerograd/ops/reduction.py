@@ -26,6 +26,7 @@ from zerograd.ops.elementwise import (
     sign,
     sub,
     times,
+    where,
     zeroed_where,
 )
 from zerograd.ops.movement import cat, expand, flip, narrow, reshape
@@ -235,8 +236,9 @@ def _norm_gradient(grad: Node, x: Node, out: Node, axes: Shape, p: float) -> Nod
         return mul(convert(spread, x.dtype), sign(x))
     norm = expand(out, shape=x.shape)
     zero = eq(norm, zeros_like(norm))
-    if p == 2:
-        return zeroed_where(zero, mul(x, convert(div(spread, norm), x.dtype)))
+    if p == 2:  # divided by what is not 0, so that the gradient's gradient is finite too
+        nonzero = where(zero, ones_like(norm), norm)
+        return zeroed_where(zero, mul(x, convert(div(spread, nonzero), x.dtype)))
     size = abs(x)
     if math.isinf(p):
         chosen = cast(either(eq(size, norm), ne(size, size)), dtype=size.dtype)

@@ -51,6 +51,9 @@ from zerograd.nn.functional.attention import (
     multi_head_attention_forward,
     scaled_dot_product_attention,
 )
+from zerograd.nn.functional.classes import (
+    one_hot,
+)
 from zerograd.nn.functional.convolution import (
     bilinear,
     conv1d,
@@ -63,6 +66,11 @@ from zerograd.nn.functional.convolution import (
     fold,
     unfold,
 )
+from zerograd.nn.functional.distance import (
+    cosine_similarity,
+    pairwise_distance,
+    pdist,
+)
 from zerograd.nn.functional.dropout import (
     alpha_dropout,
     dropout,
@@ -70,6 +78,10 @@ from zerograd.nn.functional.dropout import (
     dropout2d,
     dropout3d,
     feature_alpha_dropout,
+)
+from zerograd.nn.functional.embedding import (
+    embedding,
+    embedding_bag,
 )
 from zerograd.nn.functional.interpolation import (
     interpolate,
@@ -150,12 +162,15 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_similarity",
     "dropout",
     "dropout1d",
     "dropout2d",
     "dropout3d",
     "elu",
     "elu_",
+    "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "fold",
     "fractional_max_pool2d",
@@ -197,7 +212,10 @@ __all__ = [
     "multi_head_attention_forward",
     "native_channel_shuffle",
     "normalize",
+    "one_hot",
     "pad",
+    "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "prelu",

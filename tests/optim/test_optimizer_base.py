@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -10,6 +11,11 @@ import zerograd
 
 def model(library: Any) -> Any:
     return library.nn.Sequential(library.nn.Linear(3, 2), library.nn.Linear(2, 1))
+
+
+def module_of(library: Any) -> Any:
+    """torch.optim.optimizer, which can be imported but is no attribute of torch.optim."""
+    return import_module(f"{library.__name__}.optim.optimizer")
 
 
 def trained(library: Any, optimizer: Any, params: Any) -> None:
@@ -104,7 +110,7 @@ def test_hooks_run_around_steps_and_states() -> None:
         def note(name: str) -> Any:
             return lambda *args: calls.append((name, len(args), args[0] is optimizer))
 
-        everywhere = library.optim.optimizer.register_optimizer_step_post_hook(note("every step"))
+        everywhere = module_of(library).register_optimizer_step_post_hook(note("every step"))
         handles = [
             optimizer.register_step_pre_hook(note("before step")),
             optimizer.register_step_post_hook(note("after step")),
@@ -170,7 +176,7 @@ def test_a_closure_runs_with_gradients_and_its_loss_is_returned() -> None:
 def test_a_subclass_with_a_step_of_its_own_works_as_in_torch() -> None:
     def scenario(library: Any) -> Any:
         class Signed(library.optim.Optimizer):
-            def __init__(self, params: Any, lr: float = library.optim.optimizer.required) -> None:
+            def __init__(self, params: Any, lr: float = module_of(library).required) -> None:
                 super().__init__(params, {"lr": lr})
 
             @library.no_grad()

@@ -14,7 +14,7 @@ from multiprocessing.context import BaseContext
 from typing import Any, Generic, Self, TypeVar
 
 from zerograd import errors
-from zerograd.runtime.random import Generator
+from zerograd.tensor.generator import Generator
 from zerograd.utils.data._utils.collate import default_collate, default_convert
 from zerograd.utils.data._utils.exceptions import ExceptionWrapper
 from zerograd.utils.data._utils.fetch import fetcher_for
@@ -157,9 +157,7 @@ class DataLoader(Generic[T_co]):
         if isinstance(context, str):
             methods = multiprocessing.get_all_start_methods()
             if context not in methods:
-                raise errors.value(
-                    f"processes are started by one of {methods}", multiprocessing_context=repr(context)
-                )
+                raise errors.value(f"processes are started by one of {methods}", multiprocessing_context=repr(context))
             context = multiprocessing.get_context(context)
         if context is not None and not isinstance(context, BaseContext):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise errors.type_(
@@ -213,9 +211,7 @@ class DataLoader(Generic[T_co]):
             )
 
 
-def _check_workers(
-    num_workers: int, timeout: float, prefetch_factor: int | None, *, persistent_workers: bool
-) -> None:
+def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, *, persistent_workers: bool) -> None:
     if num_workers < 0:
         raise errors.value("num_workers is not negative; 0 fetches in this process", num_workers=num_workers)
     if timeout < 0:

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
 from zerograd import errors
-from zerograd.runtime.random import Generator, default_generator, permutation
+from zerograd.runtime.random import permutation
+from zerograd.tensor.generator import Generator, default_generator, stream_of
 from zerograd.tensor.tensor import Tensor
 
 T = TypeVar("T")
@@ -146,9 +147,7 @@ class ConcatDataset(Dataset[T_co]):
         if not self.datasets:
             raise AssertionError("ConcatDataset needs at least one dataset")
         if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
-            raise AssertionError(
-                "ConcatDataset needs datasets with an index; ChainDataset takes an IterableDataset"
-            )
+            raise AssertionError("ConcatDataset needs datasets with an index; ChainDataset takes an IterableDataset")
         self.cumulative_sizes = self.cumsum(self.datasets)
 
     def __len__(self) -> int:
@@ -177,9 +176,7 @@ class ChainDataset(IterableDataset[Any]):
     def _checked(self) -> Iterator[Any]:
         for dataset in self.datasets:
             if not isinstance(dataset, IterableDataset):
-                raise AssertionError(
-                    f"ChainDataset takes IterableDatasets, but got a {type(dataset).__name__}"
-                )
+                raise AssertionError(f"ChainDataset takes IterableDatasets, but got a {type(dataset).__name__}")
             yield dataset
 
     def __iter__(self) -> Iterator[Any]:
@@ -242,7 +239,7 @@ def random_split(
         raise errors.value(
             "the lengths of a split must sum to that of the dataset", lengths=list(lengths), dataset=size
         )
-    indices = permutation(generator, size).tolist()
+    indices = permutation(stream_of(generator), size).tolist()
     ends = itertools.accumulate(lengths)
     return [Subset(dataset, indices[end - length : end]) for end, length in zip(ends, lengths, strict=True)]  # pyright: ignore[reportCallIssue, reportArgumentType]
 

@@ -14,8 +14,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from zerograd import dtypes, errors
-from zerograd.runtime.random import Generator, integers, integers_of_dtype, multinomial, permutation
+from zerograd.runtime import random
 from zerograd.tensor.functions.data import as_tensor
+from zerograd.tensor.generator import Generator, stream_of
 from zerograd.tensor.tensor import Tensor
 
 T_co = TypeVar("T_co", covariant=True)
@@ -25,7 +26,7 @@ _DRAWN_AT_ONCE = 32  # indices with replacement; the stream depends on it
 
 def draw_seed(generator: Generator | None = None) -> int:
     """A whole number in [0, 2**63) from the stream."""
-    return int(integers_of_dtype(generator, (), dtypes.int64))
+    return int(random.integers_of_dtype(stream_of(generator), (), dtypes.int64))
 
 
 class Sampler(Generic[T_co]):
@@ -91,18 +92,17 @@ class RandomSampler(Sampler[int]):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
-        generator = self.generator
-        if generator is None:
-            generator = Generator().manual_seed(draw_seed())
+        own = self.generator is None
+        stream = random.Generator().manual_seed(draw_seed()) if own else stream_of(self.generator)
         n, wanted = len(self.data_source), self.num_samples
         if self.replacement:
             for start in range(0, wanted + 1, _DRAWN_AT_ONCE):
                 count = min(_DRAWN_AT_ONCE, wanted - start)
-                yield from integers(generator, (count,), dtypes.int64, 0, n).tolist()
+                yield from random.integers(stream, (count,), dtypes.int64, 0, n).tolist()
         else:
             for _ in range(wanted // n):
-                yield from permutation(generator, n).tolist()
-            yield from permutation(generator, n).tolist()[: wanted % n]
+                yield from random.permutation(stream, n).tolist()
+            yield from random.permutation(stream, n).tolist()[: wanted % n]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -121,7 +121,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for place in permutation(self.generator, len(self.indices)).tolist():
+        for place in random.permutation(stream_of(self.generator), len(self.indices)).tolist():
             yield self.indices[place]
 
     def __len__(self) -> int:
@@ -161,7 +161,8 @@ class WeightedRandomSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         weights = np.asarray(self.weights)
-        yield from multinomial(self.generator, weights, self.num_samples, self.replacement).tolist()
+        stream = stream_of(self.generator)
+        yield from random.multinomial(stream, weights, self.num_samples, self.replacement).tolist()
 
     def __len__(self) -> int:
         return self.num_samples

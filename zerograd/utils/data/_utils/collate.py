@@ -145,9 +145,7 @@ def _stacked(arrays: Sequence[np.ndarray[Any, Any]], dtype: dtypes.dtype) -> Ten
     return Tensor.of_array(array, TensorType(array.shape, dtype))
 
 
-def collate_numpy_array_fn(
-    batch: Sequence[np.ndarray[Any, Any]], *, collate_fn_map: CollateMap | None = None
-) -> Any:
+def collate_numpy_array_fn(batch: Sequence[np.ndarray[Any, Any]], *, collate_fn_map: CollateMap | None = None) -> Any:
     """The arrays stacked along a new first dimension, as a tensor.
 
     Raises:

@@ -63,9 +63,7 @@ class IterableFetcher:
         drop_last: leave out a last batch that is shorter.
     """
 
-    def __init__(
-        self, dataset: Any, *, batched: bool, collate: Callable[[Any], Any], drop_last: bool
-    ) -> None:
+    def __init__(self, dataset: Any, *, batched: bool, collate: Callable[[Any], Any], drop_last: bool) -> None:
         self._samples = iter(dataset)
         self._batched = batched
         self._collate = collate

@@ -17,9 +17,7 @@ from zerograd.runtime.realize import launch
 from zerograd.utils.data._utils import transport
 from zerograd.utils.data._utils.worker import Resume, Task, run
 
-IN_FLIGHT = (
-    64  # messages to a worker that it has not answered: so many fit the connection without anybody reading
-)
+IN_FLIGHT = 64  # messages to a worker that it has not answered: so many fit the connection without anybody reading
 PATIENCE = 5.0  # seconds that a worker gets to end
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
@@ -81,9 +79,7 @@ class Pool:
         Raises:
             RuntimeError: a worker has died, or the time is over.
         """
-        ready = wait(
-            [c for c, count in zip(self._connections, self._in_flight, strict=True) if count], timeout
-        )
+        ready = wait([c for c, count in zip(self._connections, self._in_flight, strict=True) if count], timeout)
         if not ready:
             raise errors.runtime(f"DataLoader timed out after {timeout} seconds")
         worker = self._connections.index(ready[0])  # pyright: ignore[reportArgumentType]

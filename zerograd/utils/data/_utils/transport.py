@@ -48,9 +48,7 @@ def _bits(array: np.ndarray[Any, Any]) -> Any:
     return array.dtype if array.dtype.isbuiltin == 1 else np.dtype(f"u{array.itemsize}")
 
 
-def _rebuilt(
-    bits: np.ndarray[Any, Any], dtype: dtypes.dtype, requires_grad: bool, kind: type[Tensor]
-) -> Tensor:
+def _rebuilt(bits: np.ndarray[Any, Any], dtype: dtypes.dtype, requires_grad: bool, kind: type[Tensor]) -> Tensor:
     tensor = Tensor.of_array(bits.view(dtype.numpy), TensorType(bits.shape, dtype))
     if kind is Parameter:
         return Parameter(tensor, requires_grad)

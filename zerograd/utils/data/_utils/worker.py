@@ -161,7 +161,8 @@ def _packed(task: Task, number: int, answer: Any) -> list[memoryview]:
     """The answer as bytes; if it cannot be sent, the reason."""
     try:
         return transport.packed((number, answer))
-    except Exception:
+    except Exception as error:
+        reason = error
         if isinstance(answer, ExceptionWrapper):  # its type exists in this process only
-            error = errors.runtime(f"{answer.exc_type.__name__}: {answer.exc_msg}")
-        return transport.packed((number, _wrapped(task, error)))
+            reason = errors.runtime(f"{answer.exc_type.__name__}: {answer.exc_msg}")
+        return transport.packed((number, _wrapped(task, reason)))

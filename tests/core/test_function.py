@@ -227,3 +227,22 @@ def test_wrong_functions_raise_what_pytorch_raises(scenario: Any) -> None:
         scenario(pytorch)
     with pytest.raises(type(expected.value)):
         scenario(zerograd)
+
+
+def test_a_value_read_before_backward_keeps_what_lies_behind_the_function() -> None:
+    class Same(zerograd.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad
+
+    w = zerograd.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    loss = Same.apply(Same.apply(w @ w).tanh() @ w).sum()
+    assert loss.item() == pytest.approx(20.0, abs=0.1)
+    loss.backward()
+    expected = pytorch.tensor(w.tolist(), requires_grad=True)
+    ((expected @ expected).tanh() @ expected).sum().backward()
+    assert w.grad.tolist() == [pytest.approx(row, rel=1e-4) for row in expected.grad.tolist()]

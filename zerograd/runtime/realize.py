@@ -17,7 +17,8 @@ from zerograd.engines import reference
 from zerograd.engines.protocol import Program
 from zerograd.ir.graph import Array, Node
 from zerograd.ir.record import Point, Trace, Value, computed_by, recorder
-from zerograd.tape.differentiate import kept_by
+from zerograd.tape.backward import FunctionOutput
+from zerograd.tape.differentiate import ancestors, kept_by
 
 _lock = threading.RLock()
 
@@ -27,8 +28,10 @@ class Plan:
 
     __slots__ = ("kept", "outputs", "program", "roots", "slots")
 
-    def __init__(self, nodes: tuple[Node, ...], freed: tuple[frozenset[Node], ...]) -> None:
-        self.roots = tuple(dict.fromkeys(node for node in nodes if node.tracked))
+    def __init__(
+        self, nodes: tuple[Node, ...], entered: tuple[Node, ...], freed: tuple[frozenset[Node], ...]
+    ) -> None:
+        self.roots = tuple(dict.fromkeys((*(node for node in nodes if node.tracked), *entered)))
         self.kept = kept_by(self.roots, freed)
         self.outputs = tuple(dict.fromkeys((*nodes, *self.kept)))
         place = {node: i for i, node in enumerate(self.outputs)}
@@ -56,10 +59,11 @@ def _compute(trace: Trace) -> None:
         return
     with _lock:
         nodes = tuple([value.node for value in live])
-        key = ("plan", nodes, trace.freed)
+        entered = _entered(trace, nodes)
+        key = ("plan", nodes, entered, trace.freed)
         plan = recorder.plans.get(key)
         if plan is None:
-            plan = recorder.plans[key] = Plan(nodes, trace.freed)
+            plan = recorder.plans[key] = Plan(nodes, entered, trace.freed)
         try:
             arrays: Sequence[Array | None] = plan.program(trace.leaves)
         except Exception:
@@ -70,6 +74,18 @@ def _compute(trace: Trace) -> None:
                 value.history = Point(trace, value.node)
         trace.roots = plan.roots
         trace.values = {node: array for node, slot in plan.kept if (array := arrays[slot]) is not None}
+
+
+def _entered(trace: Trace, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Where gradients go on behind the custom functions in the history of ``nodes``."""
+    functions = {node: one for node, one in trace.sources.items() if isinstance(one, FunctionOutput)}
+    found: dict[Node, None] = {}
+    new = [node for node in nodes if node.tracked] if functions else []
+    while new:
+        behind = (point for node in ancestors(new) if node in functions for point in functions[node].parents())
+        new = [point.node for point in behind if point.trace is trace and point.node not in found]
+        found.update(dict.fromkeys(new))
+    return tuple(found)
 
 
 def _rescued(plan: Plan, live: list[Value], trace: Trace) -> list[Array | None]:

@@ -31,12 +31,8 @@ def test_the_mask_is_pytorchs_however_the_input_lies_in_memory(make: Any, p: flo
         library.manual_seed(12)
         functional = library.nn.functional
         x = make(library)
-        names = ["dropout", "alpha_dropout"] + (
-            ["dropout2d", "feature_alpha_dropout"] if x.dim() == 4 else []
-        )
-        found.append(
-            [(np.array(getattr(functional, name)(x, p, True).tolist()) > 0.9).tolist() for name in names]
-        )
+        names = ["dropout", "alpha_dropout"] + (["dropout2d", "feature_alpha_dropout"] if x.dim() == 4 else [])
+        found.append([(np.array(getattr(functional, name)(x, p, True).tolist()) > 0.9).tolist() for name in names])
         found[-1].append(library.get_rng_state().tolist())
         library.set_rng_state(before)
     assert found[0] == found[1]

@@ -141,15 +141,11 @@ def test_fans_are_pytorchs(shape: tuple[int, ...]) -> None:
 def test_the_old_names_warn_and_do_the_same(name: str) -> None:
     ours = zerograd.zeros(3, 3)
     with pytest.warns(FutureWarning, match=f"{name}_"):
-        getattr(zerograd.nn.init, name)(
-            ours, **({} if name == "eye" else {"generator": zerograd.Generator()})
-        )
+        getattr(zerograd.nn.init, name)(ours, **({} if name == "eye" else {"generator": zerograd.Generator()}))
     theirs = torch.zeros(3, 3)
     with pytest.warns(FutureWarning):
         getattr(torch.nn.init, name)(theirs, **({} if name == "eye" else {"generator": torch.Generator()}))
-    np.testing.assert_allclose(
-        ours.tolist(), theirs.tolist(), rtol=0, atol=1e-5 if name == "orthogonal" else 0
-    )
+    np.testing.assert_allclose(ours.tolist(), theirs.tolist(), rtol=0, atol=1e-5 if name == "orthogonal" else 0)
 
 
 def test_tensors_without_elements_warn_and_stay() -> None:

@@ -16,19 +16,20 @@ def get_enum(reduction: str) -> int:
         ValueError: it is none of these.
     """
     if reduction not in NAMES:
-        raise errors.value(f"{reduction!r} is not a valid value for reduction", hint=f"use one of {', '.join(NAMES)}")
+        raise errors.value(
+            f"{reduction!r} is not a valid value for reduction", hint=f"use one of {', '.join(NAMES)}"
+        )
     return NAMES.index(reduction)
 
 
 def legacy_get_string(size_average: bool | None, reduce: bool | None, emit_warning: bool = True) -> str:
     """The reduction that the old arguments mean: ``reduce=False`` is none, ``size_average=False`` is sum."""
-    if reduce is False:
-        reduction = "none"
-    else:
-        reduction = "sum" if size_average is False else "mean"
+    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
     if emit_warning:
         warnings.warn(
-            f"size_average and reduce are deprecated: write reduction='{reduction}' instead", UserWarning, stacklevel=3
+            f"size_average and reduce are deprecated: write reduction='{reduction}' instead",
+            UserWarning,
+            stacklevel=3,
         )
     return reduction
 

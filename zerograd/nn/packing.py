@@ -1,7 +1,7 @@
 """Sequences of different lengths: padded into one tensor, or packed without the padding.
 
-A packed sequence holds the elements of all sequences time by time, longest sequence first, and for each time how many
-sequences still run. `torch.nn.utils.rnn` shows these names.
+A packed sequence holds the elements of all sequences time by time, longest sequence first, and for each time
+how many sequences still run. `torch.nn.utils.rnn` shows these names.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def pack_padded_sequence(
     Args:
         enforce_sorted: the sequences come longest first; False sorts them.
     Raises:
-        RuntimeError: a length that is not positive or exceeds T, a wrong number of them, or lengths that rise although
-            ``enforce_sorted``.
+        RuntimeError: a length that is not positive or exceeds T, a wrong number of them, or lengths that rise
+            although ``enforce_sorted``.
     Source: torch.nn.utils.rnn.pack_padded_sequence.
     """
     counts = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)).astype(np.int64)
@@ -149,7 +149,7 @@ def _check_lengths(counts: np.ndarray[Any, Any], times: int, batch: int, enforce
     listing = counts.tolist()
     if len(counts) != batch:
         raise errors.runtime(
-            f"pack_padded_sequence needs a length for each sequence, but got {len(counts)} for a batch of {batch}",
+            f"pack_padded_sequence needs {batch} lengths, one for each sequence, but got {len(counts)}",
             hint="the batch is the second dimension, or the first with batch_first=True",
         )
     if (counts <= 0).any():
@@ -219,9 +219,10 @@ def pad_sequence(
     padding_value: float = 0.0,
     padding_side: str = "right",
 ) -> Tensor:
-    """Sequences of different lengths, (L, *) each, as one tensor (T, N, *), or (N, T, *) with ``batch_first``.
+    """Sequences of different lengths, (L, *) each, as one tensor (T, N, *).
 
     Args:
+        batch_first: the result is (N, T, *).
         padding_side: left or right: where ``padding_value`` is added.
     Raises:
         RuntimeError: not an iterable, no sequence, an unknown side, or trailing dimensions that differ.

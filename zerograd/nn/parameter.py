@@ -33,7 +33,8 @@ class Parameter(Tensor):
             data = empty(0)
         if not isinstance(data, Tensor):
             raise errors.type_(
-                f"a Parameter is made from a tensor, not from a {type(data).__name__}", hint="torch.tensor(data) first"
+                f"a Parameter is made from a tensor, not from a {type(data).__name__}",
+                hint="torch.tensor(data) first",
             )
         made = _window(cls, data)
         return made.requires_grad_(True) if requires_grad else made
@@ -79,7 +80,9 @@ class Buffer(Tensor):
         return made.requires_grad_(True) if data.requires_grad else made
 
 
-_HIDDEN = frozenset({"_node", "_array", "_history", "_shape", "item", "tolist", "numpy", "__array__", "view", "reshape"})
+_HIDDEN = frozenset(
+    {"_node", "_array", "_history", "_shape", "item", "tolist", "numpy", "__array__", "view", "reshape"}
+)
 
 
 class UninitializedTensorMixin:
@@ -88,7 +91,7 @@ class UninitializedTensorMixin:
     Its dtype can be changed; everything that needs its elements raises, until `materialize` gives it a shape.
     """
 
-    cls_to_become: ClassVar[type[Any]]
+    cls_to_become: ClassVar[Any]
     data: Any
     requires_grad: bool
 
@@ -103,7 +106,7 @@ class UninitializedTensorMixin:
         if name == "shape":
             raise errors.runtime(
                 "an uninitialized parameter has no shape",
-                hint="call the module with an example input first; load_state_dict then needs a lazy module too",
+                hint="call the module with an example input first, or load into a module that is lazy too",
             )
         if name in _HIDDEN:
             raise errors.value(
@@ -112,19 +115,42 @@ class UninitializedTensorMixin:
             )
         return super().__getattribute__(name)
 
+    def _converted(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """This kind of tensor, with the dtype that a method gives to an ordinary one."""
+        data = getattr(self.data, method)(*args, **kwargs)
+        made: Any = self.__class__
+        return made(self.requires_grad, None, data.dtype) if isinstance(data, Tensor) else data
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """The same without a shape, in another dtype."""
+        return self._converted("to", *args, **kwargs)
+
+    def type(self, *args: Any, **kwargs: Any) -> Any:
+        """The name of the dtype, or the same in another dtype."""
+        return self._converted("type", *args, **kwargs)
+
+    def cpu(self) -> Any:
+        """Itself: it is on the CPU."""
+        return self
+
+    def cuda(self, *args: Any, **kwargs: Any) -> Any:
+        """An error: there is no CUDA device."""
+        return self._converted("cuda", *args, **kwargs)
+
     def share_memory_(self) -> Any:
         raise errors.runtime("an uninitialized parameter has no memory to share")
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return f"<{type(self).__name__}>"
+        return f"<{self.__class__.__name__}>"
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        return type(self), (self.requires_grad, None, self.data.dtype)
+        return self.__class__, (self.requires_grad, None, self.data.dtype)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         known = memo.get(id(self))
         if known is None:
-            known = memo[id(self)] = type(self)(self.requires_grad, None, self.data.dtype)
+            made: Any = self.__class__
+            known = memo[id(self)] = made(self.requires_grad, None, self.data.dtype)
         return known
 
 

@@ -29,20 +29,22 @@ def scaled_dot_product_attention(
     Shapes: query (N, ..., L, E), key (N, ..., S, E), value (N, ..., S, Ev), output (N, ..., L, Ev).
 
     Args:
-        attn_mask: broadcasts to (N, ..., L, S). Boolean: True takes part; float: is added to the scores. A query to
-            which no key is left gets zeros.
+        attn_mask: broadcasts to (N, ..., L, S). Boolean: True takes part; float: is added to the scores. A
+            query to which no key is left gets zeros.
         dropout_p: the probability that a weight is dropped, in every mode.
         is_causal: query i sees the keys up to i.
         scale: 1/sqrt(E) if None.
         enable_gqa: each head of key and value serves several heads (dimension -3) of the query.
     Raises:
-        RuntimeError: less than 2 dimensions, dtypes that differ, a mask besides ``is_causal``, or head counts that
-            do not divide.
+        RuntimeError: less than 2 dimensions, dtypes that differ, a mask besides ``is_causal``, or head counts
+            that do not divide.
     Source: torch.nn.functional.scaled_dot_product_attention.
     """
     _check_attention(query, key, value, attn_mask, is_causal, enable_gqa)
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    weights = _attention_weights(query, key, attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa)
+    weights = _attention_weights(
+        query, key, attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa
+    )
     if dropout_p > 0.0:
         weights = F.dropout(weights, dropout_p)
     return weights @ _shared_heads(value, query, enable_gqa)
@@ -58,7 +60,9 @@ def _attention_weights(
         return F.softmax(scores.masked_fill(future, -math.inf), dim=-1)
     if mask is None:
         return F.softmax(scores, dim=-1)
-    scores = scores.masked_fill(mask.logical_not(), -math.inf) if mask.dtype is dtypes.bool_ else scores + mask
+    scores = (
+        scores.masked_fill(mask.logical_not(), -math.inf) if mask.dtype is dtypes.bool_ else scores + mask
+    )
     # Where nothing is left, softmax is 0/0 and so are its gradients; they are kept out on both sides.
     nothing = (scores == -math.inf).all(-1, keepdim=True)
     return F.softmax(scores.masked_fill(nothing, 0.0), dim=-1).masked_fill(nothing, 0.0)
@@ -116,7 +120,8 @@ def canonical_mask(
         raise AssertionError(f"{mask_name} must be boolean or floating-point, not {mask.dtype}")
     if check_other and other_type is not None and mask.dtype is not other_type:
         warnings.warn(
-            f"{mask_name} and {other_name} have different dtypes, which is deprecated: use the same", stacklevel=3
+            f"{mask_name} and {other_name} have different dtypes, which is deprecated: use the same",
+            stacklevel=3,
         )
     return zeros(mask.shape, dtype=target_type).masked_fill(mask, -math.inf) if boolean else mask
 
@@ -150,7 +155,8 @@ def multi_head_attention_forward(
 ) -> tuple[Tensor, Tensor | None]:
     """Attention with several heads, between projections of its inputs and of its output.
 
-    Shapes: query (L, N, E), key and value (S, N, *), each without N if unbatched; output (L, N, E), weights (N, L, S)
+    Shapes: query (L, N, E), key and value (S, N, *), each without N if unbatched; output (L, N, E), weights
+    (N, L, S)
     or (N, heads, L, S).
 
     Args:
@@ -171,69 +177,94 @@ def multi_head_attention_forward(
         query, key, value = (x.unsqueeze(1) for x in (query, key, value))
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
     length, batch, width = query.shape
-    if width != embed_dim_to_check:
-        raise AssertionError(f"the query has {width} features, but the module {embed_dim_to_check}")
-    if width % num_heads:
-        raise AssertionError(f"{width} features cannot be divided among {num_heads} heads")
+    _check_width(width, embed_dim_to_check, num_heads)
     if is_causal and attn_mask is None:
         raise errors.runtime(
             "is_causal is a hint about attn_mask, which is missing",
             hint="attn_mask=torch.nn.Transformer.generate_square_subsequent_mask(length)",
         )
+    # The hint replaces the mask where nothing else has to be told.
+    alone = key_padding_mask is None and not need_weights and not add_zero_attn and bias_k is None
+    is_causal = is_causal and alone
     other = None if attn_mask is None else attn_mask.dtype
     key_padding_mask = canonical_mask(key_padding_mask, "key_padding_mask", other, "attn_mask", query.dtype)
     attn_mask = canonical_mask(attn_mask, "attn_mask", None, "", query.dtype, check_other=False)
-    # The hint replaces the mask where nothing else has to be told.
-    is_causal = is_causal and key_padding_mask is None and not need_weights and not add_zero_attn and bias_k is None
     attn_mask = _three_dimensional(attn_mask, (length, key.shape[0]), batch * num_heads)
 
-    weights = q_proj_weight, k_proj_weight, v_proj_weight
-    if use_separate_proj_weight:
-        if key.shape[:2] != value.shape[:2]:
-            raise AssertionError(f"key {list(key.shape)} and value {list(value.shape)} differ in length or batch")
-    elif key.shape != value.shape:
-        raise AssertionError(f"key {list(key.shape)} and value {list(value.shape)} differ in shape")
-    if not use_separate_proj_weight:
-        assert in_proj_weight is not None, "in_proj_weight is missing"
-        weights = in_proj_weight
-    q, k, v = _projected(query, key, value, weights, in_proj_bias)
-    if (bias_k is None) != (bias_v is None):
-        raise AssertionError("bias_k and bias_v must be given together")
-
-    extra = 0
-    if bias_k is not None and bias_v is not None:
-        if static_k is not None or static_v is not None:
-            raise AssertionError("bias_k and bias_v cannot be added to static keys and values")
-        k = cat([k, bias_k.repeat(1, batch, 1)])
-        v = cat([v, bias_v.repeat(1, batch, 1)])
-        extra += 1
+    separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
+    q, k, v = _projected(query, key, value, in_proj_weight, separate, in_proj_bias)
+    k, v, extra = _with_learnt_pair(k, v, bias_k, bias_v, static_k is not None or static_v is not None)
     q, k, v = (_per_head(x, batch * num_heads) for x in (q, k, v))
-    k = k if static_k is None else _checked_static(static_k, "static_k", batch * num_heads, width // num_heads)
-    v = v if static_v is None else _checked_static(static_v, "static_v", batch * num_heads, width // num_heads)
+    k = (
+        k
+        if static_k is None
+        else _checked_static(static_k, "static_k", batch * num_heads, width // num_heads)
+    )
+    v = (
+        v
+        if static_v is None
+        else _checked_static(static_v, "static_v", batch * num_heads, width // num_heads)
+    )
     if add_zero_attn:
         nothing = zeros((batch * num_heads, 1, width // num_heads), dtype=k.dtype)
         k, v = cat([k, nothing], dim=1), cat([v, nothing], dim=1)
         extra += 1
-    mask = None if is_causal else _merged_mask(attn_mask, key_padding_mask, extra, batch, num_heads, k.shape[1])
+    mask = None
+    if not is_causal:
+        mask = _merged_mask(attn_mask, key_padding_mask, extra, batch, num_heads, k.shape[1])
 
-    dropout_p = dropout_p if training else 0.0
-    if need_weights:  # a query to which no key is left gets NaN here, and zeros below, as in PyTorch
-        scores = q * math.sqrt(1.0 / q.shape[-1]) @ k.transpose(-2, -1)
-        attention = F.softmax(scores if mask is None else scores + mask, dim=-1)
-        attention = F.dropout(attention, dropout_p) if dropout_p > 0.0 else attention
-        output = attention @ v
-    else:
-        attention = None
-        output = scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal)
+    output, attention = _attend(q, k, v, mask, is_causal, dropout_p if training else 0.0, need_weights)
     output = output.transpose(0, 1).reshape(length * batch, width)
     output = F.linear(output, out_proj_weight, out_proj_bias).reshape(length, batch, -1)
     if attention is not None:
         attention = attention.reshape(batch, num_heads, length, k.shape[1])
         attention = attention.mean(dim=1) if average_attn_weights else attention
     if not batched:
-        output = output.squeeze(1)
-        attention = None if attention is None else attention.squeeze(0)
+        return output.squeeze(1), None if attention is None else attention.squeeze(0)
     return output, attention
+
+
+def _attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    is_causal: bool,
+    dropout_p: float,
+    need_weights: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """The heads' outputs and, if asked for, their weights.
+
+    As in PyTorch, a query to which no key is left gets NaN with weights, and zeros without.
+    """
+    if not need_weights:
+        return scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal), None
+    scores = q * math.sqrt(1.0 / q.shape[-1]) @ k.transpose(-2, -1)
+    attention = F.softmax(scores if mask is None else scores + mask, dim=-1)
+    if dropout_p > 0.0:
+        attention = F.dropout(attention, dropout_p)
+    return attention @ v, attention
+
+
+def _check_width(width: int, expected: int, num_heads: int) -> None:
+    if width != expected:
+        raise AssertionError(f"the query has {width} features, but the module {expected}")
+    if width % num_heads:
+        raise AssertionError(f"{width} features cannot be divided among {num_heads} heads")
+
+
+def _with_learnt_pair(
+    k: Tensor, v: Tensor, bias_k: Tensor | None, bias_v: Tensor | None, static: bool
+) -> tuple[Tensor, Tensor, int]:
+    """Keys and values with the learnt pair after them, and how many that adds."""
+    if (bias_k is None) != (bias_v is None):
+        raise AssertionError("bias_k and bias_v must be given together")
+    if bias_k is None or bias_v is None:
+        return k, v, 0
+    if static:
+        raise AssertionError("bias_k and bias_v cannot be added to static keys and values")
+    batch = k.shape[1]
+    return cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)]), 1
 
 
 def _check_heads(
@@ -254,7 +285,7 @@ def _check_heads(
         )
     if key_padding_mask is not None and key_padding_mask.dim() != rank - 1:
         raise AssertionError(
-            f"a query of {rank} dimensions needs a key_padding_mask of {rank - 1}, got {key_padding_mask.dim()}"
+            f"a {rank}D query needs a {rank - 1}D key_padding_mask, got {key_padding_mask.dim()}D"
         )
     if attn_mask is not None:
         if attn_mask.dim() not in (2, 3):
@@ -274,15 +305,22 @@ def _three_dimensional(mask: Tensor | None, pairs: tuple[int, int], count: int) 
     return mask.unsqueeze(0) if mask.dim() == 2 else mask
 
 
-def _projected(query: Tensor, key: Tensor, value: Tensor, weights: Any, bias: Tensor | None) -> tuple[Tensor, ...]:
+def _projected(
+    query: Tensor, key: Tensor, value: Tensor, together: Tensor | None, separate: Any, bias: Tensor | None
+) -> tuple[Tensor, ...]:
     """The three input projections, in one product where the inputs are the same tensor."""
-    if isinstance(weights, Tensor):
+    if separate is None:
+        if key.shape != value.shape:
+            raise AssertionError(f"key {list(key.shape)} and value {list(value.shape)} differ in shape")
+        assert together is not None, "in_proj_weight is missing"
         if query is key and key is value:
-            return F.linear(query, weights, bias).chunk(3, dim=-1)
-        weights = weights.chunk(3)
+            return F.linear(query, together, bias).chunk(3, dim=-1)
+        separate = together.chunk(3)
+    elif key.shape[:2] != value.shape[:2]:
+        raise AssertionError(f"key {list(key.shape)} and value {list(value.shape)} differ in length or batch")
     biases = (None,) * 3 if bias is None else bias.chunk(3)
     inputs = (query, key, value)
-    return tuple(F.linear(x, weight, b) for x, weight, b in zip(inputs, weights, biases, strict=True))
+    return tuple(F.linear(x, weight, b) for x, weight, b in zip(inputs, separate, biases, strict=True))
 
 
 def _per_head(x: Tensor, count: int) -> Tensor:
@@ -307,6 +345,10 @@ def _merged_mask(
     if extra:
         key_padding_mask = F.pad(key_padding_mask, (0, extra))
     if tuple(key_padding_mask.shape) != (batch, keys):
-        raise AssertionError(f"key_padding_mask needs shape {(batch, keys)}, got {tuple(key_padding_mask.shape)}")
-    spread = key_padding_mask.reshape(batch, 1, 1, keys).expand(-1, heads, -1, -1).reshape(batch * heads, 1, keys)
+        raise AssertionError(
+            f"key_padding_mask needs shape {(batch, keys)}, got {tuple(key_padding_mask.shape)}"
+        )
+    spread = (
+        key_padding_mask.reshape(batch, 1, 1, keys).expand(-1, heads, -1, -1).reshape(batch * heads, 1, keys)
+    )
     return spread if attn_mask is None else attn_mask + spread

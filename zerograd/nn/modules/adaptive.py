@@ -11,8 +11,8 @@ from zerograd.nn import functional as F
 from zerograd.nn.modules.container import ModuleList, Sequential
 from zerograd.nn.modules.linear import Linear
 from zerograd.nn.modules.module import Module
+from zerograd.tensor.functions.comparison import where
 from zerograd.tensor.functions.joining import cat
-from zerograd.tensor.functions.choice import where
 from zerograd.tensor.tensor import Tensor
 
 
@@ -24,8 +24,8 @@ class _ASMoutput(NamedTuple):
 class AdaptiveLogSoftmaxWithLoss(Module):
     """Log-probabilities of the targets, and their negative mean as loss.
 
-    The head predicts the most frequent classes [0, cutoffs[0]) and one entry for each cluster of rarer classes
-    [cutoffs[i], cutoffs[i + 1]), within which a tail with a narrower projection predicts.
+    The head predicts the most frequent classes [0, cutoffs[0]) and one entry for each cluster of rarer
+    classes [cutoffs[i], cutoffs[i + 1]), within which a tail with a narrower projection predicts.
 
     Args:
         cutoffs: where the clusters begin, rising.
@@ -60,7 +60,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         rising = all(low < high for low, high in pairwise([0, *cutoffs, n_classes]))
         if not cutoffs or not rising or any(int(cutoff) != cutoff for cutoff in cutoffs):
             raise errors.value(
-                f"cutoffs must be integers that rise between 1 and n_classes - 1 = {n_classes - 1}, got {cutoffs}"
+                f"cutoffs are integers that rise between 1 and {n_classes - 1} (n_classes - 1), got {cutoffs}"
             )
         self.in_features = in_features
         self.n_classes = n_classes
@@ -107,7 +107,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     def _check(self, input: Tensor, target: Tensor) -> None:
         if target.dim() > 1:
-            raise errors.runtime("target needs 0 or 1 dimensions: one class per sample", target=list(target.shape))
+            raise errors.runtime(
+                "target needs 0 or 1 dimensions: one class per sample", target=list(target.shape)
+            )
         if input.dim() != target.dim() + 1:
             raise errors.runtime(
                 f"a {target.dim()}D target needs a {target.dim() + 1}D input",
@@ -116,12 +118,16 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             )
         if target.dim() == 1 and input.shape[0] != target.shape[0]:
             raise errors.runtime(
-                "input and target differ in their batch size", input=list(input.shape), target=list(target.shape)
+                "input and target differ in their batch size",
+                input=list(input.shape),
+                target=list(target.shape),
             )
         if target.numel():
             low, high = target.min().item(), target.max().item()
             if low < 0 or high >= self.n_classes:
-                raise errors.runtime(f"targets lie in [0, {self.n_classes - 1}], but these lie in [{low}, {high}]")
+                raise errors.runtime(
+                    f"targets lie in [0, {self.n_classes - 1}], but these lie in [{low}, {high}]"
+                )
 
     def _get_full_log_prob(self, input: Tensor, head_output: Tensor) -> Tensor:
         """Log-probabilities of all classes, from the input and what the head makes of it."""

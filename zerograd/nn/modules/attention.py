@@ -16,7 +16,8 @@ from zerograd.tensor.tensor import Tensor
 class MultiheadAttention(Module):
     """Attention with ``num_heads`` heads between projections of its inputs and of its output.
 
-    Shapes: query (L, N, E), key (S, N, kdim), value (S, N, vdim), with N first if ``batch_first``, without N if
+    Shapes: query (L, N, E), key (S, N, kdim), value (S, N, vdim), with N first if ``batch_first``, without N
+    if
     unbatched; output as the query.
 
     Args:
@@ -53,7 +54,9 @@ class MultiheadAttention(Module):
         dtype: Any = None,
     ) -> None:
         if embed_dim <= 0 or num_heads <= 0:
-            raise ValueError(f"embed_dim and num_heads must be greater than 0, got {embed_dim} and {num_heads}")
+            raise ValueError(
+                f"embed_dim and num_heads must be greater than 0, got {embed_dim} and {num_heads}"
+            )
         super().__init__()
         self.embed_dim = embed_dim
         self.kdim = kdim if kdim is not None else embed_dim
@@ -64,7 +67,9 @@ class MultiheadAttention(Module):
         self.batch_first = batch_first
         self.head_dim = embed_dim // num_heads
         if self.head_dim * num_heads != embed_dim:
-            raise AssertionError(f"embed_dim must be divisible by num_heads, but {embed_dim} is not by {num_heads}")
+            raise AssertionError(
+                f"embed_dim must be divisible by num_heads, but {embed_dim} is not by {num_heads}"
+            )
 
         shapes = {
             "q_proj_weight": (embed_dim, embed_dim),
@@ -80,7 +85,9 @@ class MultiheadAttention(Module):
             self.register_parameter(name, None)
         in_bias = Parameter(empty(3 * embed_dim, device=device, dtype=dtype)) if bias else None
         self.register_parameter("in_proj_bias", in_bias)
-        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(
+            embed_dim, embed_dim, bias=bias, device=device, dtype=dtype
+        )
         if add_bias_kv:
             self.bias_k = Parameter(empty((1, 1, embed_dim), device=device, dtype=dtype))
             self.bias_v = Parameter(empty((1, 1, embed_dim), device=device, dtype=dtype))
@@ -156,7 +163,10 @@ class MultiheadAttention(Module):
     def merge_masks(
         self, attn_mask: Tensor | None, key_padding_mask: Tensor | None, query: Tensor
     ) -> tuple[Tensor | None, int | None]:
-        """Both masks as one, and its kind: 0 attention, 1 padding, 2 both. Source: torch.nn.MultiheadAttention."""
+        """Both masks as one, and its kind: 0 attention, 1 padding, 2 both.
+
+        Source: torch.nn.MultiheadAttention.
+        """
         merged, kind = key_padding_mask, None if key_padding_mask is None else 1
         if attn_mask is not None:
             batch, length = query.shape[:2]

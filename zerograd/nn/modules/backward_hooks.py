@@ -18,11 +18,14 @@ Grads = tuple[Tensor | None, ...]
 
 
 class BackwardHookFunction(Function):
-    """The identity, which hands the gradients that come back to a callback and passes on what that returns."""
+    """The identity; the gradients that come back go to a callback, and on goes what it returns."""
 
     @staticmethod
-    def forward(ctx: Any, on_backward: Callable[[Grads], Grads], *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, on_backward: Callable[[Grads], Grads], zeros: bool, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
         ctx.on_backward = on_backward
+        ctx.set_materialize_grads(zeros)
         views = tuple(tensor.view_as(tensor) for tensor in tensors)
         ctx.mark_non_differentiable(
             *(view for view, tensor in zip(views, tensors, strict=True) if not tensor.requires_grad)
@@ -31,9 +34,7 @@ class BackwardHookFunction(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
-        needed = ctx.needs_input_grad[1:]
-        kept = tuple(grad if wanted else None for grad, wanted in zip(grads, needed, strict=True))
-        return (None, *ctx.on_backward(kept))
+        return None, None, *ctx.on_backward(grads)
 
 
 class BackwardHooks:
@@ -42,7 +43,9 @@ class BackwardHooks:
     Without an input that needs a gradient there is no input gate, and the hooks run at the output gate.
     """
 
-    def __init__(self, module: Module, hooks: Sequence[Callable[..., Any]], pre: Sequence[Callable[..., Any]]) -> None:
+    def __init__(
+        self, module: Module, hooks: Sequence[Callable[..., Any]], pre: Sequence[Callable[..., Any]]
+    ) -> None:
         self.module = module
         self.hooks = hooks
         self.pre = pre
@@ -54,21 +57,21 @@ class BackwardHooks:
     def on_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments as seen through the input gate."""
         self.inputs = len(args)
-        args, self.input_positions = _gate(args, self._at_inputs)
+        args, self.input_positions = _gate(args, self._at_inputs, zeros=True)
         return args
 
     def on_outputs(self, result: Any) -> Any:
         """The result as seen through the output gate."""
         if not isinstance(result, (Tensor, tuple)):
             warnings.warn(
-                f"the backward hooks of {self.module._get_name()} cannot run: its output must be a tensor or a tuple"
-                f" of tensors, not a {type(result).__name__}",
+                f"the backward hooks of {self.module._get_name()} cannot run: its output must be a tensor"
+                f" or a tuple of tensors, not a {type(result).__name__}",
                 stacklevel=5,
             )
             return result
         outputs = result if isinstance(result, tuple) else (result,)
         self.outputs = len(outputs)
-        outputs, self.output_positions = _gate(outputs, self._at_outputs)
+        outputs, self.output_positions = _gate(outputs, self._at_outputs, zeros=False)
         return outputs if isinstance(result, tuple) else outputs[0]
 
     def _at_outputs(self, grads: Grads) -> Grads:
@@ -99,25 +102,31 @@ class BackwardHooks:
     def _without_inputs(self, grad_output: Grads) -> None:
         if self.hooks:
             warnings.warn(
-                f"no input of {self.module._get_name()} needs a gradient, so its full backward hooks run when the"
-                " gradients of its outputs are known, with None for grad_input",
+                f"no input of {self.module._get_name()} needs a gradient, so its full backward hooks run when"
+                " the gradients of its outputs are known, with None for grad_input",
                 stacklevel=3,
             )
         for hook in self.hooks:
             changed = hook(self.module, (None,) * self.inputs, grad_output)
-            if changed is not None and not (isinstance(changed, tuple) and all(one is None for one in changed)):
+            if changed is not None and not (
+                isinstance(changed, tuple) and all(one is None for one in changed)
+            ):
                 raise errors.runtime("a backward hook cannot set grad_input where no input needs a gradient")
 
 
-def _gate(values: tuple[Any, ...], on_backward: Callable[[Grads], Grads]) -> tuple[tuple[Any, ...], list[int] | None]:
-    """``values`` with their tensors led through a gate, and where those stand; None if none needs a gradient."""
+def _gate(
+    values: tuple[Any, ...], on_backward: Callable[[Grads], Grads], zeros: bool
+) -> tuple[tuple[Any, ...], list[int] | None]:
+    """``values`` with their tensors led through a gate, and where those stand; None if none needs a gradient.
+
+    With ``zeros`` the callback gets zeros for tensors without a gradient, otherwise None.
+    """
     positions = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
     if not is_grad_enabled() or not any(values[i].requires_grad for i in positions):
         return values, None
     gated = list(values)
-    for i, tensor in zip(
-        positions, BackwardHookFunction.apply(on_backward, *(values[i] for i in positions)), strict=True
-    ):
+    tensors = BackwardHookFunction.apply(on_backward, zeros, *(values[i] for i in positions))
+    for i, tensor in zip(positions, tensors, strict=True):
         gated[i] = tensor
     return (tuple(gated) if type(values) is tuple else type(values)(*gated)), positions
 

@@ -86,7 +86,8 @@ class _NormBase(Module):
         if input.dim() not in self._dimensions:
             expected = " or ".join(f"{count}D" for count in self._dimensions)
             raise errors.value(
-                f"{type(self).__name__} expected {expected} input (got {input.dim()}D input)", input=list(input.shape)
+                f"{type(self).__name__} expected {expected} input (got {input.dim()}D input)",
+                input=list(input.shape),
             )
 
     def extra_repr(self) -> str:
@@ -216,7 +217,7 @@ class LazyBatchNorm3d(_LazyNormBase, _BatchNorm):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalization whose statistics span the processes of a group; on the CPU they span this process's batch.
+    """Batch normalization whose statistics span the processes of a group; here they span one process.
 
     Source: torch.nn.SyncBatchNorm.
     """

@@ -20,7 +20,9 @@ class Container(Module):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__()
-        warnings.warn("nn.Container is deprecated: derive from nn.Module instead", FutureWarning, stacklevel=2)
+        warnings.warn(
+            "nn.Container is deprecated: derive from nn.Module instead", FutureWarning, stacklevel=2
+        )
         for name, module in kwargs.items():
             self.add_module(name, module)
 
@@ -92,12 +94,16 @@ class Sequential(_Numbered):
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
-            raise errors.value(f"only a Sequential can be added to a Sequential, not a {type(other).__name__}")
+            raise errors.value(
+                f"only a Sequential can be added to a Sequential, not a {type(other).__name__}"
+            )
         return Sequential().extend(chain(self, other))
 
     def __iadd__(self, other: Sequential) -> Self:
         if not isinstance(other, Sequential):
-            raise errors.value(f"only a Sequential can be added to a Sequential, not a {type(other).__name__}")
+            raise errors.value(
+                f"only a Sequential can be added to a Sequential, not a {type(other).__name__}"
+            )
         return self.extend(list(other))
 
     def _checked_factor(self, factor: Any) -> int:
@@ -289,20 +295,24 @@ class ParameterList(Module):
             TypeError: ``values`` is not iterable, or is one tensor.
         """
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise errors.type_(f"ParameterList needs an iterable of parameters, got a {type(values).__name__}")
+            raise errors.type_(
+                f"ParameterList needs an iterable of parameters, got a {type(values).__name__}"
+            )
         for value in values:
             self.append(value)
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(_entry_text(i, value, f"{getattr(value, 'dtype', '')}") for i, value in enumerate(self))
+        return "\n".join(
+            _entry_text(i, value, f"{getattr(value, 'dtype', '')}") for i, value in enumerate(self)
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise errors.runtime("a ParameterList cannot be called")
 
 
 class ParameterDict(Module):
-    """A dictionary whose parameters are registered; tensors become parameters, other objects are kept as they are.
+    """A dictionary whose parameters are registered; tensors become parameters, the rest is kept as it is.
 
     Source: torch.nn.ParameterDict.
     """
@@ -380,7 +390,7 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of ``key``, or ``default`` if it is not there."""
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401  this is get
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """A new dictionary with ``default`` for every key."""
@@ -399,7 +409,7 @@ class ParameterDict(Module):
         return (self[key] for key in self._keys)
 
     def update(self, parameters: Any) -> None:
-        """Set every (key, value) of ``parameters``; a plain dictionary is taken in the order of its sorted keys.
+        """Set every (key, value) of ``parameters``; those of a plain dictionary in sorted order.
 
         Raises:
             TypeError, ValueError: neither a mapping nor pairs.
@@ -411,7 +421,8 @@ class ParameterDict(Module):
 
     def extra_repr(self) -> str:
         return "\n".join(
-            _entry_text(key, value, value.type() if isinstance(value, Tensor) else "") for key, value in self.items()
+            _entry_text(key, value, value.type() if isinstance(value, Tensor) else "")
+            for key, value in self.items()
         )
 
     def __call__(self, input: Any) -> Any:

@@ -22,7 +22,8 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 class _ConvNd(Module):
     """What all convolutions share.
 
-    Shapes: input (N, in_channels, *) or (in_channels, *); weight (out_channels, in_channels / groups, *kernel_size),
+    Shapes: input (N, in_channels, *) or (in_channels, *); weight (out_channels, in_channels / groups,
+    *kernel_size),
     or (in_channels, out_channels / groups, *kernel_size) if transposed; bias (out_channels).
     Initial values: uniform within 1/sqrt(fan_in), where fan_in counts the inputs of one output.
 
@@ -83,7 +84,9 @@ class _ConvNd(Module):
             if padding == "same" and any(step != 1 for step in stride):
                 raise errors.value(f"padding='same' needs stride 1, got {stride}")
         if padding_mode not in PADDING_MODES:
-            raise errors.value(f"padding_mode must be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}")
+            raise errors.value(
+                f"padding_mode must be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}"
+            )
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = kernel_size
@@ -168,7 +171,8 @@ class Conv1d(_ConvNd):
 
     Args:
         kernel_size, stride, dilation: one number, or one per dimension.
-        padding: zeros (or what ``padding_mode`` says) added on both sides; "same" keeps the size, "valid" adds none.
+        padding: zeros (or what ``padding_mode`` says) added on both sides; "same" keeps the size, "valid"
+            adds none.
         groups: the channels are split into this many groups that do not see each other.
         padding_mode: zeros, reflect, replicate or circular.
     Source: torch.nn.Conv1d.
@@ -212,7 +216,8 @@ class Conv2d(_ConvNd):
 
     Args:
         kernel_size, stride, dilation: one number, or one per dimension.
-        padding: zeros (or what ``padding_mode`` says) added on both sides; "same" keeps the size, "valid" adds none.
+        padding: zeros (or what ``padding_mode`` says) added on both sides; "same" keeps the size, "valid"
+            adds none.
         groups: the channels are split into this many groups that do not see each other.
         padding_mode: zeros, reflect, replicate or circular.
     Source: torch.nn.Conv2d.
@@ -256,7 +261,8 @@ class Conv3d(_ConvNd):
 
     Args:
         kernel_size, stride, dilation: one number, or one per dimension.
-        padding: zeros (or what ``padding_mode`` says) added on both sides; "same" keeps the size, "valid" adds none.
+        padding: zeros (or what ``padding_mode`` says) added on both sides; "same" keeps the size, "valid"
+            adds none.
         groups: the channels are split into this many groups that do not see each other.
         padding_mode: zeros, reflect, replicate or circular.
     Source: torch.nn.Conv3d.
@@ -319,7 +325,9 @@ class _ConvTransposeNd(_ConvNd):
         dtype: Any = None,
     ) -> None:
         if padding_mode != "zeros":
-            raise errors.value(f"{type(self).__name__} can only pad with zeros, not padding_mode={padding_mode!r}")
+            raise errors.value(
+                f"{type(self).__name__} can only pad with zeros, not padding_mode={padding_mode!r}"
+            )
         super().__init__(
             in_channels,
             out_channels,
@@ -358,8 +366,8 @@ class _ConvTransposeNd(_ConvNd):
             output_size = output_size[leading:]
         if len(output_size) != num_spatial_dims:
             raise errors.value(
-                f"output_size needs {num_spatial_dims} or {leading + num_spatial_dims} entries for an input of"
-                f" {input.dim()} dimensions, got {len(output_size)}"
+                f"output_size needs {num_spatial_dims} or {leading + num_spatial_dims} entries for an input"
+                f" of {input.dim()} dimensions, got {len(output_size)}"
             )
         spread = dilation or (1,) * num_spatial_dims
         smallest = [
@@ -367,7 +375,9 @@ class _ConvTransposeNd(_ConvNd):
             for d, size in enumerate(input.shape[leading:])
         ]
         largest = [low + stride[d] - 1 for d, low in enumerate(smallest)]
-        if not all(low <= size <= high for low, size, high in zip(smallest, output_size, largest, strict=True)):
+        if not all(
+            low <= size <= high for low, size, high in zip(smallest, output_size, largest, strict=True)
+        ):
             raise errors.value(
                 f"output_size {list(output_size)} is not possible: it lies between {smallest} and {largest}",
                 input=list(input.shape),
@@ -381,7 +391,14 @@ class _ConvTransposeNd(_ConvNd):
         )
         convolve = getattr(F, self._function)
         return convolve(
-            input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            output_padding,
+            self.groups,
+            self.dilation,
         )
 
 
@@ -390,7 +407,8 @@ class ConvTranspose1d(_ConvTransposeNd):
 
     Args:
         padding: rows removed on both sides of the output.
-        output_padding: rows added on one side, to choose between the sizes that a strided convolution maps to one.
+        output_padding: rows added on one side, to choose between the sizes that a strided convolution maps to
+            one.
     Source: torch.nn.ConvTranspose1d.
     """
 
@@ -433,7 +451,8 @@ class ConvTranspose2d(_ConvTransposeNd):
 
     Args:
         padding: rows removed on both sides of the output.
-        output_padding: rows added on one side, to choose between the sizes that a strided convolution maps to one.
+        output_padding: rows added on one side, to choose between the sizes that a strided convolution maps to
+            one.
     Source: torch.nn.ConvTranspose2d.
     """
 
@@ -476,7 +495,8 @@ class ConvTranspose3d(_ConvTransposeNd):
 
     Args:
         padding: rows removed on both sides of the output.
-        output_padding: rows added on one side, to choose between the sizes that a strided convolution maps to one.
+        output_padding: rows added on one side, to choose between the sizes that a strided convolution maps to
+            one.
     Source: torch.nn.ConvTranspose3d.
     """
 

@@ -19,7 +19,7 @@ Convert = Callable[[Tensor], Tensor]
 
 
 class Conversion(Traversal):
-    """The part of `Module` that converts its parameters and buffers, in place: parameters keep their identity."""
+    """The part of `Module` that converts its parameters, which keep their identity, and buffers."""
 
     def _apply(self, fn: Convert, recurse: bool = True) -> Self:
         """Replace the data of each parameter and its gradient, and each buffer, by ``fn`` of it."""
@@ -43,7 +43,10 @@ class Conversion(Traversal):
         return self
 
     def apply(self, fn: Callable[[Module], None]) -> Self:
-        """Call ``fn`` on every submodule, children first, and on this module last. Source: torch.nn.Module.apply."""
+        """Call ``fn`` on every submodule, children first, and on this module last.
+
+        Source: torch.nn.Module.apply.
+        """
         for child in self.children():
             child.apply(fn)
         fn(self)
@@ -80,7 +83,8 @@ class Conversion(Traversal):
         """Parameters and buffers to a CUDA device; an error on this build. Source: torch.nn.Module.cuda.
 
         Raises:
-            AssertionError: there is no CUDA here (only if the module has parameters or buffers, as in PyTorch).
+            AssertionError: there is no CUDA here (only if the module has parameters or buffers, as in
+                PyTorch).
         """
         return self._apply(lambda tensor: tensor.cuda(device))
 
@@ -94,8 +98,8 @@ class Conversion(Traversal):
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Convert parameters and buffers, called like `Tensor.to`.
 
-        ``to(device=None, dtype=None, non_blocking=False)``, ``to(dtype)``, ``to(tensor)`` (its dtype and device),
-        ``to(memory_format=...)``. The dtype changes floating-point and complex tensors only.
+        ``to(device=None, dtype=None, non_blocking=False)``, ``to(dtype)``, ``to(tensor)`` (its dtype and
+        device), ``to(memory_format=...)``. The dtype changes floating-point and complex tensors only.
 
         Raises:
             TypeError: the dtype is neither floating-point nor complex.
@@ -104,7 +108,9 @@ class Conversion(Traversal):
         device, dtype, non_blocking = parse_to(*args, **kwargs)
         if dtype is not None:
             if not (dtype.is_floating_point or dtype.is_complex):
-                raise errors.type_(f"a module converts to floating-point or complex types only, not to {dtype}")
+                raise errors.type_(
+                    f"a module converts to floating-point or complex types only, not to {dtype}"
+                )
             if dtype.is_complex:
                 warnings.warn(
                     "parameters are being made complex, which not every module can compute with", stacklevel=2
@@ -181,7 +187,11 @@ def parse_to(
             non_blocking = rest.pop(0)
         if rest and isinstance(rest[0], bool):
             rest.pop(0)  # copy: a module's tensors are copied only where they change
-    if rest or (dtype is not None and not isinstance(dtype, dtypes.dtype)) or isinstance(device, (float, list)):
+    if (
+        rest
+        or (dtype is not None and not isinstance(dtype, dtypes.dtype))
+        or isinstance(device, (float, list))
+    ):
         raise errors.type_(
             "to() got arguments that it cannot read",
             got=", ".join([*map(repr, args)]),

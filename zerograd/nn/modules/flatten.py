@@ -54,10 +54,14 @@ class Unflatten(Module):
 
     def _require(self, sizes: Any, kind: type, words: str) -> None:
         if not isinstance(sizes, (tuple, list)):
-            raise errors.type_(f"Unflatten needs a tuple of {words} for unflattened_size, got a {type(sizes).__name__}")
+            raise errors.type_(
+                f"Unflatten needs a tuple of {words} for unflattened_size, got a {type(sizes).__name__}"
+            )
         for i, size in enumerate(sizes):
             if not isinstance(size, kind):
-                raise errors.type_(f"Unflatten needs {words} in unflattened_size, but element {i} is {size!r}")
+                raise errors.type_(
+                    f"Unflatten needs {words} in unflattened_size, but element {i} is {size!r}"
+                )
 
     def forward(self, input: Tensor) -> Tensor:
         return input.unflatten(self.dim, self.unflattened_size)

@@ -1,7 +1,9 @@
 """Hooks on modules: how they are registered, and the call that runs them.
 
-Order in one call: forward pre-hooks (global, then the module's), the forward, forward hooks (global, then own); in
-the backward pass, pre-hooks on the gradients of the outputs, then full backward hooks once those of the inputs exist.
+Order in one call: forward pre-hooks (global, then the module's), the forward, forward hooks (global, then
+own); in
+the backward pass, pre-hooks on the gradients of the outputs, then full backward hooks once those of the
+inputs exist.
 """
 
 from __future__ import annotations
@@ -48,8 +50,10 @@ def _everywhere(kind: str) -> Iterator[tuple[int, Entry]]:
     return ((key, entry) for key, entry in EVERYWHERE.items() if entry.kind == kind)
 
 
-def _add(table: OrderedDict[int, Any], hook: Any, *also: OrderedDict[int, bool], prepend: bool = False) -> RemovableHandle:
-    """Enter ``hook`` into ``table`` and its id into each of ``also``; the handle removes it from all of them."""
+def _add(
+    table: OrderedDict[int, Any], hook: Any, *also: OrderedDict[int, bool], prepend: bool = False
+) -> RemovableHandle:
+    """Enter ``hook`` into ``table`` and its id into each of ``also``; the handle removes both."""
     handle = RemovableHandle(table, extra_dict=list(also))
     for one in (table, *also):
         one[handle.id] = hook if one is table else True
@@ -77,7 +81,8 @@ class HookRegistration:
         """Run ``hook(module, args)`` before each forward; a result other than None replaces ``args``.
 
         Args:
-            hook: with ``with_kwargs`` it is called as ``hook(module, args, kwargs)`` and may return both, as a tuple.
+            hook: with ``with_kwargs`` it is called as ``hook(module, args, kwargs)`` and may return both, as
+                a tuple.
             prepend: run it before the hooks that are there.
         Source: torch.nn.Module.register_forward_pre_hook.
         """
@@ -88,7 +93,7 @@ class HookRegistration:
     def register_forward_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
     ) -> RemovableHandle:
-        """Run ``hook(module, args, output)`` after each forward; a result other than None replaces the output.
+        """Run ``hook(module, args, output)`` after each forward; what it returns replaces the output.
 
         Args:
             hook: with ``with_kwargs`` it is called as ``hook(module, args, kwargs, output)``.
@@ -145,7 +150,8 @@ class HookRegistration:
     def _backward_hook_lists(self) -> tuple[list[Hook], list[Hook], list[Hook]]:
         """The pre-hooks, full hooks and old hooks that a backward pass through this module runs."""
         pre, full, old = (
-            [entry.run for _, entry in _everywhere(kind)] for kind in ("backward_pre", "backward", "old_backward")
+            [entry.run for _, entry in _everywhere(kind)]
+            for kind in ("backward_pre", "backward", "old_backward")
         )
         (full if self._is_full_backward_hook else old).extend(self._backward_hooks.values())
         return [*pre, *self._backward_pre_hooks.values()], full, old
@@ -243,8 +249,8 @@ class HookedCall:
             node.register_hook(lambda inputs, outputs, hook=hook: hook(module, inputs, outputs))
         if isinstance(self.result, tuple) or sum(isinstance(arg, Tensor) for arg in self.args) != 1:
             warnings.warn(
-                "a backward hook of the old kind sees only the module's last operation, so some grad_input are"
-                " missing here; register_full_backward_hook sees all",
+                "a backward hook of the old kind sees only the module's last operation, so some grad_input"
+                " are missing here; register_full_backward_hook sees all",
                 FutureWarning,
                 stacklevel=4,
             )

@@ -57,13 +57,14 @@ class _InstanceNorm(_NormBase):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        # Before version 1 statistics were tracked by default, so old state dicts may hold some that are not used.
+        # Before version 1 statistics were tracked by default, so old state dicts may hold some that are not
+        # used.
         if local_metadata.get("version") is None and not self.track_running_stats:
             unused = [name for name in ("running_mean", "running_var") if prefix + name in state_dict]
             if unused:
                 error_msgs.append(
-                    f"{prefix}{', '.join(unused)}: unexpected, since this {type(self).__name__} does not track running"
-                    " statistics; remove them from the state dict, or set track_running_stats=True"
+                    f"{prefix}{', '.join(unused)}: not expected, since {type(self).__name__} does not"
+                    " track running statistics; remove them, or set track_running_stats=True"
                 )
             for name in unused:
                 del state_dict[prefix + name]
@@ -93,7 +94,10 @@ class InstanceNorm1d(_InstanceNorm):
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Normalizes each channel of (N, C, H, W) or (C, H, W) over its image. Source: torch.nn.InstanceNorm2d."""
+    """Normalizes each channel of (N, C, H, W) or (C, H, W) over its image.
+
+    Source: torch.nn.InstanceNorm2d.
+    """
 
     _dimensions = (3, 4)
 

@@ -11,8 +11,9 @@ from zerograd.nn.parameter import is_lazy
 class LazyModuleMixin:
     """Makes a module lazy: its parameters get their shapes, and it its final class, at the first call.
 
-    A lazy class sets uninitialised parameters in ``__init__``, names the class it turns into in ``cls_to_become`` and
-    gives the parameters their shapes in ``initialize_parameters``, which gets the first call's arguments.
+    A lazy class sets uninitialised parameters in ``__init__``, names the class it turns into in
+    ``cls_to_become`` and gives the parameters their shapes in ``initialize_parameters``, which gets the first
+    call's arguments.
     Source: torch.nn.modules.lazy.LazyModuleMixin.
     """
 
@@ -42,11 +43,15 @@ class LazyModuleMixin:
         """Whether any parameter or buffer has no shape yet."""
         return any(is_lazy(tensor) for tensor in (*self._parameters.values(), *self._buffers.values()))
 
-    def _infer_parameters(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> None:
+    def _infer_parameters(
+        self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
+    ) -> None:
         """The pre-hook of the first call."""
         module.initialize_parameters(*args, **(kwargs or {}))
         if module.has_uninitialized_params():
-            raise errors.runtime(f"{type(module).__name__}.initialize_parameters left parameters without a shape")
+            raise errors.runtime(
+                f"{type(module).__name__}.initialize_parameters left parameters without a shape"
+            )
         module._initialize_hook.remove()
         module._load_hook.remove()
         del module._initialize_hook, module._load_hook
@@ -55,5 +60,6 @@ class LazyModuleMixin:
 
     def _replicate_for_data_parallel(self) -> Any:
         raise errors.runtime(
-            "a module with uninitialised parameters cannot be replicated", hint="call it once with an example input"
+            "a module with uninitialised parameters cannot be replicated",
+            hint="call it once with an example input",
         )

@@ -34,7 +34,9 @@ class _LazyConvXdMixin(LazyModuleMixin):
                 f"in_channels must be divisible by groups, but {self.in_channels} is not by {self.groups}"
             )
         outer, inner = (
-            (self.in_channels, self.out_channels) if self.transposed else (self.out_channels, self.in_channels)
+            (self.in_channels, self.out_channels)
+            if self.transposed
+            else (self.out_channels, self.in_channels)
         )
         self.weight.materialize((outer, inner // self.groups, *self.kernel_size))
         if self.bias is not None:

@@ -27,7 +27,8 @@ class Identity(Module):
 class Linear(Module):
     """``input @ weight.T + bias``.
 
-    Shapes: input (*, in_features), output (*, out_features); weight (out_features, in_features), bias (out_features).
+    Shapes: input (*, in_features), output (*, out_features); weight (out_features, in_features), bias
+    (out_features).
     Initial values: uniform within 1/sqrt(in_features).
     Source: torch.nn.Linear.
     """
@@ -62,7 +63,9 @@ class Linear(Module):
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        )
 
 
 class NonDynamicallyQuantizableLinear(Linear):

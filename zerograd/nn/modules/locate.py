@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 def locate(error: Exception, module: Module) -> None:
     """Note on ``error``, raised inside the forward of ``module``, where in the model that was.
 
-    The innermost call sees the error first and knows only itself; each enclosing call then extends the path by the
+    The innermost call sees the error first and knows only itself; each enclosing call then extends the path
+    by the
     name under which it holds the module, so that one note remains: ``in Net.layers.2 = Linear(...)``.
     """
     with contextlib.suppress(Exception):  # the user's error matters more than its note

@@ -25,7 +25,9 @@ class _Loss(Module):
 
     reduction: str
 
-    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    ) -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
             reduction = _Reduction.legacy_get_string(size_average, reduce)
@@ -129,7 +131,12 @@ class PoissonNLLLoss(_Loss):
 
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
         return F.poisson_nll_loss(
-            log_input, target, log_input=self.log_input, full=self.full, eps=self.eps, reduction=self.reduction
+            log_input,
+            target,
+            log_input=self.log_input,
+            full=self.full,
+            eps=self.eps,
+            reduction=self.reduction,
         )
 
 
@@ -156,7 +163,10 @@ class GaussianNLLLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """target * (log target - input), with the input (and with ``log_target`` the target) as log-probabilities.
+    """target * (log target - input), where the input holds log-probabilities.
+
+    Args:
+        log_target: the target holds log-probabilities too.
 
     Source: torch.nn.KLDivLoss.
     """
@@ -224,7 +234,10 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class HingeEmbeddingLoss(_Loss):
-    """input where the target is 1, max(0, margin - input) where it is -1. Source: torch.nn.HingeEmbeddingLoss."""
+    """input where the target is 1, max(0, margin - input) where it is -1.
+
+    Source: torch.nn.HingeEmbeddingLoss.
+    """
 
     __constants__ = ["margin", "reduction"]
     margin: float
@@ -409,8 +422,9 @@ class LinearCrossEntropyLoss(_WeightedLoss):
     def extra_repr(self) -> str:
         return (
             f"in_features={self.linear.in_features}, num_classes={self.num_classes},"
-            f" out_features={self.out_features}, bias={self.linear.bias is not None}, reduction={self.reduction},"
-            f" ignore_index={self.ignore_index}, label_smoothing={self.label_smoothing}, options={self.options}"
+            f" out_features={self.out_features}, bias={self.linear.bias is not None},"
+            f" reduction={self.reduction}, ignore_index={self.ignore_index},"
+            f" label_smoothing={self.label_smoothing}, options={self.options}"
         )
 
 

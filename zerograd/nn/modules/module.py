@@ -9,12 +9,37 @@ from typing import Any, Self
 
 from zerograd import errors
 from zerograd.nn.modules.conversion import Conversion
-from zerograd.nn.modules.hooks import EVERYWHERE, HookedCall, HookRegistration, registering
+from zerograd.nn.modules.hooks import (
+    EVERYWHERE,
+    HookedCall,
+    HookRegistration,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+    registering,
+)
 from zerograd.nn.modules.locate import locate
 from zerograd.nn.modules.registry import Registry
 from zerograd.nn.modules.state import StateDict
 from zerograd.nn.parameter import Buffer, Parameter
 from zerograd.tensor.tensor import Tensor
+
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
 
 REGISTRIES = ("_parameters", "_buffers", "_modules")
 HOOK_TABLES = (
@@ -34,11 +59,10 @@ CALL_HOOKS = ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forw
 
 
 class Module(HookRegistration, Conversion, StateDict):
-    """Base class of all layers and models: subclasses set parameters and submodules in ``__init__`` and compute in
-    ``forward``.
+    """Base class of layers and models: subclasses make their parts in ``__init__``, compute in ``forward``.
 
-    Assigning a `Parameter` or `Module` to an attribute registers it. Registered tensors and submodules are found by
-    `parameters`, `state_dict`, `to` and their kin.
+    Assigning a `Parameter` or `Module` to an attribute registers it. Registered tensors and submodules are
+    found by `parameters`, `state_dict`, `to` and their kin.
 
     Attributes:
         training: True until `eval` is called; Dropout, BatchNorm and others behave accordingly.
@@ -54,8 +78,12 @@ class Module(HookRegistration, Conversion, StateDict):
         if not self.call_super_init and (args or kwargs):
             name = type(self).__name__
             if kwargs:
-                raise errors.type_(f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
-            raise errors.type_(f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given")
+                raise errors.type_(
+                    f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
+                )
+            raise errors.type_(
+                f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given"
+            )
         state = self.__dict__
         state["training"] = True
         for name in REGISTRIES:
@@ -67,7 +95,8 @@ class Module(HookRegistration, Conversion, StateDict):
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
-    # ---------------------------------------------------------------------------------------------------- calling
+    # ----------------------------------------------------------------------------------------------------
+    # calling
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses define it. Source: torch.nn.Module.forward."""
@@ -93,7 +122,8 @@ class Module(HookRegistration, Conversion, StateDict):
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Accepted; calls are recorded and compiled in any case. Source: torch.nn.Module.compile."""
 
-    # ----------------------------------------------------------------------------------------------- registration
+    # -----------------------------------------------------------------------------------------------
+    # registration
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under ``name``; None reserves the name.
@@ -131,7 +161,9 @@ class Module(HookRegistration, Conversion, StateDict):
         """
         self._check_name("buffer", "_buffers", name)
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise errors.type_(f"cannot register a {type(tensor).__name__} as buffer '{name}': it must be a tensor")
+            raise errors.type_(
+                f"cannot register a {type(tensor).__name__} as buffer '{name}': it must be a tensor"
+            )
         self._buffers[name] = registering("buffer", self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
@@ -168,11 +200,12 @@ class Module(HookRegistration, Conversion, StateDict):
         if name not in registered and hasattr(self, name):
             raise KeyError(f"attribute '{name}' already exists, so no {kind} can have its name")
 
-    # ------------------------------------------------------------------------------------------------- attributes
+    # -------------------------------------------------------------------------------------------------
+    # attributes
 
     def __getattr__(self, name: str) -> Any:
-        # Registered names are ordinary attributes (see Registry), so this is reached for missing ones only, and
-        # for modules whose dictionaries were replaced behind our back.
+        # Registered names are ordinary attributes (see Registry), so this is reached for missing ones only,
+        # and for modules whose dictionaries were replaced behind our back.
         state = self.__dict__
         for table in REGISTRIES:
             registered = state.get(table)
@@ -183,7 +216,9 @@ class Module(HookRegistration, Conversion, StateDict):
             hint = "; Module.__init__ has not been called"
         elif isinstance(getattr(type(self), name, None), property):
             hint = f"; the class has a property '{name}', which raised an AttributeError itself"
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{hint}", name=name, obj=self)
+        raise AttributeError(
+            f"'{type(self).__name__}' object has no attribute '{name}'{hint}", name=name, obj=self
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         state = self.__dict__
@@ -196,9 +231,8 @@ class Module(HookRegistration, Conversion, StateDict):
         elif name in state.get("_parameters", ()):
             if value is not None:
                 raise errors.type_(
-                    f"'{name}' is a parameter: cannot assign {_described(value)} to it, only a Parameter or None",
-                    hint=f"to change its value, use `module.{name}.data = tensor` or `module.{name}.copy_(tensor)`"
-                    " under no_grad()"
+                    f"'{name}' is a parameter: cannot assign {_described(value)} to it, only a Parameter",
+                    hint=f"to change its value: `{name}.data = tensor`, or `{name}.copy_(...)` in no_grad()"
                     if isinstance(value, Tensor)
                     else None,
                 )
@@ -233,7 +267,9 @@ class Module(HookRegistration, Conversion, StateDict):
         if "_buffers" not in self.__dict__:
             raise _before_init("buffer")
         if value is not None and not isinstance(value, Tensor):
-            raise errors.type_(f"'{name}' is a buffer: cannot assign {_described(value)} to it, only a tensor or None")
+            raise errors.type_(
+                f"'{name}' is a buffer: cannot assign {_described(value)} to it, only a tensor or None"
+            )
         own = name not in self._non_persistent_buffers_set
         persistent = value.persistent if isinstance(value, Buffer) else own
         if name not in self._buffers:
@@ -246,7 +282,7 @@ class Module(HookRegistration, Conversion, StateDict):
             register(name, value)
         else:
             raise errors.runtime(
-                f"buffer '{name}' is not persistent, but {type(self).__name__}.register_buffer takes no such argument"
+                f"'{name}' is not persistent, but {type(self).__name__}.register_buffer has no such kind"
             )
 
     def _replace_registry(self, name: str, entries: dict[str, Any]) -> None:
@@ -266,7 +302,8 @@ class Module(HookRegistration, Conversion, StateDict):
         names = {*dir(type(self)), *self.__dict__, *self._parameters, *self._buffers, *self._modules}
         return sorted(name for name in names if not name[0].isdigit())
 
-    # --------------------------------------------------------------------------------------------------- pickling
+    # ---------------------------------------------------------------------------------------------------
+    # pickling
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -286,7 +323,8 @@ class Module(HookRegistration, Conversion, StateDict):
         self.__dict__.setdefault("_is_full_backward_hook", None)
         self.__dict__["_hooked"] = any(self.__dict__[name] for name in CALL_HOOKS)
 
-    # ------------------------------------------------------------------------------------------------------- mode
+    # -------------------------------------------------------------------------------------------------------
+    # mode
 
     def train(self, mode: bool = True) -> Self:
         """Set ``training`` of this module and all below it.
@@ -313,7 +351,8 @@ class Module(HookRegistration, Conversion, StateDict):
         replica._is_replica = True
         return replica
 
-    # ------------------------------------------------------------------------------------------------------- text
+    # -------------------------------------------------------------------------------------------------------
+    # text
 
     def _get_name(self) -> str:
         return type(self).__name__

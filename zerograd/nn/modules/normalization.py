@@ -77,7 +77,7 @@ class CrossMapLRN2d(Module):
 
 
 class LayerNorm(Module):
-    """Normalizes over the last dimensions, of sizes ``normalized_shape``, then scales and shifts each element.
+    """Normalizes over the last dimensions, of sizes ``normalized_shape``; scales and shifts each element.
 
     Source: torch.nn.LayerNorm.
     """
@@ -101,7 +101,9 @@ class LayerNorm(Module):
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            parameter = Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if wanted else None
+            parameter = (
+                Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if wanted else None
+            )
             self.register_parameter(name, parameter)
         self.reset_parameters()
 
@@ -204,7 +206,11 @@ class RMSNorm(Module):
         self.normalized_shape = _as_shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        parameter = Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
+        parameter = (
+            Parameter(empty(self.normalized_shape, device=device, dtype=dtype))
+            if elementwise_affine
+            else None
+        )
         self.register_parameter("weight", parameter)
         self.reset_parameters()
 

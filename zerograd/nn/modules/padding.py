@@ -12,9 +12,8 @@ from zerograd.nn.modules.tuples import pair, quadruple, sextuple
 from zerograd.tensor.tensor import Tensor
 
 
-
 class _PadNd(Module):
-    """What all paddings share: ``padding`` has a number before and after for each dimension, the last one first."""
+    """What all paddings share: ``padding`` is (before, after) for each dimension, the last one first."""
 
     _mode: str
     padding: Sequence[int]
@@ -109,7 +108,10 @@ class _ReflectionPadNd(_PadNd):
 
 
 class ReflectionPad1d(_ReflectionPadNd):
-    """Mirrors at the edges, which are not repeated, of (N, C, L) or (C, L). Source: torch.nn.ReflectionPad1d."""
+    """Mirrors at the edges, which are not repeated, of (N, C, L) or (C, L).
+
+    Source: torch.nn.ReflectionPad1d.
+    """
 
     padding: tuple[int, ...]
 
@@ -119,7 +121,10 @@ class ReflectionPad1d(_ReflectionPadNd):
 
 
 class ReflectionPad2d(_ReflectionPadNd):
-    """Mirrors at the edges, which are not repeated, of (N, C, H, W) or (C, H, W). Source: torch.nn.ReflectionPad2d."""
+    """Mirrors at the edges, which are not repeated, of (N, C, H, W) or (C, H, W).
+
+    Source: torch.nn.ReflectionPad2d.
+    """
 
     padding: tuple[int, ...]
 
@@ -129,7 +134,10 @@ class ReflectionPad2d(_ReflectionPadNd):
 
 
 class ReflectionPad3d(_ReflectionPadNd):
-    """Mirrors at the edges, which are not repeated, of (N, C, D, H, W) or (C, D, H, W). Source: torch.nn.ReflectionPad3d."""
+    """Mirrors at the edges, which are not repeated, of (N, C, D, H, W) or (C, D, H, W).
+
+    Source: torch.nn.ReflectionPad3d.
+    """
 
     padding: tuple[int, ...]
 

@@ -7,12 +7,12 @@ from typing import Any
 from zerograd import errors
 from zerograd.nn import functional as F
 from zerograd.nn.common_types import (
+    OptionalSize,
     Ratio2,
     Ratio3,
     Size1,
     Size2,
     Size3,
-    OptionalSize,
     SizeAny,
 )
 from zerograd.nn.modules.module import Module
@@ -111,11 +111,12 @@ class _MaxUnpoolNd(Module):
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
-    """Puts maxima back to where ``indices`` says they were, and zeros elsewhere. Source: torch.nn.MaxUnpool1d."""
+    """Puts maxima back to where ``indices`` says they were, and zeros elsewhere.
 
-    def __init__(
-        self, kernel_size: Size1, stride: Size1 | None = None, padding: Size1 = 0
-    ) -> None:
+    Source: torch.nn.MaxUnpool1d.
+    """
+
+    def __init__(self, kernel_size: Size1, stride: Size1 | None = None, padding: Size1 = 0) -> None:
         super().__init__()
         self.kernel_size = single(kernel_size)
         self.stride = single(stride if stride is not None else kernel_size)
@@ -126,11 +127,12 @@ class MaxUnpool1d(_MaxUnpoolNd):
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
-    """Puts maxima back to where ``indices`` says they were, and zeros elsewhere. Source: torch.nn.MaxUnpool2d."""
+    """Puts maxima back to where ``indices`` says they were, and zeros elsewhere.
 
-    def __init__(
-        self, kernel_size: Size2, stride: Size2 | None = None, padding: Size2 = 0
-    ) -> None:
+    Source: torch.nn.MaxUnpool2d.
+    """
+
+    def __init__(self, kernel_size: Size2, stride: Size2 | None = None, padding: Size2 = 0) -> None:
         super().__init__()
         self.kernel_size = pair(kernel_size)
         self.stride = pair(stride if stride is not None else kernel_size)
@@ -141,11 +143,12 @@ class MaxUnpool2d(_MaxUnpoolNd):
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
-    """Puts maxima back to where ``indices`` says they were, and zeros elsewhere. Source: torch.nn.MaxUnpool3d."""
+    """Puts maxima back to where ``indices`` says they were, and zeros elsewhere.
 
-    def __init__(
-        self, kernel_size: Size3, stride: Size3 | None = None, padding: Size3 = 0
-    ) -> None:
+    Source: torch.nn.MaxUnpool3d.
+    """
+
+    def __init__(self, kernel_size: Size3, stride: Size3 | None = None, padding: Size3 = 0) -> None:
         super().__init__()
         self.kernel_size = triple(kernel_size)
         self.stride = triple(stride if stride is not None else kernel_size)
@@ -273,7 +276,12 @@ class _FractionalMaxPoolNd(Module):
     __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]
 
     def _settle(
-        self, kernel_size: Any, output_size: Any, output_ratio: Any, return_indices: bool, samples: Tensor | None
+        self,
+        kernel_size: Any,
+        output_size: Any,
+        output_ratio: Any,
+        return_indices: bool,
+        samples: Tensor | None,
     ) -> None:
         name = type(self).__name__
         if (output_size is None) == (output_ratio is None):
@@ -288,7 +296,10 @@ class _FractionalMaxPoolNd(Module):
 
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
-    """Maxima of randomly placed windows of (N, C, H, W) or (C, H, W). Source: torch.nn.FractionalMaxPool2d."""
+    """Maxima of randomly placed windows of (N, C, H, W) or (C, H, W).
+
+    Source: torch.nn.FractionalMaxPool2d.
+    """
 
     def __init__(
         self,
@@ -319,7 +330,10 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
-    """Maxima of randomly placed windows of (N, C, D, H, W) or (C, D, H, W). Source: torch.nn.FractionalMaxPool3d."""
+    """Maxima of randomly placed windows of (N, C, D, H, W) or (C, D, H, W).
+
+    Source: torch.nn.FractionalMaxPool3d.
+    """
 
     def __init__(
         self,
@@ -398,7 +412,7 @@ class LPPool3d(_LPPoolNd):
 
 
 class _AdaptiveMaxPoolNd(Module):
-    """What the adaptive max poolings share: as many windows as ``output_size`` says; None keeps the input's size."""
+    """What the adaptive max poolings share: ``output_size`` many windows; None is the input's size."""
 
     __constants__ = ["output_size", "return_indices"]
     return_indices: bool
@@ -434,7 +448,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
 
 
 class _AdaptiveAvgPoolNd(Module):
-    """What the adaptive average poolings share: as many windows as ``output_size``; None keeps the input's size."""
+    """What the adaptive average poolings share: ``output_size`` many windows; None is the input's size."""
 
     __constants__ = ["output_size"]
 

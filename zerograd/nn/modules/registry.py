@@ -10,13 +10,15 @@ from typing import Any
 class Registry(dict[str, Any]):
     """A dictionary whose entries are also attributes of the module that owns it.
 
-    Law: ``owner.__dict__[name] is registry[name]`` after every write. So ``self.weight`` is an ordinary attribute
-    and costs nothing beyond it; through ``__getattr__`` it would cost ten times as much, twice in every layer and
-    step. The owner is held weakly, since a cycle would keep a dropped model's memory until the next collection.
+    Law: ``owner.__dict__[name] is registry[name]`` after every write. So ``self.weight`` is an ordinary
+    attribute
+    and costs nothing beyond it; through ``__getattr__`` it would cost ten times as much, twice in every layer
+    and step. The owner is held weakly, since a cycle would keep a dropped model's memory until the next
+    collection.
     Copies and pickles are plain dictionaries: `Module.__setstate__` makes them registries again.
     """
 
-    __slots__ = ("_owner", "__weakref__")
+    __slots__ = ("__weakref__", "_owner")
 
     def __init__(self, owner: object, entries: Mapping[str, Any] | None = None) -> None:
         super().__init__()
@@ -68,5 +70,7 @@ class Registry(dict[str, Any]):
         self.update(entries)
         return self
 
-    def __reduce_ex__(self, protocol: object) -> tuple[type, tuple[()], None, None, Iterator[tuple[str, Any]]]:
+    def __reduce_ex__(
+        self, protocol: object
+    ) -> tuple[type, tuple[()], None, None, Iterator[tuple[str, Any]]]:
         return dict, (), None, None, iter(self.items())

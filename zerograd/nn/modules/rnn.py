@@ -35,8 +35,10 @@ class RNNBase(Module):
         dropout: of the outputs of each layer but the last, in training.
         bidirectional: a second direction runs through each sequence from its end.
         proj_size: the size to which an LSTM's h is projected; 0 for none.
-    Shapes, per layer k and direction: weight_ih_l{k} (gates H, input), weight_hh_l{k} (gates H, H or proj_size),
-    bias_ih_l{k} and bias_hh_l{k} (gates H), weight_hr_l{k} (proj_size, H); the second direction adds "_reverse".
+    Shapes, per layer k and direction: weight_ih_l{k} (gates H, input), weight_hh_l{k} (gates H, H or
+    proj_size),
+    bias_ih_l{k} and bias_hh_l{k} (gates H), weight_hr_l{k} (proj_size, H); the second direction adds
+    "_reverse".
     Initial values: uniform within 1/sqrt(hidden_size).
     Source: torch.nn.RNNBase.
 
@@ -84,7 +86,8 @@ class RNNBase(Module):
         _check_choices(mode, bias, batch_first, dropout)
         if dropout > 0 and num_layers == 1:
             warnings.warn(
-                f"dropout={dropout} has no effect: it acts between layers, and there is one layer", stacklevel=3
+                f"dropout={dropout} has no effect: it acts between layers, and there is one layer",
+                stacklevel=3,
             )
         self.mode = mode
         self.input_size = input_size
@@ -140,7 +143,10 @@ class RNNBase(Module):
         return [getattr(self, name) for names in self._all_weights for name in names]
 
     def flatten_parameters(self) -> None:
-        """Nothing to do: weights need not be contiguous in memory. Source: torch.nn.RNNBase.flatten_parameters."""
+        """Nothing to do: weights need not be contiguous in memory.
+
+        Source: torch.nn.RNNBase.flatten_parameters.
+        """
 
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raise if the input does not fit the layer."""
@@ -155,7 +161,7 @@ class RNNBase(Module):
             raise errors.runtime(f"input must have {expected} dimensions, got {input.dim()}")
         if input.shape[-1] != self.input_size:
             raise errors.runtime(
-                f"the last dimension of the input must be input_size = {self.input_size}, got {input.shape[-1]}",
+                f"the input's last dimension must be input_size = {self.input_size}, got {input.shape[-1]}",
                 input=list(input.shape),
             )
 
@@ -168,7 +174,10 @@ class RNNBase(Module):
         return self.num_layers * self._directions, batch, self.proj_size or self.hidden_size
 
     def check_hidden_size(
-        self, hx: Tensor, expected_hidden_size: tuple[int, int, int], msg: str = "Expected hidden size {}, got {}"
+        self,
+        hx: Tensor,
+        expected_hidden_size: tuple[int, int, int],
+        msg: str = "Expected hidden size {}, got {}",
     ) -> None:
         """Raise if a state has another shape."""
         if tuple(hx.shape) != expected_hidden_size:
@@ -184,7 +193,9 @@ class RNNBase(Module):
         return hx if permutation is None else apply_permutation(hx, permutation)
 
     def _zero_state(self, input: Tensor, batch_sizes: Tensor | None) -> Any:
-        return zeros(self.get_expected_hidden_size(input, batch_sizes), dtype=input.dtype, device=input.device)
+        return zeros(
+            self.get_expected_hidden_size(input, batch_sizes), dtype=input.dtype, device=input.device
+        )
 
     def _run(self, input: Any, hx: Any) -> tuple[Any, Any]:
         """The layer on a padded, unbatched or packed input; the state is a tensor, or h and c."""
@@ -196,13 +207,15 @@ class RNNBase(Module):
             return PackedSequence(output, sizes, order, back), self.permute_hidden(state, back)
         if input.dim() not in (2, 3):
             raise errors.value(
-                f"{self._get_name()} expected 2D or 3D input (got {input.dim()}D input)", input=list(input.shape)
+                f"{self._get_name()} expected 2D or 3D input (got {input.dim()}D input)",
+                input=list(input.shape),
             )
         rank = input.dim()
         for one in () if hx is None else _parts(hx):
             if one.dim() != rank:
                 raise errors.runtime(
-                    f"an input of {rank} dimensions needs a state of {rank}, got {one.dim()}", state=list(one.shape)
+                    f"an input of {rank} dimensions needs a state of {rank}, got {one.dim()}",
+                    state=list(one.shape),
                 )
         batch_dim = 0 if self.batch_first else 1
         if rank == 2:
@@ -265,7 +278,9 @@ def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: 
     if num_layers <= 0:
         raise errors.value(f"num_layers must be greater than zero, got {num_layers}")
     if not 0 <= proj_size < hidden_size:
-        raise errors.value(f"proj_size must be less than hidden_size = {hidden_size}, and 0 for none, got {proj_size}")
+        raise errors.value(
+            f"proj_size must be less than hidden_size = {hidden_size}, and 0 for none, got {proj_size}"
+        )
 
 
 def _check_choices(mode: str, bias: bool, batch_first: bool, dropout: float) -> None:
@@ -309,7 +324,8 @@ class LSTM(RNNBase):
     Called as ``LSTM(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
     bidirectional=False, proj_size=0, device=None, dtype=None)``.
 
-    Shapes: input (T, N, input) or (T, input), h (layers directions, N, H or proj_size), c (layers directions, N, H).
+    Shapes: input (T, N, input) or (T, input), h (layers directions, N, H or proj_size), c (layers directions,
+    N, H).
     Source: torch.nn.LSTM.
     """
 
@@ -334,7 +350,9 @@ class LSTM(RNNBase):
         cell = self.get_expected_cell_size(input, batch_sizes)
         return super()._zero_state(input, batch_sizes), zeros(cell, dtype=input.dtype, device=input.device)
 
-    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Any, tuple[Tensor, Tensor]]:
+    def forward(
+        self, input: Any, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Any, tuple[Tensor, Tensor]]:
         return self._run(input, hx)
 
 
@@ -396,7 +414,9 @@ class RNNCellBase(Module):
         self.weight_ih = Parameter(empty((gates, input_size), device=device, dtype=dtype))
         self.weight_hh = Parameter(empty((gates, hidden_size), device=device, dtype=dtype))
         for name in ("bias_ih", "bias_hh"):
-            self.register_parameter(name, Parameter(empty(gates, device=device, dtype=dtype)) if bias else None)
+            self.register_parameter(
+                name, Parameter(empty(gates, device=device, dtype=dtype)) if bias else None
+            )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -412,13 +432,15 @@ class RNNCellBase(Module):
         """The input and the state with a batch, after their checks."""
         if input.dim() not in (1, 2):
             raise errors.value(
-                f"{self._get_name()} expected 1D or 2D input (got {input.dim()}D input)", input=list(input.shape)
+                f"{self._get_name()} expected 1D or 2D input (got {input.dim()}D input)",
+                input=list(input.shape),
             )
         given = () if hx is None else _parts(hx)
         for one in given:
             if one.dim() not in (1, 2):
                 raise errors.value(
-                    f"{self._get_name()} expected a 1D or 2D state (got {one.dim()}D state)", state=list(one.shape)
+                    f"{self._get_name()} expected a 1D or 2D state (got {one.dim()}D state)",
+                    state=list(one.shape),
                 )
         if input.dim() == 1:
             input = input.unsqueeze(0)

@@ -143,7 +143,7 @@ class Embedding(_Table):
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
     ) -> Self:
-        """A table that holds ``embeddings``, shape (num_embeddings, embedding_dim), which ``freeze`` keeps constant.
+        """A table that holds ``embeddings`` (num_embeddings, embedding_dim), constant if ``freeze``.
 
         Raises:
             AssertionError: not two dimensions.
@@ -259,7 +259,7 @@ class EmbeddingBag(_Table):
         include_last_offset: bool = False,
         padding_idx: int | None = None,
     ) -> Self:
-        """A table that holds ``embeddings``, shape (num_embeddings, embedding_dim), which ``freeze`` keeps constant.
+        """A table that holds ``embeddings`` (num_embeddings, embedding_dim), constant if ``freeze``.
 
         Raises:
             AssertionError: not two dimensions.

@@ -52,20 +52,27 @@ class StateDict(Traversal):
 
         Source: torch.nn.Module.get_extra_state.
         """
-        raise errors.runtime(f"{type(self).__name__} has no extra state: it does not override get_extra_state")
+        raise errors.runtime(
+            f"{type(self).__name__} has no extra state: it does not override get_extra_state"
+        )
 
     def set_extra_state(self, state: Any) -> None:
         """Take back what `get_extra_state` returned. Source: torch.nn.Module.set_extra_state."""
-        raise errors.runtime(f"{type(self).__name__} has no extra state: it does not override set_extra_state")
+        raise errors.runtime(
+            f"{type(self).__name__} has no extra state: it does not override set_extra_state"
+        )
 
     def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Run ``hook(module, state_dict, prefix, local_metadata)`` after saving; the root's may return another dict."""
+        """Run ``hook(module, state_dict, prefix, local_metadata)`` after saving.
+
+        What the root's hook returns replaces the state dict.
+        """
         if getattr(hook, "_from_public_api", False):
             raise errors.runtime("this function is registered with register_state_dict_post_hook already")
         return _add(self._state_dict_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Run ``hook(module, state_dict, prefix, local_metadata)`` after saving; it changes the dict in place.
+        """Run ``hook(module, state_dict, prefix, local_metadata)`` after saving, to change the dict in place.
 
         Source: torch.nn.Module.register_state_dict_post_hook.
         """
@@ -73,7 +80,10 @@ class StateDict(Traversal):
         return _add(self._state_dict_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Run ``hook(module, prefix, keep_vars)`` before saving. Source: torch.nn.Module.register_state_dict_pre_hook."""
+        """Run ``hook(module, prefix, keep_vars)`` before saving.
+
+        Source: torch.nn.Module.register_state_dict_pre_hook.
+        """
         return _add(self._state_dict_pre_hooks, hook)
 
     def _register_load_state_dict_pre_hook(
@@ -83,7 +93,10 @@ class StateDict(Traversal):
         return _add(self._load_state_dict_pre_hooks, LoadPreHook(hook, with_module))
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Run ``hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors)`` before loading.
+        """Run a hook before loading; it may change the state dict.
+
+        It is called as ``hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected,
+        errors)``.
 
         Source: torch.nn.Module.register_load_state_dict_pre_hook.
         """
@@ -151,7 +164,9 @@ class StateDict(Traversal):
             result = hook(self, destination, prefix, local_metadata)
             if result is not None:
                 if getattr(hook, "_from_public_api", False):
-                    raise errors.runtime("a state_dict post-hook must change the dictionary in place and return None")
+                    raise errors.runtime(
+                        "a state_dict post-hook must change the dictionary in place and return None"
+                    )
                 destination = result
         assert destination is not None
         return destination
@@ -166,36 +181,36 @@ class StateDict(Traversal):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        """Load this module's own state, without its children's, and add what went wrong to the three lists."""
+        """Load this module's own state, without its children's; what goes wrong is added to the lists."""
+        lists = strict, missing_keys, unexpected_keys, error_msgs
         for hook in self._load_state_dict_pre_hooks.values():
-            arguments = (state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
-            hook.run(self, *arguments) if isinstance(hook, LoadPreHook) else hook(*arguments)
+            first = (self,) if isinstance(hook, LoadPreHook) else ()
+            hook(*first, state_dict, prefix, local_metadata, *lists)
         own = dict(self._own_state())
         assign = local_metadata.get("assign_to_params_buffers", False)
         for name, tensor in own.items():
             key = prefix + name
             if key not in state_dict:
-                if strict:
-                    missing_keys.append(key)
+                missing_keys.extend([key] if strict else [])
                 continue
             problem = self._load_one(name, tensor, key, state_dict[key], assign)
-            if problem is not None:
-                error_msgs.append(problem)
-
-        extra_key = prefix + EXTRA_STATE
-        if type(self).set_extra_state is not StateDict.set_extra_state:
-            if extra_key in state_dict:
-                self.set_extra_state(state_dict[extra_key])
-            elif strict:
-                missing_keys.append(extra_key)
-        elif strict and extra_key in state_dict:
-            unexpected_keys.append(extra_key)
+            error_msgs.extend([problem] if problem else [])
+        extra = prefix + EXTRA_STATE
+        wants_extra = type(self).set_extra_state is not StateDict.set_extra_state
+        if wants_extra and extra in state_dict:
+            self.set_extra_state(state_dict[extra])
+        elif strict and wants_extra:
+            missing_keys.append(extra)
         if strict:
-            for key in state_dict:
-                if key.startswith(prefix) and key != extra_key:
-                    first, dot, _ = key[len(prefix) :].partition(".")
-                    if first not in (self._modules if dot else own):
-                        unexpected_keys.append(key)
+            known = {extra} if wants_extra else set()
+            unexpected_keys.extend(key for key in state_dict if not self._expects(key, prefix, own, known))
+
+    def _expects(self, key: str, prefix: str, own: dict[str, Tensor], known: set[str]) -> bool:
+        """Whether ``key`` is a name of this module's state, or of a submodule's."""
+        if not key.startswith(prefix) or key in known:
+            return True
+        first, dot, _ = key[len(prefix) :].partition(".")
+        return first in (self._modules if dot else own)
 
     def _load_one(self, name: str, tensor: Tensor, key: str, value: Any, assign: bool) -> str | None:
         """Load ``value`` into ``tensor``; what went wrong, if anything did."""
@@ -232,18 +247,20 @@ class StateDict(Traversal):
         Args:
             state_dict: as `state_dict` gives it.
             strict: the names must be exactly the module's own.
-            assign: put the given tensors in the place of the module's instead of copying their values; make the
-                optimizer afterwards.
+            assign: put the given tensors in the place of the module's instead of copying their values; make
+                the optimizer afterwards.
         Returns:
             the names that were missing and those that were not expected.
         Raises:
             TypeError: ``state_dict`` is no mapping.
-            RuntimeError: with ``strict`` names are missing or unexpected; in any case, shapes differ or a value
-                cannot be copied. Everything that fits has been loaded by then.
+            RuntimeError: with ``strict`` names are missing or unexpected; in any case, shapes differ or a
+                value cannot be copied. Everything that fits has been loaded by then.
         Source: torch.nn.Module.load_state_dict.
         """
         if not isinstance(state_dict, Mapping):
-            raise errors.type_(f"load_state_dict needs a dictionary of tensors, got a {type(state_dict).__name__}")
+            raise errors.type_(
+                f"load_state_dict needs a dictionary of tensors, got a {type(state_dict).__name__}"
+            )
         missing: list[str] = []
         unexpected: list[str] = []
         problems: list[str] = []
@@ -265,8 +282,8 @@ class StateDict(Traversal):
             for hook in module._load_state_dict_post_hooks.values():
                 if hook(module, keys) is not None:
                     raise AssertionError(
-                        "a load_state_dict post-hook must return None: it changes missing_keys and unexpected_keys"
-                        " in place"
+                        "a load_state_dict post-hook must return None: it changes missing_keys and"
+                        " unexpected_keys in place"
                     )
 
         load(self, copied)
@@ -278,13 +295,13 @@ class StateDict(Traversal):
 
 
 class LoadPreHook:
-    """A load_state_dict pre-hook, with or without the module as its first argument."""
+    """A load_state_dict pre-hook, called with the module, which it may not want."""
 
     def __init__(self, hook: Callable[..., Any], with_module: bool) -> None:
         self.hook = hook
         self.with_module = with_module
 
-    def run(self, module: object, *arguments: Any) -> Any:
+    def __call__(self, module: object, *arguments: Any) -> Any:
         return self.hook(module, *arguments) if self.with_module else self.hook(*arguments)
 
 

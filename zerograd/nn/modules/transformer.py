@@ -125,7 +125,9 @@ class TransformerEncoderLayer(Module):
 
 
 class TransformerDecoderLayer(Module):
-    """Self-attention, attention to the encoder's output, and a two-layer network; as the encoder's layer otherwise.
+    """Self-attention, attention to the encoder's output, and a two-layer network.
+
+    Arguments and arrangement are those of the encoder's layer.
 
     Shapes: tgt (T, N, d_model) and memory (S, N, d_model), with N first if ``batch_first``; output as tgt.
     Source: torch.nn.TransformerDecoderLayer.
@@ -263,17 +265,15 @@ class TransformerEncoder(Module):
     ) -> Tensor:
         """The last layer's output.
 
-        Without gradients, in evaluation and with nothing but padding at the ends of the sequences, PyTorch computes
-        with nested tensors, after which the outputs at the padding are zero; so they are here.
+        Without gradients, in evaluation and with nothing but padding at the ends of the sequences, PyTorch
+        computes with nested tensors, after which the outputs at the padding are zero; so they are here.
         """
         other = None if mask is None else mask.dtype
         padding = canonical_mask(src_key_padding_mask, "src_key_padding_mask", other, "mask", src.dtype)
         mask = canonical_mask(mask, "mask", None, "", src.dtype, check_other=False)
         output = src
         for layer in self.layers:
-            output = layer(
-                output, src_mask=mask, is_causal=is_causal is True, src_key_padding_mask=padding
-            )
+            output = layer(output, src_mask=mask, is_causal=is_causal is True, src_key_padding_mask=padding)
         if padding is not None and mask is None and self._nests(src):
             padded = padding != 0
             at_the_ends = (padded[:, 1:] >= padded[:, :-1]).all()
@@ -416,7 +416,9 @@ class Transformer(Module):
         if src.dim() == 3 and src.shape[batch_dim] != tgt.shape[batch_dim]:
             raise errors.runtime(f"src and tgt differ in their batch, dimension {batch_dim}", **shapes)
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
-            raise errors.runtime(f"the last dimension of src and tgt must be d_model = {self.d_model}", **shapes)
+            raise errors.runtime(
+                f"the last dimension of src and tgt must be d_model = {self.d_model}", **shapes
+            )
         memory = self.encoder(
             src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
         )

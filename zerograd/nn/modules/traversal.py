@@ -30,7 +30,9 @@ class Traversal:
         """What ``get_members_fn`` finds in each module of the tree, under its full name."""
         seen = set()
         modules = (
-            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
         )
         for path, module in modules:
             dotted = f"{path}." if path else ""
@@ -122,7 +124,9 @@ class Traversal:
         for name in target.split(".") if target else ():
             module = _member(module, name)
             if not isinstance(module, Traversal):
-                raise AttributeError(f"`{name}` in the path '{target}' is no module but a {type(module).__name__}")
+                raise AttributeError(
+                    f"`{name}` in the path '{target}' is no module but a {type(module).__name__}"
+                )
         return module
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
@@ -130,8 +134,8 @@ class Traversal:
 
         Raises:
             ValueError: the path is empty or ``module`` is not a module.
-            AttributeError: its parent is missing, something that is no module stands there, or with ``strict``
-                nothing stands there.
+            AttributeError: its parent is missing, something that is no module stands there, or with
+                ``strict`` nothing stands there.
         Source: torch.nn.Module.set_submodule.
         """
         if target == "":
@@ -143,7 +147,9 @@ class Traversal:
         if strict or hasattr(parent, name):
             present = _member(parent, name)
             if not isinstance(present, Traversal):
-                raise AttributeError(f"`{name}` is no module but a {type(present).__name__}: it cannot be replaced")
+                raise AttributeError(
+                    f"`{name}` is no module but a {type(present).__name__}: it cannot be replaced"
+                )
         setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:

@@ -18,9 +18,11 @@ _reverse_repeat_tuple = reverse_repeat
 
 
 def _list_with_default(out_size: Sequence[int | None], defaults: Sequence[int]) -> list[int]:
-    """``out_size`` with each None replaced by the input's size in that dimension (the last ones of ``defaults``)."""
+    """``out_size`` with each None replaced by the input's size there, the last ones of ``defaults``."""
     if len(defaults) <= len(out_size):
-        raise ValueError(f"an input of {len(defaults)} dimensions is too small for {len(out_size)} output sizes")
+        raise ValueError(
+            f"an input of {len(defaults)} dimensions is too small for {len(out_size)} output sizes"
+        )
     known = defaults[len(defaults) - len(out_size) :]
     return [default if size is None else size for size, default in zip(out_size, known, strict=True)]
 

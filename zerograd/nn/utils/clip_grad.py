@@ -99,7 +99,8 @@ def clip_grad_norm_(
     members = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not members and isinstance(parameters, GeneratorType):
         warnings.warn(
-            "clip_grad_norm_ clips nothing: the generator of parameters is empty, perhaps used up before", stacklevel=2
+            "clip_grad_norm_ clips nothing: the generator of parameters is empty, perhaps used up before",
+            stacklevel=2,
         )
     grads = [one.grad for one in members if one.grad is not None]
     total = get_total_norm(grads, norm_type, error_if_nonfinite, foreach)
@@ -115,7 +116,9 @@ def clip_grad_norm(
     foreach: bool | None = None,
 ) -> Tensor:
     """The old name of `clip_grad_norm_`. Source: torch.nn.utils.clip_grad_norm (deprecated)."""
-    warnings.warn("clip_grad_norm is deprecated: its name is clip_grad_norm_ now", FutureWarning, stacklevel=2)
+    warnings.warn(
+        "clip_grad_norm is deprecated: its name is clip_grad_norm_ now", FutureWarning, stacklevel=2
+    )
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 

@@ -49,21 +49,24 @@ def fuse_conv_bn_weights(
     shift = zeros_like(bn_rm) if bn_b is None else bn_b
     lead = (1, -1) if transpose else (-1, 1)
     weight = conv_w * scale.reshape(*lead, *(1,) * (conv_w.dim() - 2))
-    return _parameters(weight, conv_w, (bias - bn_rm) * scale + shift, bias, conv_w if conv_b is None else conv_b)
+    return _parameters(
+        weight, conv_w, (bias - bn_rm) * scale + shift, bias, conv_w if conv_b is None else conv_b
+    )
 
 
 def fuse_linear_bn_eval(linear: Layer, bn: Module) -> Layer:
     """A copy of ``linear`` that computes ``bn(linear(x))``.
 
     Raises:
-        AssertionError: one of them is in training mode, their sizes differ, or ``bn`` has no running statistics.
+        AssertionError: one of them is in training mode, their sizes differ, or ``bn`` has no running
+            statistics.
     Source: torch.nn.utils.fuse_linear_bn_eval.
     """
     mean, variance = _statistics(linear, bn)
     if bn.num_features not in (linear.out_features, 1):
         raise AssertionError(
-            f"to fuse them, {linear.out_features} features must meet as many (or 1) in the normalization, which has"
-            f" {bn.num_features}"
+            f"to fuse them, {linear.out_features} features must meet as many (or 1) in the normalization,"
+            f" which has {bn.num_features}"
         )
     fused = copy.deepcopy(linear)
     fused.weight, fused.bias = fuse_linear_bn_weights(

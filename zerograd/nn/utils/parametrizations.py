@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import numpy as np
+
 from zerograd import dtypes, errors
 from zerograd.autograd.grad_mode import no_grad
-from zerograd.linalg import geqrf, householder_product, matrix_exp, solve
+from zerograd.linalg import householder_product, matrix_exp, qr, solve
 from zerograd.nn import functional as F
 from zerograd.nn.modules.module import Module
 from zerograd.nn.utils.parametrize import register_parametrization
 from zerograd.nn.utils.spectral_norm import as_matrix, output_dim
 from zerograd.nn.utils.weight_norm import norm_except_dim, normalized
 from zerograd.tensor.functions.creation import zeros_like
+from zerograd.tensor.functions.data import tensor
 from zerograd.tensor.functions.joining import cat
 from zerograd.tensor.functions.random import randn
 from zerograd.tensor.functions.ranges import eye
@@ -27,7 +30,8 @@ MAPS = ("matrix_exp", "cayley", "householder")
 class _Orthogonal(Module):
     """A matrix with orthonormal columns (rows, if it is wide), from any matrix of its shape.
 
-    With ``use_trivialization`` the result is ``base @ map(x)``, so that any orthogonal matrix can be the first value.
+    With ``use_trivialization`` the result is ``base @ map(x)``, so that any orthogonal matrix can be the
+    first value.
     """
 
     base: Tensor
@@ -64,7 +68,7 @@ class _Orthogonal(Module):
         return Q if n == k else Q[..., :k]
 
     def _by_reflections(self, X: Tensor) -> Tensor:
-        """The product of the reflections whose vectors stand below the diagonal, times the diagonal's signs."""
+        """The product of the reflections with the vectors below the diagonal, times the diagonal's signs."""
         A = X.tril(-1)
         Q = householder_product(A, 2.0 / (1.0 + (A * A).sum(dim=-2)))
         return Q * X.diagonal(dim1=-2, dim2=-1).to(dtypes.int32).unsqueeze(-2)
@@ -84,7 +88,7 @@ class _Orthogonal(Module):
                 raise NotImplementedError(
                     f"the map {self.orthogonal_map!r} cannot be assigned to without use_trivialization"
                 )
-            A, tau = geqrf(Q)
+            A, tau = _reflections(Q)
             signs = A.diagonal(dim1=-2, dim2=-1)
             signs.copy_(signs.sgn())
             signs[tau == 0.0] *= -1
@@ -105,13 +109,21 @@ class _Orthogonal(Module):
 def _is_orthogonal(Q: Tensor) -> bool:
     n, k = Q.shape[-2:]
     tolerance = 10.0 * n * 2.0 ** -(52 if Q.dtype in (dtypes.float64, dtypes.complex128) else 23)
-    return bool(((Q.mH @ Q - eye(k, dtype=Q.dtype)).abs() <= tolerance + 1e-5 * eye(k, dtype=Q.dtype).abs()).all())
+    return bool(
+        ((Q.mH @ Q - eye(k, dtype=Q.dtype)).abs() <= tolerance + 1e-5 * eye(k, dtype=Q.dtype).abs()).all()
+    )
 
 
 def _orthonormal(A: Tensor) -> Tensor:
     """The factor Q of A = QR with a positive diagonal of R."""
-    X, tau = geqrf(A)
-    return householder_product(X, tau) * X.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
+    Q, R = qr(A)
+    return Q * R.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
+
+
+def _reflections(Q: Tensor) -> tuple[Tensor, Tensor]:
+    """LAPACK's form of a QR factorization: R above the vectors of the reflections, and their factors."""
+    raw, tau = np.linalg.qr(Q.numpy(), mode="raw")
+    return tensor(np.array(raw.swapaxes(-2, -1))), tensor(tau)
 
 
 def orthogonal(
@@ -120,8 +132,8 @@ def orthogonal(
     """Keep the parameter ``name`` orthogonal: its columns, or rows if it is wide, orthonormal.
 
     Args:
-        orthogonal_map: matrix_exp, cayley or householder; matrix_exp for square and complex matrices, otherwise
-            householder, if None.
+        orthogonal_map: matrix_exp, cayley or householder; matrix_exp for square and complex matrices,
+            otherwise householder, if None.
         use_trivialization: start from the nearest orthogonal matrix, which is kept as a buffer.
     Raises:
         ValueError: no such tensor, no matrix, or an unknown map.

@@ -52,14 +52,15 @@ class ParametrizationList(ModuleList):
     """The parametrizations of one tensor, in the order in which they are applied, and the original tensors.
 
     Attributes:
-        original: what is learnt; ``original0``, ``original1``, ... if ``right_inverse`` returned several tensors.
+        original: what is learnt; ``original0``, ``original1``, ... if ``right_inverse`` returned several
+            tensors.
         is_tensor: whether it is one tensor.
         unsafe: shape and dtype may differ from the original's.
     Source: torch.nn.utils.parametrize.ParametrizationList.
 
     Raises:
-        ValueError: no parametrizations, a ``right_inverse`` that returns something else than tensors of the dtype, or
-            (unless unsafe) a result of another shape or dtype.
+        ValueError: no parametrizations, a ``right_inverse`` that returns something else than tensors of the
+            dtype, or (unless unsafe) a result of another shape or dtype.
     """
 
     original: Tensor
@@ -88,7 +89,9 @@ class ParametrizationList(ModuleList):
         else:
             for i, one in enumerate(new):
                 if not isinstance(one, Tensor):
-                    raise errors.value(f"right_inverse must return tensors, but element {i} is a {type(one).__name__}")
+                    raise errors.value(
+                        f"right_inverse must return tensors, but element {i} is a {type(one).__name__}"
+                    )
                 learnt = Parameter(one, original.requires_grad) if isinstance(original, Parameter) else one
                 _register(self, f"original{i}", learnt.requires_grad_(original.requires_grad))
         if not unsafe:
@@ -113,7 +116,7 @@ class ParametrizationList(ModuleList):
             for module in reversed(list(self)):
                 if not hasattr(module, "right_inverse"):
                     raise errors.runtime(
-                        f"the parametrization {type(module).__name__} has no right_inverse, so it cannot be assigned to"
+                        f"{type(module).__name__} has no right_inverse, so it cannot be assigned to"
                     )
                 new = module.right_inverse(new)
             originals = list(self._originals())
@@ -122,7 +125,9 @@ class ParametrizationList(ModuleList):
                 raise errors.value(f"right_inverse must return {len(originals)} tensors")
             for original, one in zip(originals, values, strict=True):
                 if not isinstance(one, Tensor) or one.dtype is not original.dtype:
-                    raise errors.value(f"right_inverse must return tensors of dtype {original.dtype}, got {one!r}")
+                    raise errors.value(
+                        f"right_inverse must return tensors of dtype {original.dtype}, got {one!r}"
+                    )
                 original.data = one.data
 
     def forward(self) -> Tensor:
@@ -277,7 +282,10 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
 
 
 def type_before_parametrizations(module: Module) -> type:
-    """The class of ``module`` as it was made. Source: torch.nn.utils.parametrize.type_before_parametrizations."""
+    """The class of ``module`` as it was made.
+
+    Source: torch.nn.utils.parametrize.type_before_parametrizations.
+    """
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
@@ -299,6 +307,8 @@ def transfer_parametrizations_and_params(
         for parametrization in source:
             register_parametrization(to_module, name, parametrization)
         target = to_module.parametrizations[name]
-        for original in ["original"] if source.is_tensor else [f"original{i}" for i in range(source.ntensors)]:
+        for original in (
+            ["original"] if source.is_tensor else [f"original{i}" for i in range(source.ntensors)]
+        ):
             setattr(target, original, getattr(source, original))
     return to_module

@@ -167,7 +167,10 @@ def random_structured(module: M, name: str, amount: float, dim: int) -> M:
 def ln_structured(
     module: M, name: str, amount: float, n: float | str, dim: int, importance_scores: Tensor | None = None
 ) -> M:
-    """Prune the channels of ``name`` along ``dim`` of least n-norm. Source: torch.nn.utils.prune.ln_structured."""
+    """Prune the channels of ``name`` along ``dim`` of least n-norm.
+
+    Source: torch.nn.utils.prune.ln_structured.
+    """
     LnStructured.apply(module, name, amount=amount, n=n, dim=dim, importance_scores=importance_scores)
     return module
 
@@ -191,7 +194,8 @@ def global_unstructured(
         pruning_method: an unstructured one.
         kwargs: its arguments, such as ``amount``.
     Raises:
-        TypeError: ``parameters`` is not iterable, the scores are no dictionary, or the method is not unstructured.
+        TypeError: ``parameters`` is not iterable, the scores are no dictionary, or the method is not
+            unstructured.
     Source: torch.nn.utils.prune.global_unstructured.
     """
     if not isinstance(parameters, Iterable):
@@ -207,7 +211,9 @@ def global_unstructured(
     method = pruning_method(**kwargs)
     method._tensor_name = "all"
     if method.PRUNING_TYPE != "unstructured":
-        raise errors.type_(f"global_unstructured needs an unstructured method, {pruning_method.__name__} is not")
+        raise errors.type_(
+            f"global_unstructured needs an unstructured method, {pruning_method.__name__} is not"
+        )
     mask = PruningContainer(method).compute_mask(importance, masks)
     start = 0
     for module, name in places:
@@ -235,5 +241,7 @@ def remove(module: M, name: str) -> M:
 def is_pruned(module: Module) -> bool:
     """Whether any tensor in ``module`` or below is pruned. Source: torch.nn.utils.prune.is_pruned."""
     return any(
-        isinstance(hook, BasePruningMethod) for one in module.modules() for hook in one._forward_pre_hooks.values()
+        isinstance(hook, BasePruningMethod)
+        for one in module.modules()
+        for hook in one._forward_pre_hooks.values()
     )

@@ -16,8 +16,8 @@ from zerograd.tensor.tensor import Tensor
 class BasePruningMethod(ABC):
     """Computes the mask of one tensor; as a forward pre-hook it sets ``module.<name> = mask * <name>_orig``.
 
-    Subclasses say in ``PRUNING_TYPE`` what they see of a tensor that is pruned already: unstructured (what is left of
-    it), structured (the channels that are left, along their ``dim``) or global (all).
+    Subclasses say in ``PRUNING_TYPE`` what they see of a tensor that is pruned already: unstructured (what is
+    left of it), structured (the channels that are left, along their ``dim``) or global (all).
     Source: torch.nn.utils.prune.BasePruningMethod.
     """
 
@@ -108,7 +108,10 @@ def _combined(earlier: Any, method: BasePruningMethod) -> PruningContainer:
 
 
 class PruningContainer(BasePruningMethod):
-    """Several pruning methods of one tensor, one after the other. Source: torch.nn.utils.prune.PruningContainer."""
+    """Several pruning methods of one tensor, one after the other.
+
+    Source: torch.nn.utils.prune.PruningContainer.
+    """
 
     def __init__(self, *args: BasePruningMethod) -> None:
         self._pruning_methods: tuple[BasePruningMethod, ...] = ()

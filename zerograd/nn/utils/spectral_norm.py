@@ -33,8 +33,8 @@ def output_dim(module: Module, dim: int | None) -> int:
 class SpectralNorm:
     """The hook that computes the weight before each forward.
 
-    u and v approximate the singular vectors of the largest singular value; each forward in training improves them by
-    ``n_power_iterations`` steps of the power method.
+    u and v approximate the singular vectors of the largest singular value; each forward in training improves
+    them by ``n_power_iterations`` steps of the power method.
     """
 
     _version = 1
@@ -85,14 +85,19 @@ class SpectralNorm:
             RuntimeError: it is there already.
             ValueError: the weight is None or has no shape yet.
         """
-        if any(isinstance(hook, SpectralNorm) and hook.name == name for hook in module._forward_pre_hooks.values()):
+        if any(
+            isinstance(hook, SpectralNorm) and hook.name == name
+            for hook in module._forward_pre_hooks.values()
+        ):
             raise errors.runtime(f"spectral_norm is applied to '{name}' already")
         hook = SpectralNorm(name, n_power_iterations, dim, eps)
         weight = module._parameters[name]
         if weight is None:
             raise errors.value(f"spectral_norm cannot be applied to '{name}', which is None")
         if is_lazy(weight):
-            raise errors.value(f"spectral_norm needs a shape, which '{name}' gets at the first call of the module")
+            raise errors.value(
+                f"spectral_norm needs a shape, which '{name}' gets at the first call of the module"
+            )
         with no_grad():
             rows, columns = hook.reshape_weight_to_matrix(weight).shape
             u = F.normalize(weight.new_empty(rows).normal_(0, 1), dim=0, eps=eps)

@@ -23,7 +23,10 @@ def functional_call(
     tie_weights: bool = True,
     strict: bool = False,
 ) -> Any:
-    """The old place of torch.func.functional_call. Source: torch.nn.utils.stateless.functional_call (deprecated)."""
+    """The old place of torch.func.functional_call.
+
+    Source: torch.nn.utils.stateless.functional_call (deprecated).
+    """
     warnings.warn(
         "torch.nn.utils.stateless.functional_call is deprecated: use torch.func.functional_call",
         FutureWarning,

@@ -1,0 +1,171 @@
+"""RNN, LSTM, GRU and their cells: outputs and gradients for padded, unbatched and packed inputs, in both libraries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from nn.scenarios import agree, numbers, raised
+
+KINDS = ["RNN", "LSTM", "GRU"]
+OPTIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "deep": {"num_layers": 3},
+    "both ways": {"num_layers": 2, "bidirectional": True},
+    "no bias": {"bias": False},
+    "batch first": {"batch_first": True, "bidirectional": True},
+}
+
+
+def parts(state: Any) -> list[Any]:
+    return list(state) if isinstance(state, tuple) else [state]
+
+
+def results(module: Any, x: Any, output: Any, state: Any) -> Any:
+    loss = (output * output).sum() + sum((one * one * (i + 1)).sum() for i, one in enumerate(parts(state)))
+    loss.backward()
+    return output, parts(state), x.grad, {name: one.grad for name, one in module.named_parameters()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=list(OPTIONS))
+def test_sequences(kind: str, options: dict[str, Any]) -> None:
+    def scenario(library: Any) -> Any:
+        module = getattr(library.nn, kind)(3, 4, **options)
+        x = numbers(library, 5, 2, 3).requires_grad_()
+        return results(module, x, *module(x))
+
+    agree(scenario)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sequences_with_an_initial_state(kind: str) -> None:
+    def scenario(library: Any) -> Any:
+        module = getattr(library.nn, kind)(3, 4, 2, bidirectional=True)
+        x = numbers(library, 5, 2, 3).requires_grad_()
+        state = tuple(numbers(library, 4, 2, 4, end=i).requires_grad_() for i in (1, 2))
+        output, final = module(x, state if kind == "LSTM" else state[0])
+        return results(module, x, output, final), state[0].grad
+
+    agree(scenario)
+
+
+def test_a_projected_lstm() -> None:
+    def scenario(library: Any) -> Any:
+        module = library.nn.LSTM(3, 4, 2, proj_size=2, bidirectional=True)
+        x = numbers(library, 5, 2, 3).requires_grad_()
+        return results(module, x, *module(x))
+
+    agree(scenario)
+
+
+def test_a_relu_rnn() -> None:
+    def scenario(library: Any) -> Any:
+        module = library.nn.RNN(3, 4, nonlinearity="relu")
+        x = numbers(library, 5, 2, 3).requires_grad_()
+        return results(module, x, *module(x))
+
+    agree(scenario)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unbatched_sequences(kind: str) -> None:
+    def scenario(library: Any) -> Any:
+        module = getattr(library.nn, kind)(3, 4, batch_first=True)
+        x = numbers(library, 5, 3).requires_grad_()
+        output, state = module(x)
+        again, _ = module(x, state)
+        return results(module, x, output + again, state)
+
+    agree(scenario)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("both_ways", [False, True])
+@pytest.mark.parametrize("with_state", [False, True])
+def test_packed_sequences(kind: str, both_ways: bool, with_state: bool) -> None:
+    def scenario(library: Any) -> Any:
+        rnn = library.nn.utils.rnn
+        module = getattr(library.nn, kind)(3, 4, 2, bidirectional=both_ways)
+        x = numbers(library, 5, 3, 3).requires_grad_()
+        packed = rnn.pack_padded_sequence(x, [2, 5, 3], enforce_sorted=False)
+        state = numbers(library, 4 if both_ways else 2, 3, 4)
+        first = None if not with_state else (state, state * 2) if kind == "LSTM" else state
+        output, final = module(packed, first)
+        padded, lengths = rnn.pad_packed_sequence(output)
+        return results(module, x, padded, final), lengths, list(output.batch_sizes.shape)
+
+    agree(scenario)
+
+
+def test_dropout_between_layers_draws_pytorchs_numbers() -> None:
+    def scenario(library: Any) -> Any:
+        module = library.nn.GRU(3, 4, 3, dropout=0.5)
+        x = numbers(library, 5, 2, 3)
+        train = module(x)
+        return train, module.eval()(x), library.rand(1)
+
+    agree(scenario)
+
+
+@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_cells(kind: str, bias: bool) -> None:
+    def scenario(library: Any) -> Any:
+        cell = getattr(library.nn, kind)(3, 4, bias)
+        x = numbers(library, 2, 3).requires_grad_()
+        state = cell(x)
+        for _ in range(2):
+            state = cell(x, state)
+        single = cell(x[0])
+        loss = sum((one * one).sum() for one in parts(state) + parts(single))
+        loss.backward()
+        return parts(state), parts(single), x.grad, [one.grad for one in cell.parameters()]
+
+    agree(scenario)
+
+
+def test_weights_are_found_as_in_pytorch() -> None:
+    def scenario(library: Any) -> Any:
+        module = library.nn.LSTM(2, 3, 2)
+        module.flatten_parameters()
+        module.weight_hh_l0 = library.nn.Parameter(library.zeros(12, 3))
+        return [[one.shape for one in group] for group in module.all_weights], module(numbers(library, 4, 1, 2))[0]
+
+    agree(lambda library: [[tuple(one) for one in group] for group in scenario(library)[0]])
+    agree(lambda library: scenario(library)[1])
+
+
+def lstm(library: Any, **options: Any) -> Any:
+    return library.nn.LSTM(3, 4, **options)
+
+
+WRONG = {
+    "input size": lambda library: lstm(library)(library.ones(5, 2, 7)),
+    "input dimensions": lambda library: lstm(library)(library.ones(5, 2, 2, 3)),
+    "input dtype": lambda library: lstm(library)(library.ones(5, 2, 3, dtype=library.float64)),
+    "state size": lambda library: library.nn.GRU(3, 4)(library.ones(5, 2, 3), library.ones(1, 2, 5)),
+    "state batch": lambda library: library.nn.GRU(3, 4)(library.ones(5, 2, 3), library.ones(1, 3, 4)),
+    "state dimensions": lambda library: library.nn.GRU(3, 4)(library.ones(5, 2, 3), library.ones(2, 4)),
+    "unbatched state": lambda library: library.nn.GRU(3, 4)(library.ones(5, 3), library.ones(1, 1, 4)),
+    "cell state": lambda library: lstm(library)(library.ones(5, 2, 3), (library.ones(1, 2, 4), library.ones(1, 2, 5))),
+    "dropout": lambda library: lstm(library, dropout=2),
+    "dropout kind": lambda library: lstm(library, dropout=True),
+    "bias": lambda library: lstm(library, bias=1),
+    "batch_first": lambda library: lstm(library, batch_first="yes"),
+    "hidden size": lambda library: library.nn.GRU(3, 0),
+    "size kind": lambda library: library.nn.GRU(3.5, 4),
+    "layers": lambda library: lstm(library, num_layers=0),
+    "projection": lambda library: lstm(library, proj_size=4),
+    "projected GRU": lambda library: library.nn.GRU(3, 4, proj_size=2),
+    "nonlinearity": lambda library: library.nn.RNN(3, 4, nonlinearity="sine"),
+    "mode": lambda library: library.nn.RNNBase("LSMT", 3, 4),
+    "cell input": lambda library: library.nn.GRUCell(3, 4)(library.ones(2, 5)),
+    "cell dimensions": lambda library: library.nn.GRUCell(3, 4)(library.ones(2, 5, 3)),
+    "cell hidden": lambda library: library.nn.GRUCell(3, 4)(library.ones(2, 3), library.ones(2, 5)),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=list(WRONG))
+def test_wrong_calls_raise_pytorchs_errors(wrong: Any) -> None:
+    agree(lambda library: raised(lambda: wrong(library)))

@@ -1,7 +1,7 @@
 """Recurrent layers: LSTM, GRU and plain, over padded and packed sequences, and single cells.
 
-Each layer multiplies its inputs of all times in one product; the loop over time keeps the product with the hidden
-state only. A layer is one remembered call, so a sequence of known length costs one look-up.
+Each layer multiplies its inputs of all times in one product; the loop over time keeps the product with the
+hidden state only. A layer is one remembered call, so a sequence of known length costs one look-up.
 """
 
 from __future__ import annotations
@@ -64,7 +64,12 @@ def _relu_step(projected: Tensor, state: State, weights: Weights) -> State:
     return ((projected + F.linear(state[0], weights.w_hh)).relu(),)
 
 
-STEPS: dict[str, Step] = {"LSTM": _lstm_step, "GRU": _gru_step, "RNN_TANH": _tanh_step, "RNN_RELU": _relu_step}
+STEPS: dict[str, Step] = {
+    "LSTM": _lstm_step,
+    "GRU": _gru_step,
+    "RNN_TANH": _tanh_step,
+    "RNN_RELU": _relu_step,
+}
 
 
 def _project(mode: str, input: Tensor, weights: Weights) -> Tensor:
@@ -161,7 +166,8 @@ def recurrent(
         mode: LSTM, GRU, RNN_TANH or RNN_RELU.
         input: (T, N, input), (N, T, input) with ``batch_first``, or packed (sum of batch_sizes, input).
         hx: the initial states, as the final ones.
-        params: per layer and direction: w_ih, w_hh, with ``has_biases`` b_ih, b_hh, and w_hr if h is projected.
+        params: per layer and direction: w_ih, w_hh, with ``has_biases`` b_ih, b_hh, and w_hr if h is
+            projected.
         dropout: between layers, in training.
     """
     directions = 2 if bidirectional else 1
@@ -194,7 +200,8 @@ def recurrent(
 def lstm(input: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor]:
     """``lstm(input, (h, c), params, has_biases, num_layers, dropout, train, bidirectional, batch_first)``.
 
-    Packed: ``lstm(data, batch_sizes, (h, c), params, has_biases, num_layers, dropout, train, bidirectional)``.
+    Packed: ``lstm(data, batch_sizes, (h, c), params, has_biases, num_layers, dropout, train,
+    bidirectional)``.
     Returns the outputs, h and c. Source: torch.lstm.
     """
     return _call("LSTM", input, args, kwargs)
@@ -253,21 +260,36 @@ def lstm_cell(
 
 
 def gru_cell(
-    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
 ) -> Tensor:
     """One step of a GRU: h of (N, H) after ``input`` (N, input). Source: torch.gru_cell."""
     return _run_cell("GRU", input, (hx,), (w_ih, w_hh, b_ih, b_hh))[0]
 
 
 def rnn_tanh_cell(
-    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
 ) -> Tensor:
     """``tanh(w_ih @ input + b_ih + w_hh @ h + b_hh)``. Source: torch.rnn_tanh_cell."""
     return _run_cell("RNN_TANH", input, (hx,), (w_ih, w_hh, b_ih, b_hh))[0]
 
 
 def rnn_relu_cell(
-    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
 ) -> Tensor:
     """``relu(w_ih @ input + b_ih + w_hh @ h + b_hh)``. Source: torch.rnn_relu_cell."""
     return _run_cell("RNN_RELU", input, (hx,), (w_ih, w_hh, b_ih, b_hh))[0]

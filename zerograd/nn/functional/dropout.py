@@ -174,6 +174,8 @@ def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, in
     """
     _check_probability(p)
     shape = input._shape
+    if not training:
+        return input
     if len(shape) < 2:
         raise errors.runtime("feature dropout requires at least 2 dimensions in the input", input=input._type)
     return _alpha_drop(input, (*shape[:2], *(1,) * (len(shape) - 2)), p, training, inplace)

@@ -18,15 +18,9 @@ from zerograd.dtypes import (
 )  # fmt: skip
 from zerograd.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from zerograd.runtime.devices import device, get_default_device, set_default_device
-from zerograd.tensor.functions.changing import (
-    abs_, acos_, acosh_, arccos_, arccosh_, arcsin_, arcsinh_, arctan_, arctanh_, asin_, asinh_, atan_,
-    atanh_, ceil_, clamp_, clamp_max_, clamp_min_, clip_, conj_physical_, cos_, cosh_, deg2rad_, detach_,
-    erf_, erfc_, exp2_, exp_, expm1_, fill_, fix_, floor_, frac_, gcd_, i0_, lcm_, ldexp_, log10_, log1p_,
-    log2_, log_, logit_, nan_to_num_, neg_, negative_, rad2deg_, reciprocal_, relu_, round_, rsqrt_, sigmoid_,
-    sin_, sinc_, sinh_, sqrt_, square_, tan_, tanh_, trunc_, xlogy_, zero_,
-)  # fmt: skip
-from zerograd.tensor.functions.questions import (
-    can_cast, is_complex, is_floating_point, is_same_size, is_signed, is_tensor, numel, result_type,
+from zerograd.tensor.formats import (
+    channels_last, channels_last_3d, contiguous_format, layout, memory_format, preserve_format, sparse_bsc,
+    sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided,
 )  # fmt: skip
 from zerograd.tensor.functions.arithmetic import (
     abs, absolute, add, addcdiv, addcmul, div, divide, float_power, floor_divide, fmod, lerp, mul, multiply,
@@ -34,6 +28,13 @@ from zerograd.tensor.functions.arithmetic import (
 )  # fmt: skip
 from zerograd.tensor.functions.bitwise import (
     bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, gcd, lcm,
+)  # fmt: skip
+from zerograd.tensor.functions.changing import (
+    abs_, acos_, acosh_, arccos_, arccosh_, arcsin_, arcsinh_, arctan_, arctanh_, asin_, asinh_, atan_,
+    atanh_, ceil_, clamp_, clamp_max_, clamp_min_, clip_, conj_physical_, cos_, cosh_, deg2rad_, detach_,
+    erf_, erfc_, exp2_, exp_, expm1_, fill_, fix_, floor_, frac_, gcd_, i0_, lcm_, ldexp_, log10_, log1p_,
+    log2_, log_, logit_, nan_to_num_, neg_, negative_, rad2deg_, reciprocal_, relu_, round_, rsqrt_, sigmoid_,
+    sin_, sinc_, sinh_, sqrt_, square_, tan_, tanh_, trunc_, xlogy_, zero_,
 )  # fmt: skip
 from zerograd.tensor.functions.comparison import (
     allclose, eq, equal, ge, greater, greater_equal, gt, is_nonzero, isclose, isfinite, isinf, isnan,
@@ -44,12 +45,13 @@ from zerograd.tensor.functions.complex_numbers import (
     angle, complex, conj, conj_physical, imag, is_conj, is_neg, polar, real, resolve_conj, resolve_neg,
     view_as_complex, view_as_real,
 )  # fmt: skip
-from zerograd.tensor.functions.conversion import clone
+from zerograd.tensor.functions.conversion import clone, fill, fill_, zero_
 from zerograd.tensor.functions.counting import (
     bincount, histc, histogram, histogramdd, unique, unique_consecutive,
 )  # fmt: skip
 from zerograd.tensor.functions.creation import (
-    empty, empty_like, full, full_like, ones, ones_like, scalar_tensor, zeros, zeros_like,
+    empty, empty_like, empty_permuted, empty_strided, full, full_like, ones, ones_like, scalar_tensor, zeros,
+    zeros_like,
 )  # fmt: skip
 from zerograd.tensor.functions.data import as_tensor, asarray, from_numpy, frombuffer, tensor
 from zerograd.tensor.functions.differences import cumulative_trapezoid, diff, gradient, trapezoid, trapz
@@ -78,6 +80,9 @@ from zerograd.tensor.functions.products import (
     addbmm, addmm, addmv, addr, baddbmm, bmm, chain_matmul, dot, inner, kron, matmul, mm, mv, outer,
     tensordot, vdot,
 )  # fmt: skip
+from zerograd.tensor.functions.questions import (
+    can_cast, is_complex, is_floating_point, is_same_size, is_signed, is_tensor, numel, result_type,
+)  # fmt: skip
 from zerograd.tensor.functions.random import (
     bernoulli, binomial, multinomial, normal, poisson, rand, rand_like, randint, randint_like, randn,
     randn_like, randperm,
@@ -96,11 +101,13 @@ from zerograd.tensor.functions.reductions import (
 from zerograd.tensor.functions.scans import cummax, cummin, cumprod, cumsum, logcumsumexp
 from zerograd.tensor.functions.searching import bucketize, isin, searchsorted
 from zerograd.tensor.functions.selecting import (
-    argwhere, index_put, index_put_, masked_scatter, masked_select, nonzero, put, take, take_along_dim,
+    argwhere, index_put, index_put_, masked_scatter, masked_select, nonzero, nonzero_static, put, take,
+    take_along_dim,
 )  # fmt: skip
 from zerograd.tensor.functions.shaping import (
-    adjoint, broadcast_shapes, broadcast_tensors, broadcast_to, flatten, movedim, narrow, permute, ravel,
-    reshape, select, squeeze, t, transpose, unflatten, unsqueeze,
+    adjoint, broadcast_shapes, broadcast_tensors, broadcast_to, flatten, movedim, movedim as moveaxis, narrow,
+    permute, ravel, reshape, select, squeeze, t, transpose, transpose as swapaxes, transpose as swapdims,
+    unflatten, unsqueeze,
 )  # fmt: skip
 from zerograd.tensor.functions.solving import (
     cholesky_inverse, cholesky_solve, det, inverse, logdet, slogdet, triangular_solve,
@@ -113,13 +120,24 @@ from zerograd.tensor.functions.statistics import (
     corrcoef, cov, nanquantile, quantile, std, std_mean, var, var_mean,
 )  # fmt: skip
 from zerograd.tensor.functions.triangles import diag, diag_embed, diagflat, trace, tril, triu
+from zerograd.tensor.functions.view_copies import (
+    alias_copy, as_strided_copy, detach_copy, diagonal_copy, expand_copy, narrow_copy, permute_copy,
+    select_copy, slice_copy, split_copy, split_with_sizes_copy, squeeze_copy, t_copy, transpose_copy,
+    unbind_copy, unfold_copy, unsafe_chunk, unsafe_split, unsafe_split_with_sizes, unsqueeze_copy, view_copy,
+)  # fmt: skip
 from zerograd.tensor.functions.viewing import (
     as_strided, as_strided_scatter, diagonal, diagonal_scatter, select_scatter, slice_scatter,
 )  # fmt: skip
 from zerograd.tensor.generator import Generator, default_generator
+from zerograd.tensor.memory import TypedStorage, UntypedStorage, is_storage, resize_as_
+from zerograd.tensor.number_limits import finfo, iinfo
 from zerograd.tensor.printing import set_printoptions
 from zerograd.tensor.size import Size
 from zerograd.tensor.tensor import Tensor
+from zerograd.tensor.tensor_types import (
+    BFloat16Tensor, BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor,
+    LongTensor, ShortTensor, is_tensor, numel, set_default_tensor_type, typename,
+)  # fmt: skip
 
 __version__ = "0.1.0"
 
@@ -142,55 +160,64 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "Generator", "Size", "Tensor", "abs", "abs_", "absolute", "acos", "acos_", "acosh", "acosh_", "add",
-    "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "adjoint", "all", "allclose", "amax", "amin",
-    "aminmax", "angle", "any", "arange", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin", "arcsin_",
-    "arcsinh", "arcsinh_", "arctan", "arctan2", "arctan_", "arctanh", "arctanh_", "argmax", "argmin",
-    "argsort", "argwhere", "as_strided", "as_strided_scatter", "as_tensor", "asarray", "asin", "asin_",
-    "asinh", "asinh_", "atan", "atan2", "atan_", "atanh", "atanh_", "atleast_1d", "atleast_2d", "atleast_3d",
-    "baddbmm", "bernoulli", "bfloat16", "bincount", "binomial", "bitwise_and", "bitwise_left_shift",
-    "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "block_diag", "bmm", "bool",
-    "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "can_cast", "cartesian_prod", "cat",
-    "cdouble", "ceil", "ceil_", "cfloat", "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve",
-    "chunk", "clamp", "clamp_", "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_",
-    "clone", "column_stack", "combinations", "complex", "complex128", "complex64", "conj", "conj_physical",
-    "conj_physical_", "copysign", "corrcoef", "cos", "cos_", "cosh", "cosh_", "count_nonzero", "cov", "cross",
-    "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "default_generator", "deg2rad",
-    "deg2rad_", "det", "detach_", "device", "diag", "diag_embed", "diagflat", "diagonal", "diagonal_scatter",
-    "diff", "digamma", "dist", "div", "divide", "dot", "double", "dsplit", "dstack", "dtype", "einsum",
-    "empty", "empty_like", "enable_grad", "eq", "equal", "erf", "erf_", "erfc", "erfc_", "erfinv", "exp",
-    "exp2", "exp2_", "exp_", "expm1", "expm1_", "eye", "fill_", "fix", "fix_", "flatten", "flip", "fliplr",
-    "flipud", "float", "float16", "float32", "float64", "float_power", "floor", "floor_", "floor_divide",
-    "fmax", "fmin", "fmod", "frac", "frac_", "frexp", "frobenius_norm", "from_numpy", "frombuffer", "full",
-    "full_like", "gather", "gcd", "gcd_", "ge", "get_default_device", "get_default_dtype", "get_rng_state",
-    "gradient", "greater", "greater_equal", "gt", "half", "heaviside", "histc", "histogram", "histogramdd",
-    "hsplit", "hstack", "hypot", "i0", "i0_", "igamma", "igammac", "imag", "index_add", "index_copy",
-    "index_fill", "index_put", "index_put_", "index_reduce", "index_select", "inference_mode", "initial_seed",
-    "inner", "int", "int16", "int32", "int64", "int8", "inverse", "is_complex", "is_conj",
-    "is_floating_point", "is_grad_enabled", "is_inference_mode_enabled", "is_neg", "is_nonzero",
-    "is_same_size", "is_signed", "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf",
-    "isposinf", "isreal", "kron", "kthvalue", "lcm", "lcm_", "ldexp", "ldexp_", "le", "lerp", "less",
-    "less_equal", "lgamma", "linspace", "log", "log10", "log10_", "log1p", "log1p_", "log2", "log2_", "log_",
-    "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp", "logdet", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logit", "logit_", "logspace", "logsumexp", "long", "lt", "lu_unpack",
-    "manual_seed", "masked_fill", "masked_scatter", "masked_select", "matmul", "matrix_exp", "matrix_power",
-    "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mm", "mode", "movedim", "msort", "mul",
-    "multinomial", "multiply", "mv", "mvlgamma", "nan_to_num", "nan_to_num_", "nanmean", "nanmedian",
-    "nanquantile", "nansum", "narrow", "ne", "neg", "neg_", "negative", "negative_", "nextafter", "no_grad",
-    "nonzero", "norm", "norm_except_dim", "normal", "not_equal", "nuclear_norm", "numel", "ones", "ones_like",
-    "outer", "permute", "pinverse", "poisson", "polar", "polygamma", "positive", "pow", "prod",
-    "promote_types", "put", "qr", "quantile", "rad2deg", "rad2deg_", "rand", "rand_like", "randint",
-    "randint_like", "randn", "randn_like", "randperm", "range", "ravel", "real", "reciprocal", "reciprocal_",
-    "relu", "relu_", "remainder", "renorm", "repeat_interleave", "reshape", "resolve_conj", "resolve_neg",
-    "result_type", "roll", "rot90", "round", "round_", "rsqrt", "rsqrt_", "rsub", "scalar_tensor", "scatter",
-    "scatter_add", "scatter_reduce", "searchsorted", "seed", "select", "select_scatter", "set_default_device",
-    "set_default_dtype", "set_grad_enabled", "set_printoptions", "set_rng_state", "sgn", "short", "sigmoid",
-    "sigmoid_", "sign", "signbit", "sin", "sin_", "sinc", "sinc_", "sinh", "sinh_", "slice_scatter",
-    "slogdet", "softmax", "sort", "split", "split_with_sizes", "sqrt", "sqrt_", "square", "square_",
-    "squeeze", "stack", "std", "std_mean", "sub", "subtract", "sum", "svd", "t", "take", "take_along_dim",
-    "tan", "tan_", "tanh", "tanh_", "tensor", "tensor_split", "tensordot", "tile", "topk", "trace",
-    "transpose", "trapezoid", "trapz", "triangular_solve", "tril", "tril_indices", "triu", "triu_indices",
-    "true_divide", "trunc", "trunc_", "uint8", "unbind", "unflatten", "unique", "unique_consecutive",
-    "unravel_index", "unsqueeze", "vander", "var", "var_mean", "vdot", "view_as_complex", "view_as_real",
-    "vsplit", "vstack", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
+    "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator",
+    "HalfTensor", "IntTensor", "LongTensor", "ShortTensor", "Size", "Tensor", "TypedStorage",
+    "UntypedStorage", "abs", "abs_", "absolute", "acos", "acos_", "acosh", "acosh_", "add", "addbmm",
+    "addcdiv", "addcmul", "addmm", "addmv", "addr", "adjoint", "alias_copy", "all", "allclose", "amax",
+    "amin", "aminmax", "angle", "any", "arange", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin",
+    "arcsin_", "arcsinh", "arcsinh_", "arctan", "arctan2", "arctan_", "arctanh", "arctanh_", "argmax",
+    "argmin", "argsort", "argwhere", "as_strided", "as_strided_copy", "as_strided_scatter", "as_tensor",
+    "asarray", "asin", "asin_", "asinh", "asinh_", "atan", "atan2", "atan_", "atanh", "atanh_", "atleast_1d",
+    "atleast_2d", "atleast_3d", "baddbmm", "bernoulli", "bfloat16", "bincount", "binomial", "bitwise_and",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "block_diag",
+    "bmm", "bool", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "can_cast",
+    "cartesian_prod", "cat", "cdouble", "ceil", "ceil_", "cfloat", "chain_matmul", "channels_last",
+    "channels_last_3d", "cholesky", "cholesky_inverse", "cholesky_solve", "chunk", "clamp", "clamp_",
+    "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_", "clone", "column_stack",
+    "combinations", "complex", "complex128", "complex64", "conj", "conj_physical", "conj_physical_",
+    "contiguous_format", "copysign", "corrcoef", "cos", "cos_", "cosh", "cosh_", "count_nonzero", "cov",
+    "cross", "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "default_generator", "deg2rad",
+    "deg2rad_", "det", "detach_", "detach_copy", "device", "diag", "diag_embed", "diagflat", "diagonal",
+    "diagonal_copy", "diagonal_scatter", "diff", "digamma", "dist", "div", "divide", "dot", "double",
+    "dsplit", "dstack", "dtype", "einsum", "empty", "empty_like", "empty_permuted", "empty_strided",
+    "enable_grad", "eq", "equal", "erf", "erf_", "erfc", "erfc_", "erfinv", "exp", "exp2", "exp2_", "exp_",
+    "expand_copy", "expm1", "expm1_", "eye", "fill", "fill_", "finfo", "fix", "fix_", "flatten", "flip",
+    "fliplr", "flipud", "float", "float16", "float32", "float64", "float_power", "floor", "floor_",
+    "floor_divide", "fmax", "fmin", "fmod", "frac", "frac_", "frexp", "frobenius_norm", "from_numpy",
+    "frombuffer", "full", "full_like", "gather", "gcd", "gcd_", "ge", "get_default_device",
+    "get_default_dtype", "get_rng_state", "gradient", "greater", "greater_equal", "gt", "half", "heaviside",
+    "histc", "histogram", "histogramdd", "hsplit", "hstack", "hypot", "i0", "i0_", "igamma", "igammac",
+    "iinfo", "imag", "index_add", "index_copy", "index_fill", "index_put", "index_put_", "index_reduce",
+    "index_select", "inference_mode", "initial_seed", "inner", "int", "int16", "int32", "int64", "int8",
+    "inverse", "is_complex", "is_conj", "is_floating_point", "is_grad_enabled", "is_inference_mode_enabled",
+    "is_neg", "is_nonzero", "is_same_size", "is_signed", "is_storage", "is_tensor", "isclose", "isfinite",
+    "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "kthvalue", "layout", "lcm", "lcm_",
+    "ldexp", "ldexp_", "le", "lerp", "less", "less_equal", "lgamma", "linspace", "log", "log10", "log10_",
+    "log1p", "log1p_", "log2", "log2_", "log_", "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp",
+    "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logit_", "logspace",
+    "logsumexp", "long", "lt", "lu_unpack", "manual_seed", "masked_fill", "masked_scatter", "masked_select",
+    "matmul", "matrix_exp", "matrix_power", "max", "maximum", "mean", "median", "memory_format", "meshgrid",
+    "min", "minimum", "mm", "mode", "moveaxis", "movedim", "msort", "mul", "multinomial", "multiply", "mv",
+    "mvlgamma", "nan_to_num", "nan_to_num_", "nanmean", "nanmedian", "nanquantile", "nansum", "narrow",
+    "narrow_copy", "ne", "neg", "neg_", "negative", "negative_", "nextafter", "no_grad", "nonzero",
+    "nonzero_static", "norm", "norm_except_dim", "normal", "not_equal", "nuclear_norm", "numel", "ones",
+    "ones_like", "outer", "permute", "permute_copy", "pinverse", "poisson", "polar", "polygamma", "positive",
+    "pow", "preserve_format", "prod", "promote_types", "put", "qr", "quantile", "rad2deg", "rad2deg_", "rand",
+    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "range", "ravel", "real",
+    "reciprocal", "reciprocal_", "relu", "relu_", "remainder", "renorm", "repeat_interleave", "reshape",
+    "resize_as_", "resolve_conj", "resolve_neg", "result_type", "roll", "rot90", "round", "round_", "rsqrt",
+    "rsqrt_", "rsub", "scalar_tensor", "scatter", "scatter_add", "scatter_reduce", "searchsorted", "seed",
+    "select", "select_copy", "select_scatter", "set_default_device", "set_default_dtype",
+    "set_default_tensor_type", "set_grad_enabled", "set_printoptions", "set_rng_state", "sgn", "short",
+    "sigmoid", "sigmoid_", "sign", "signbit", "sin", "sin_", "sinc", "sinc_", "sinh", "sinh_", "slice_copy",
+    "slice_scatter", "slogdet", "softmax", "sort", "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc",
+    "sparse_csr", "split", "split_copy", "split_with_sizes", "split_with_sizes_copy", "sqrt", "sqrt_",
+    "square", "square_", "squeeze", "squeeze_copy", "stack", "std", "std_mean", "strided", "sub", "subtract",
+    "sum", "svd", "swapaxes", "swapdims", "t", "t_copy", "take", "take_along_dim", "tan", "tan_", "tanh",
+    "tanh_", "tensor", "tensor_split", "tensordot", "tile", "topk", "trace", "transpose", "transpose_copy",
+    "trapezoid", "trapz", "triangular_solve", "tril", "tril_indices", "triu", "triu_indices", "true_divide",
+    "trunc", "trunc_", "typename", "uint8", "unbind", "unbind_copy", "unflatten", "unfold_copy", "unique",
+    "unique_consecutive", "unravel_index", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes",
+    "unsqueeze", "unsqueeze_copy", "vander", "var", "var_mean", "vdot", "view_as_complex", "view_as_real",
+    "view_copy", "vsplit", "vstack", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 import numpy as np
 
 from zerograd import errors
 from zerograd.dtypes import bfloat16
 from zerograd.tensor.base import TensorBase
+from zerograd.tensor.door import NUMBERS
+from zerograd.tensor.functions.data import from_numpy, made_of
 from zerograd.tensor.printing import format_scalar, format_tensor, refuse_format_spec
 
 
@@ -57,7 +60,63 @@ class ReadingMethods(TensorBase):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         array = self.numpy()
-        return array if dtype is None else array.astype(dtype, copy=bool(copy))
+        if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise errors.value(f"a NumPy array of {dtype} cannot share the memory of {self._type}")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """What NumPy's functions give for tensors: tensors."""
+        if array.dtype == np.bool_:
+            array = array.astype(np.uint8)
+        return from_numpy(np.asarray(array))
+
+    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
+        """The memory as a DLPack capsule, shared with whoever takes it."""
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        if self.dtype is bfloat16:
+            raise BufferError("NumPy, through which zerograd exports memory, has no bfloat16")
+        self._storage.share().pin()
+        return self.numpy().__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # kDLCPU
+
+    def apply_(self, callable: Callable[[Any], Any]) -> Self:
+        """Each element replaced by what a Python function gives for it; slow. Source: torch.Tensor.apply_."""
+        if self.requires_grad:
+            raise errors.type_("can't call apply_() on Tensor that requires grad. Use tensor.detach().apply_() instead.")
+        values = [callable(one) for one in self.flatten().tolist()]
+        return self.copy_(made_of(values, self.dtype).reshape(self._shape))
+
+    def map_(self, tensor: TensorBase, callable: Callable[[Any, Any], Any]) -> Self:
+        """Each element replaced by what a function gives for it and the other tensor's. Source: torch.Tensor.map_."""
+        if self.requires_grad or tensor.requires_grad:
+            raise errors.type_("can't call map_() on Tensor that requires grad. Use tensor.detach().map_() instead.")
+        if tensor.dtype is not self.dtype:
+            raise errors.type_("map_: expected tensors of one dtype", self=self._type, tensor=tensor._type)
+        pairs = zip(self.flatten().tolist(), tensor.expand(self._shape).flatten().tolist(), strict=True)
+        return self.copy_(made_of([callable(a, b) for a, b in pairs], self.dtype).reshape(self._shape))
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self._shape:
+            raise errors.type_("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __reversed__(self) -> Any:
+        return self.flip(0) if self._shape else self
+
+    def __contains__(self, element: Any) -> bool:
+        if not isinstance(element, (TensorBase, *NUMBERS)):
+            raise errors.runtime(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+            )
+        return bool((element == self).any().item())
+
+    def __dir__(self) -> list[str]:
+        return sorted(name for name in super().__dir__() if name not in ("_storage", "_steps"))
 
     def __bool__(self) -> bool:
         if self._type.count != 1:

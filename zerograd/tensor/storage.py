@@ -7,8 +7,10 @@ with NumPy: there, writes on either side must be seen on the other (``Shared``).
 
 from __future__ import annotations
 
+import mmap
 import sys
 import weakref
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +35,10 @@ class Shared:
 
     Attributes:
         array: the memory, as the storage's array.
+        between_processes: forked processes share it.
     """
+
+    between_processes = False
 
     def __init__(self, array: Array, *, foreign: bool) -> None:
         self.array = array
@@ -157,6 +162,31 @@ class Storage(Value):
             self.shared = Shared(array, foreign=False)
         return self.shared
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        array = np.ascontiguousarray(array_of(self))
+        return load, (array.reshape(-1).view(np.uint8), self.type, self.strides)
+
+    def share_between_processes(self) -> None:
+        """Move to memory that processes forked from now on share; it stays there."""
+        if self.is_between_processes():
+            return
+        kind = self.type
+        memory = mmap.mmap(-1, max(kind.nbytes, 1))
+        source = in_memory(array_of(self), self.strides)
+        array = np.lib.stride_tricks.as_strided(
+            np.frombuffer(memory, kind.dtype.numpy, kind.count), source.shape, source.strides
+        )
+        np.copyto(array, source)
+        self.buffer = array
+        self.serial = 0
+        self.shared = Shared(array, foreign=False)
+        self.shared.pin()
+        self.shared.between_processes = True
+
+    def is_between_processes(self) -> bool:
+        """Whether forked processes share the memory."""
+        return self.shared is not None and self.shared.between_processes
+
     def adopt(self, array: Array) -> None:
         """Share memory that came from NumPy."""
         strides = tuple(stride // array.itemsize for stride in array.strides)
@@ -165,3 +195,10 @@ class Storage(Value):
         self.buffer = array
         self.serial = 0
         self.shared = Shared(array, foreign=True)
+
+
+def load(content: Array, type: TensorType, strides: Shape | None) -> Storage:
+    """A storage from its pickle."""
+    storage = Storage.of_array(content.view(type.dtype.numpy).reshape(type.shape), type)
+    storage.own_strides = strides
+    return storage

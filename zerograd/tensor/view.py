@@ -150,7 +150,7 @@ class Slice:
 
     def look(self, base: Array) -> Array:
         index = map(slice, self.starts, self.stops, self.steps)
-        return base[tuple(one.start if i in self.dropped else one for i, one in enumerate(index))]
+        return base[(*(one.start if i in self.dropped else one for i, one in enumerate(index)), ...)]  # ...: no scalar
 
     def layout(self, base: Layout, kind: dtype) -> Layout:
         boxes = list(zip(self.starts, self.stops, self.steps, base.strides, strict=True))

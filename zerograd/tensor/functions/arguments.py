@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from zerograd import dtypes, errors
@@ -32,6 +33,22 @@ def sizes(args: tuple[Any, ...], name: str = "size") -> Shape:
     if len(args) == 1 and isinstance(args[0], list | tuple):
         args = tuple(args[0])
     return tuple([one if type(one) is int else integer(one, name) for one in args])
+
+
+def by_keyword(name: str) -> Any:
+    """Lets a function of ``(input, *sizes)`` take them by keyword too: ``permute(x, dims=(1, 0))``."""
+
+    def decorate(function: Any) -> Any:
+        @functools.wraps(function)
+        def either(input: Any, *args: Any, **kwargs: Any) -> Any:
+            if name in kwargs:
+                args = (kwargs.pop(name),)
+            return function(input, *args, **kwargs)
+
+        del either.__wrapped__
+        return either
+
+    return decorate
 
 
 def shape_of(function: str, args: tuple[Any, ...]) -> Shape:

@@ -7,18 +7,26 @@ from typing import Any
 from zerograd import dtypes, errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node
+from zerograd.ir.record import laid
 from zerograd.ops.elementwise import cast
 from zerograd.ops.movement import broadcast_to, reshape
 from zerograd.ops.source import filled
 from zerograd.runtime import devices
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import NUMBERS, apply, labelled
+from zerograd.tensor.formats import contiguous_format, preserve_format
 from zerograd.tensor.functions.arguments import as_dtype_argument, as_tensor_argument
+from zerograd.tensor.orders import strides_in
 
 
 @labelled("ToCopyBackward0")
 def _converted(x: Node, kind: dtype) -> Node:
     return cast(x, dtype=kind)
+
+
+@labelled("ToCopyBackward0")
+def _converted_in_order(x: Node, kind: dtype, strides: Any) -> Node:
+    return laid(cast(x, dtype=kind), strides)
 
 
 @labelled("CloneBackward0")
@@ -27,8 +35,13 @@ def _clone(x: Node) -> Node:
 
 
 @labelled("CloneBackward0")
-def _in_order(x: Node) -> Node:
-    return reshape(x, shape=x.shape)
+def _clone_in_order(x: Node, strides: Any) -> Node:
+    return laid(cast(x, dtype=x.dtype), strides)
+
+
+def _strides(input: TensorBase, memory_format: Any) -> Any:
+    layout = input._laid_out()
+    return strides_in(memory_format, layout.shape, layout.strides)
 
 
 def convert(input: Any, kind: dtype) -> Any:
@@ -39,12 +52,18 @@ def convert(input: Any, kind: dtype) -> Any:
 def clone(input: Any, *, memory_format: Any = None) -> Any:
     """A copy through which gradients flow. Source: torch.clone."""
     as_tensor_argument("clone", "input", input)
-    return apply(_clone, (input,))
+    if memory_format in (None, preserve_format):
+        return apply(_clone, (input,))
+    return apply(_clone_in_order, (input,), (_strides(input, memory_format),))
 
 
-def contiguous(input: TensorBase, memory_format: Any = None) -> Any:
+def contiguous(input: TensorBase, memory_format: Any = contiguous_format) -> Any:
     """The tensor itself if its elements lie in row-major order, else a copy. Source: torch.Tensor.contiguous."""
-    return input if input.is_contiguous() else apply(_in_order, (input,))
+    if memory_format is preserve_format:
+        raise errors.runtime("preserve memory format is unsupported by the contiguous operator")
+    if input.is_contiguous(memory_format):
+        return input
+    return apply(_clone_in_order, (input,), (_strides(input, memory_format),))
 
 
 def to(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
@@ -56,6 +75,11 @@ def to(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
     Source: torch.Tensor.to.
     """
     kind, copy = to_arguments(input.dtype, args, kwargs)
+    memory_format = kwargs.get("memory_format")
+    if memory_format not in (None, preserve_format):
+        if kind is input.dtype and not copy and input.is_contiguous(memory_format):
+            return input
+        return apply(_converted_in_order, (input,), (kind, _strides(input, memory_format)))
     if kind is not input.dtype:
         return apply(_converted, (input,), (kind,))
     return apply(_clone, (input,)) if copy else input
@@ -91,7 +115,9 @@ def to_arguments(kind: dtype, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 def _method(name: str, kind: dtype) -> Any:
     def method(input: TensorBase, memory_format: Any = None) -> Any:
-        return convert(input, kind)
+        if memory_format in (None, preserve_format):
+            return convert(input, kind)
+        return to(input, kind, memory_format=memory_format)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {kind}. Source: torch.Tensor.{name}."
@@ -158,6 +184,11 @@ def fill_(input: TensorBase, value: Any) -> Any:
             f"fill_ only supports 0-dimension value tensor but got tensor with {len(value._shape)} dimensions."
         )
     return copy_(input, value)
+
+
+def fill(input: TensorBase, value: Any) -> Any:
+    """``value`` everywhere, in a new tensor. Source: torch.fill."""
+    return fill_(clone(input), value)
 
 
 def zero_(input: TensorBase) -> Any:

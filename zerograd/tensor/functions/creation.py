@@ -7,14 +7,17 @@ from typing import Any
 from zerograd import dtypes, errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node, TensorType
+from zerograd.ir.layout import in_order, is_dense
+from zerograd.ir.record import laid
 from zerograd.ops.elementwise import cast
 from zerograd.ops.movement import broadcast_to
 from zerograd.ops.source import filled
-from zerograd.shapes import Shape
+from zerograd.shapes import Shape, contiguous_strides, is_contiguous
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import NUMBERS, apply, write_out
 from zerograd.tensor.functions.arguments import as_dtype_argument, as_tensor_argument, check_options, shape_of
 from zerograd.tensor.functions.data import made_of
+from zerograd.tensor.orders import strides_in
 
 
 def _filled(shape: Shape, kind: dtype, value: int) -> Node:
@@ -98,20 +101,26 @@ def full(size: Any, fill_value: Any, **options: Any) -> Any:
     return finished(_full_of("full", shape, fill_value, kind), found.requires_grad, found.out, "full")
 
 
-def _full_of(name: str, shape: Shape, value: Any, kind: dtype | None) -> Any:
+def _full_of(name: str, shape: Shape, value: Any, kind: dtype | None, strides: Shape | None = None) -> Any:
     if isinstance(value, TensorBase):
         if value._shape:
             raise errors.runtime(f"{name}: the fill value must be a number or a 0-d tensor", fill_value=value._type)
-        return apply(_full, (value.detach(),), (shape, kind or value.dtype))
+        return _spread(value.detach(), shape, kind or value.dtype, strides)
     if not isinstance(value, NUMBERS) and not hasattr(value, "item"):
         raise errors.type_(f"{name}(): argument 'fill_value' must be Number, not {type(value).__name__}")
     value = value if isinstance(value, NUMBERS) else value.item()
     kind = kind or dtypes.of_scalar(value)
     if isinstance(value, complex) and not kind.is_complex:
         raise errors.runtime(f"{name}: value cannot be converted to type {kind.name} without overflow", value=value)
-    if value.__class__ is not complex and value in (0, 1) and str(value)[0] != "-":
+    if value.__class__ is not complex and value in (0, 1) and str(value)[0] != "-" and strides is None:
         return constant(shape, kind, int(value))
-    return apply(_full, (value,), (shape, kind))
+    return _spread(value, shape, kind, strides)
+
+
+def _spread(value: Any, shape: Shape, kind: dtype, strides: Shape | None) -> Any:
+    if strides is None:
+        return apply(_full, (value,), (shape, kind))
+    return apply(_full_in_order, (value,), (shape, kind, strides))
 
 
 def _like(name: str, input: Any, value: Any, options: dict[str, Any]) -> Any:
@@ -142,7 +151,8 @@ def full_like(input: Any, fill_value: Any, **options: Any) -> Any:
     """``fill_value`` everywhere, of the size and dtype of ``input``. Source: torch.full_like."""
     as_tensor_argument("full_like", "input", input)
     found = options_of("full_like", options)
-    made = _full_of("full_like", input._shape, fill_value, found.dtype or input.dtype)
+    strides = _strides_like(input, options.get("memory_format"))
+    made = _full_of("full_like", input._shape, fill_value, found.dtype or input.dtype, strides)
     return made.requires_grad_() if found.requires_grad else made
 
 
@@ -181,6 +191,45 @@ def new_tensor(input: Any, data: Any, *, dtype: Any = None, device: Any = None, 
     return made.requires_grad_() if requires_grad else made
 
 
+def _strided(name: str, shape: Any, strides: Any, kind: dtype | None, options: dict[str, Any]) -> Any:
+    found = _options(name, options)
+    kind = found.dtype or kind or dtypes.get_default_dtype()
+    shape, strides = shape_of(name, (tuple(shape),)), shape_of(name, (tuple(strides),))
+    if len(shape) != len(strides):
+        raise errors.runtime(
+            "mismatch in length of strides and shape", function=name, size=list(shape), stride=list(strides)
+        )
+    if is_dense(shape, strides):
+        order = None if is_contiguous(shape, strides) else strides
+        made = constant(shape, kind, 0) if order is None else apply(_filled_in_order, (), (shape, kind, 0, order))
+    else:
+        last = sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True)) if 0 not in shape else -1
+        made = constant((last + 1,), kind, 0).as_strided(shape, strides)
+    return made.requires_grad_() if found.requires_grad else made
+
+
+def empty_strided(size: Any, stride: Any, **options: Any) -> Any:
+    """A tensor with the given strides whose values do not matter. Source: torch.empty_strided."""
+    return _strided("empty_strided", size, stride, None, options)
+
+
+def new_empty_strided(input: Any, size: Any, stride: Any, **options: Any) -> Any:
+    """The same in ``input``'s dtype. Source: torch.Tensor.new_empty_strided."""
+    return _strided("new_empty_strided", size, stride, input.dtype, options)
+
+
+def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Any:
+    """A tensor whose dimensions lie in memory in the given order, outermost first. Source: torch.empty_permuted."""
+    shape, order = shape_of("empty_permuted", (size,)), tuple(physical_layout)
+    if sorted(order) != list(range(len(shape))):
+        raise errors.runtime(
+            "empty_permuted: the physical layout must name each dimension once",
+            size=list(shape),
+            physical_layout=list(order),
+        )
+    return _strided("empty_permuted", shape, in_order(shape, order[::-1]) or contiguous_strides(shape), None, options)
+
+
 def scalar_tensor(s: Any, **options: Any) -> Any:
     """A 0-d tensor of the default dtype. Source: torch.scalar_tensor."""
     return full((), s, **{"dtype": dtypes.get_default_dtype(), **_given(options)})
@@ -188,5 +237,6 @@ def scalar_tensor(s: Any, **options: Any) -> Any:
 
 METHODS = {
     "new_zeros": new_zeros, "new_ones": new_ones, "new_empty": new_empty, "new_full": new_full, "new_tensor": new_tensor,
+    "new_empty_strided": new_empty_strided,
 }  # fmt: skip
 IN_PLACE = ()

@@ -12,7 +12,7 @@ from zerograd.ops.movement import reshape
 from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import accepts_out, apply, labelled, promote
-from zerograd.tensor.functions.arguments import integer
+from zerograd.tensor.functions.arguments import by_keyword, integer
 from zerograd.tensor.functions.shaping import part, select
 from zerograd.tensor.view import Reshape
 
@@ -289,6 +289,7 @@ def _repeat(x: Node, times: Shape) -> Node:
     return reshape(grid, shape=tuple(r * n for r, n in zip(times, shape, strict=True)))
 
 
+@by_keyword("repeats")
 def repeat(input: TensorBase, *repeats: Any) -> Any:
     """Copies of the tensor side by side, as many along each dimension as said. Source: torch.Tensor.repeat."""
     from zerograd.tensor.functions.arguments import sizes

@@ -19,11 +19,12 @@ from zerograd.ops.source import ones_like
 from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, labelled, promote
-from zerograd.tensor.functions.arguments import as_tensor_argument, integer, sizes
+from zerograd.tensor.functions.arguments import as_tensor_argument, by_keyword, integer, sizes
 from zerograd.tensor.functions.data import made_of
 from zerograd.tensor.functions.joining import repeat, stack
 
 
+@by_keyword("dims")
 def tile(input: TensorBase, *dims: Any) -> Any:
     """Like ``repeat``, with missing counts taken as 1 in front. Source: torch.tile."""
     times = sizes(dims, "dims")
@@ -128,6 +129,7 @@ def _flip(x: Node, axes: Shape) -> Node:
     return movement.flip(x, axes=axes)
 
 
+@by_keyword("dims")
 def flip(input: TensorBase, *dims: Any) -> Any:
     """A copy with the order along dimensions reversed. Source: torch.flip."""
     return apply(_flip, (input,), (shapes.axes(sizes(dims, "dims"), len(input._shape)),))

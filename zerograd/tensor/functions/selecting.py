@@ -34,6 +34,17 @@ def nonzero(input: Any, *, as_tuple: bool = False, out: Any = None) -> Any:
     return write_out("nonzero", rows, out)
 
 
+def nonzero_static(input: Any, *, size: int, fill_value: int = -1) -> Any:
+    """The first ``size`` places of nonzero elements, a row each; missing rows hold ``fill_value``.
+
+    Source: torch.nonzero_static.
+    """
+    found = np.argwhere(as_tensor_argument("nonzero_static", "input", input)._array())[:size]
+    rows = np.full((size, len(input._shape)), fill_value, np.int64)
+    rows[: len(found)] = found
+    return made_of(rows, dtypes.int64)
+
+
 def argwhere(input: Any) -> Any:
     """The places of nonzero elements, a row each. Source: torch.argwhere."""
     return nonzero(input)
@@ -201,7 +212,7 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
 
 
 METHODS = {
-    "nonzero": nonzero, "argwhere": argwhere, "masked_select": masked_select, "masked_scatter": masked_scatter,
+    "nonzero": nonzero, "nonzero_static": nonzero_static, "argwhere": argwhere, "masked_select": masked_select, "masked_scatter": masked_scatter,
     "take": take, "put": put, "take_along_dim": take_along_dim, "index_put": index_put, "index_put_": index_put_,
 }  # fmt: skip
 IN_PLACE = ("masked_scatter", "put")

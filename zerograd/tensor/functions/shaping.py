@@ -13,10 +13,11 @@ from zerograd.ops import movement
 from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, labelled
-from zerograd.tensor.functions.arguments import integer, sizes
+from zerograd.tensor.functions.arguments import by_keyword, integer, sizes
 from zerograd.tensor.view import Expand, Permute, Reshape, Slice, view_strides
 
 
+@by_keyword("size")
 def view(input: TensorBase, *shape: Any) -> Any:
     """The same data under another shape (or as another dtype), without copying.
 
@@ -32,6 +33,7 @@ def _reshape(x: Node, shape: Shape) -> Node:
     return movement.reshape(x, shape=shape)
 
 
+@by_keyword("shape")
 def reshape(input: TensorBase, *shape: Any) -> Any:
     """Another shape: a view where that is possible, else a copy. Source: torch.reshape."""
     wanted = shapes.infer_size(sizes(shape, "shape"), input._type.count)
@@ -94,6 +96,7 @@ def unflatten(input: TensorBase, dim: int, sizes: Any) -> Any:
 # --- order of dimensions -----------------------------------------------------------------------------
 
 
+@by_keyword("dims")
 def permute(input: TensorBase, *dims: Any) -> Any:
     """The dimensions in the order ``dims``; a view. Source: torch.permute."""
     order = sizes(dims, "dims")
@@ -228,6 +231,7 @@ def _unsqueezed(shape: Shape, dim: int) -> Shape:
 # --- repetition by stride 0 --------------------------------------------------------------------------
 
 
+@by_keyword("size")
 def expand(input: TensorBase, *size: Any, implicit: bool = False) -> Any:
     """Dimensions of size 1 repeated, and dimensions added in front; a view. -1 keeps a size.
 

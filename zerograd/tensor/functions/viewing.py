@@ -128,10 +128,10 @@ def select_scatter(input: TensorBase, src: Any, dim: int, index: int) -> Any:
     return _scattered("select_scatter", input, shaping.select(input.detach(), dim, index), src)
 
 
-def slice_scatter(
-    input: TensorBase, src: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+def slice_(
+    input: TensorBase, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Any:
-    """``input`` with a slice of a dimension replaced. Source: torch.slice_scatter."""
+    """Every ``step``-th index of a dimension from ``start`` to ``end``; a view."""
     shape = input._shape
     at = shapes.axis(dim, len(shape))
     if step < 1:
@@ -140,7 +140,14 @@ def slice_scatter(
     starts = tuple(first if i == at else 0 for i in range(len(shape)))
     stops = tuple(max(first, last) if i == at else n for i, n in enumerate(shape))
     steps = tuple(by if i == at else 1 for i in range(len(shape)))
-    return _scattered("slice_scatter", input, input.detach()._see(Slice(starts, stops, steps)), src)
+    return input._see(Slice(starts, stops, steps))
+
+
+def slice_scatter(
+    input: TensorBase, src: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Any:
+    """``input`` with a slice of a dimension replaced. Source: torch.slice_scatter."""
+    return _scattered("slice_scatter", input, slice_(input.detach(), dim, start, end, step), src)
 
 
 def diagonal_scatter(input: TensorBase, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from zerograd.dtypes import int64
 from zerograd.ir.graph import Array, Node, Op, TensorType
 from zerograd.ops.convolution import widened
-from zerograd.ops.indexing import gather, scatter
+from zerograd.ops.indexing import gather, scatter, scatter_add
 from zerograd.ops.movement import reshape, zeros_of
 from zerograd.shapes import Shape, count
 
@@ -132,7 +132,8 @@ def place(x: Node, places: Node, lead: int, shape: Shape, *, distinct: bool) -> 
     """Values added at given places of axes of this shape; with ``distinct``, the last value at a place stays."""
     planes = x.type.with_shape((count(x.shape[:lead]), count(shape)))
     mode = "set" if distinct else "add"
-    placed = scatter(zeros_of(planes), _plane(places, lead), _plane(x, lead), axis=1, mode=mode)
+    put = scatter_add if mode == "add" else scatter
+    placed = put(zeros_of(planes), _plane(places, lead), _plane(x, lead), axis=1)
     return reshape(placed, shape=(*x.shape[:lead], *shape))
 
 

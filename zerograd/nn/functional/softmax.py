@@ -64,7 +64,7 @@ def _gumbel(x: Node, draws: Node, tau: float, dim: int, hard: bool) -> Node:
         return soft
     chosen = argmax(soft, axis=axis)
     values = ones_like(ew.convert(chosen, x.dtype))
-    exact = scatter(zeros_of(x.type), chosen, values, axis=axis, mode="set")
+    exact = scatter(zeros_of(x.type), chosen, values, axis=axis)
     return ew.add(ew.sub(exact, ew.stop(soft)), soft)
 
 

@@ -131,8 +131,7 @@ def pick(x: Node, places: Node, lead: int) -> Node:
 def place(x: Node, places: Node, lead: int, shape: Shape, *, distinct: bool) -> Node:
     """Values added at given places of axes of this shape; with ``distinct``, the last value at a place stays."""
     planes = x.type.with_shape((count(x.shape[:lead]), count(shape)))
-    mode = "set" if distinct else "add"
-    put = scatter_add if mode == "add" else scatter
+    put = scatter if distinct else scatter_add
     placed = put(zeros_of(planes), _plane(places, lead), _plane(x, lead), axis=1)
     return reshape(placed, shape=(*x.shape[:lead], *shape))
 

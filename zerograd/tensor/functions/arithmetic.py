@@ -16,7 +16,8 @@ from zerograd.ops.elementwise import convert
 from zerograd.ops.movement import broadcast_to
 from zerograd.shapes import broadcast
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import apply, binary, common_dtype, floats, labelled, together, unary, write_out
+from zerograd.tensor.door import Body, apply, binary, common_dtype, floats, labelled, together, unary, write_out
+from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.refusals import NUMBERS, REAL, require
 
 # --- sums and differences ------------------------------------------------------------------------------
@@ -120,7 +121,8 @@ def _div(x: Node, y: Node) -> Node:
 
 @labelled("MulBackward0")
 def _rdiv(x: Node, y: Node) -> Node:
-    return _div(y, x)
+    """``other / input`` as PyTorch rounds it: other times the reciprocal."""
+    return _mul(_reciprocal(x), y)
 
 
 @labelled("DivBackward1")
@@ -309,8 +311,9 @@ def _pow_float(x: Node, exponent: float) -> Node:
     return _small_power(floats(x), exponent)  # pyright: ignore
 
 
-_WHOLE = frozenset({1, 2, 3})
-_FLOAT = frozenset({1.0, 2.0, 3.0, -1.0, -2.0, 0.5, -0.5})
+_KNOWN_POWERS: dict[tuple[type, float], Body] = {(int, exponent): _pow_whole for exponent in (1, 2, 3)}
+_KNOWN_POWERS |= {(int, exponent): _pow_float for exponent in (-1, -2)}
+_KNOWN_POWERS |= {(float, exponent): _pow_float for exponent in (1.0, 2.0, 3.0, -1.0, -2.0, 0.5, -0.5)}
 
 
 def _pow(x: Node, y: Node) -> Node:
@@ -346,19 +349,15 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
     Raises:
         RuntimeError: a negative whole power of whole numbers, which would be a fraction.
     """
-    of_tensor = isinstance(input, TensorBase)
-    if of_tensor:
-        if type(exponent) is int:
-            if exponent < 0 and not input.dtype.is_inexact:
-                raise errors.runtime(
-                    "integers to negative integer powers are not allowed", hint="input.float() ** exponent"
-                )
-            if exponent in _WHOLE:
-                return written("pow", apply(_pow_whole, (input,), (exponent,)), out)
-            if exponent in _FLOAT:
-                return written("pow", apply(_pow_float, (input,), (exponent,)), out)
-        elif type(exponent) is float and exponent in _FLOAT:
-            return written("pow", apply(_pow_float, (input,), (exponent,)), out)
+    of_tensor, kind = isinstance(input, TensorBase), type(exponent)
+    if of_tensor and (kind is int or kind is float):
+        if kind is int and exponent < 0 and not input.dtype.is_inexact:
+            raise errors.runtime(
+                "integers to negative integer powers are not allowed", hint="input.float() ** exponent"
+            )
+        body = _KNOWN_POWERS.get((kind, exponent))
+        if body is not None:
+            return written("pow", apply(body, (input,), (exponent,)), out)
     return _pow_kinds[of_tensor, isinstance(exponent, TensorBase)](input, exponent, out=out)
 
 
@@ -388,7 +387,13 @@ def _lerp(x: Node, y: Node, weight: Node) -> Node:
 
 def lerp(input: Any, end: Any, weight: Any, *, out: Any = None) -> Any:
     """``input + weight * (end - input)``, exact at weights 0 and 1. Source: torch.lerp."""
+    _tensors("lerp", input=input, end=end)
     return written("lerp", apply(_lerp, (input, end, weight)), out)
+
+
+def _tensors(name: str, **given: Any) -> None:
+    for argument, one in given.items():
+        as_tensor_argument(name, argument, one)
 
 
 def _times_value(x: Node, product: Node, value: Node | None) -> Node:
@@ -399,6 +404,7 @@ def _times_value(x: Node, product: Node, value: Node | None) -> Node:
 
 def _addcmul(x: Node, y: Node, z: Node, value: Node | None) -> Node:
     x, y, z = together("addcmul", x, y, z)
+    require("addcmul", x, NUMBERS)
     return ops.add(x, ops.mul(_times_value(x, y, value), z))
 
 
@@ -413,12 +419,14 @@ def _addcdiv(x: Node, y: Node, z: Node, value: Node | None) -> Node:
 
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
     """``input + value * tensor1 * tensor2``. Source: torch.addcmul."""
+    _tensors("addcmul", input=input, tensor1=tensor1, tensor2=tensor2)
     operands = (input, tensor1, tensor2, None if value == 1 else value)
     return written("addcmul", apply(_addcmul, operands), out)
 
 
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
     """``input + value * tensor1 / tensor2``. Source: torch.addcdiv."""
+    _tensors("addcdiv", input=input, tensor1=tensor1, tensor2=tensor2)
     operands = (input, tensor1, tensor2, None if value == 1 else value)
     return written("addcdiv", apply(_addcdiv, operands), out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from typing import Any
 
 import ml_dtypes
@@ -106,26 +107,21 @@ frac = unary(_frac)
 # --- bounds --------------------------------------------------------------------------------------------
 
 
+def _bounded(x: Node, low: Node | None, high: Node | None, allowed: Container[dtype]) -> Node:
+    x, *bounds = together("clamp", *[one for one in (x, low, high) if one is not None])
+    require("clamp", x, allowed)
+    op = ops.clamp_max if low is None else ops.clamp_min if high is None else ops.clamp
+    return op(x, *bounds)
+
+
+@labelled("ClampBackward1")
 def _clamp(x: Node, low: Node | None, high: Node | None) -> Node:
-    if low is None:
-        x, high = together("clamp", x, high)  # pyright: ignore[reportArgumentType]
-        require("clamp", x, ORDERED)
-        return ops.clamp_max(x, high)
-    if high is None:
-        x, low = together("clamp", x, low)
-        require("clamp", x, ORDERED)
-        return ops.clamp_min(x, low)
-    x, low, high = together("clamp", x, low, high)
-    require("clamp", x, ORDERED)
-    return ops.clamp(x, low, high)
-
-
-_clamp.label = "ClampBackward1"  # pyright: ignore[reportFunctionMemberAccess]
+    return _bounded(x, low, high, REAL)
 
 
 @labelled("ClampBackward0")
 def _clamp_tensors(x: Node, low: Node | None, high: Node | None) -> Node:
-    return _clamp(x, low, high)
+    return _bounded(x, low, high, ORDERED)
 
 
 def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
@@ -143,14 +139,14 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
     return written("clamp", apply(_clamp_tensors if kinds.pop() else _clamp, (input, min, max)), out)
 
 
+@labelled("ClampMinBackward0")
 def _clamp_min(x: Node, y: Node) -> Node:
-    """``input`` where it is larger than ``min``, else ``min``. Source: torch.clamp_min."""
-    return _clamp(x, y, None)
+    return _bounded(x, y, None, REAL if y.type.weak else ORDERED)
 
 
+@labelled("ClampMaxBackward0")
 def _clamp_max(x: Node, y: Node) -> Node:
-    """``input`` where it is smaller than ``max``, else ``max``. Source: torch.clamp_max."""
-    return _clamp(x, None, y)
+    return _bounded(x, None, y, REAL if y.type.weak else ORDERED)
 
 
 _clamp_min_two, _clamp_max_two = binary(_clamp_min, left=False), binary(_clamp_max, left=False)

@@ -16,6 +16,7 @@ from zerograd.ops import parts, rounding, transcendental
 from zerograd.ops.source import filled
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import Body, accepts_out, apply, binary, floats, labelled, together, unary
+from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.arithmetic import written
 from zerograd.tensor.functions.named_results import named_result
 from zerograd.tensor.functions.refusals import FLOATING, ORDERED, REAL, require
@@ -131,6 +132,7 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
         RuntimeError: both bounds are missing.
         TypeError: one is a number and the other a tensor.
     """
+    as_tensor_argument("clamp", "input", input)
     if min is None and max is None:
         raise errors.runtime("torch.clamp: at least one of 'min' or 'max' must not be None")
     kinds = {isinstance(bound, TensorBase) for bound in (min, max) if bound is not None}

@@ -27,7 +27,7 @@ from zerograd.tensor.functions.dimensions import (
 )
 from zerograd.tensor.functions.named_results import named_result
 from zerograd.tensor.functions.pointwise import maximum, minimum
-from zerograd.tensor.functions.refusals import INEXACT, ORDERED, require
+from zerograd.tensor.functions.refusals import FLOATING, ORDERED, require
 
 Max, Min, Aminmax = (named_result(*one) for one in (
     ("max", "values indices"), ("min", "values indices"), ("aminmax", "min max"),
@@ -410,7 +410,7 @@ def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
 def _rows(x: Node, dim: int, kind: dtype | None, op: Op) -> Node:
     if kind is not None:
         x = convert(x, kind)
-    require(op.name, x, INEXACT, "pass dtype=torch.float32")
+    require(op.name, x, FLOATING, "pass dtype=torch.float32")
     axis = one_axis(dim, x.rank)
     return reshape(op(at_least_1d(x), axis=axis), shape=x.shape)
 

@@ -64,8 +64,9 @@ from zerograd.tensor.functions.gathering import (
     scatter_reduce,
 )  # fmt: skip
 from zerograd.tensor.functions.joining import (
-    atleast_1d, atleast_2d, atleast_3d, cat, chunk, column_stack, dsplit, dstack, hsplit, hstack, split,
-    split_with_sizes, stack, tensor_split, unbind, vsplit, vstack,
+    atleast_1d, atleast_2d, atleast_3d, cat, cat as concat, cat as concatenate, chunk, column_stack, dsplit,
+    dstack, hsplit, hstack, split, split_with_sizes, stack, tensor_split, unbind, vsplit, vstack, vstack as
+    row_stack,
 )  # fmt: skip
 from zerograd.tensor.functions.matrices import matrix_exp, matrix_power, old_cross as cross, pinv as pinverse
 from zerograd.tensor.functions.norms import dist, frobenius_norm, norm, norm_except_dim, nuclear_norm, renorm
@@ -151,11 +152,16 @@ _SUBMODULES = frozenset(
         "return_types", "serialization", "special", "testing", "utils", "version",
     }
 )  # fmt: skip
+_FROM_SUBMODULES = {"load": "serialization", "save": "serialization"}  # found when they are first used
 
 
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _FROM_SUBMODULES:
+        found = getattr(importlib.import_module(f"{__name__}.{_FROM_SUBMODULES[name]}"), name)
+        globals()[name] = found
+        return found
     raise AttributeError(f"zerograd has no torch.{name}")
 
 
@@ -174,17 +180,17 @@ __all__ = [
     "cartesian_prod", "cat", "cdouble", "ceil", "ceil_", "cfloat", "chain_matmul", "channels_last",
     "channels_last_3d", "cholesky", "cholesky_inverse", "cholesky_solve", "chunk", "clamp", "clamp_",
     "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_", "clone", "column_stack",
-    "combinations", "complex", "complex128", "complex64", "conj", "conj_physical", "conj_physical_",
-    "contiguous_format", "copysign", "corrcoef", "cos", "cos_", "cosh", "cosh_", "count_nonzero", "cov",
-    "cross", "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "default_generator", "deg2rad",
-    "deg2rad_", "det", "detach_", "detach_copy", "device", "diag", "diag_embed", "diagflat", "diagonal",
-    "diagonal_copy", "diagonal_scatter", "diff", "digamma", "dist", "div", "divide", "dot", "double",
-    "dsplit", "dstack", "dtype", "einsum", "empty", "empty_like", "empty_permuted", "empty_strided",
-    "enable_grad", "eq", "equal", "erf", "erf_", "erfc", "erfc_", "erfinv", "exp", "exp2", "exp2_", "exp_",
-    "expand_copy", "expm1", "expm1_", "eye", "fill", "fill_", "finfo", "fix", "fix_", "flatten", "flip",
-    "fliplr", "flipud", "float", "float16", "float32", "float64", "float_power", "floor", "floor_",
-    "floor_divide", "fmax", "fmin", "fmod", "frac", "frac_", "frexp", "frobenius_norm", "from_numpy",
-    "frombuffer", "full", "full_like", "gather", "gcd", "gcd_", "ge", "get_default_device",
+    "combinations", "complex", "complex128", "complex64", "concat", "concatenate", "conj", "conj_physical",
+    "conj_physical_", "contiguous_format", "copysign", "corrcoef", "cos", "cos_", "cosh", "cosh_",
+    "count_nonzero", "cov", "cross", "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid",
+    "default_generator", "deg2rad", "deg2rad_", "det", "detach_", "detach_copy", "device", "diag",
+    "diag_embed", "diagflat", "diagonal", "diagonal_copy", "diagonal_scatter", "diff", "digamma", "dist",
+    "div", "divide", "dot", "double", "dsplit", "dstack", "dtype", "einsum", "empty", "empty_like",
+    "empty_permuted", "empty_strided", "enable_grad", "eq", "equal", "erf", "erf_", "erfc", "erfc_", "erfinv",
+    "exp", "exp2", "exp2_", "exp_", "expand_copy", "expm1", "expm1_", "eye", "fill", "fill_", "finfo", "fix",
+    "fix_", "flatten", "flip", "fliplr", "flipud", "float", "float16", "float32", "float64", "float_power",
+    "floor", "floor_", "floor_divide", "fmax", "fmin", "fmod", "frac", "frac_", "frexp", "frobenius_norm",
+    "from_numpy", "frombuffer", "full", "full_like", "gather", "gcd", "gcd_", "ge", "get_default_device",
     "get_default_dtype", "get_rng_state", "gradient", "greater", "greater_equal", "gt", "half", "heaviside",
     "histc", "histogram", "histogramdd", "hsplit", "hstack", "hypot", "i0", "i0_", "igamma", "igammac",
     "iinfo", "imag", "index_add", "index_copy", "index_fill", "index_put", "index_put_", "index_reduce",
@@ -205,19 +211,20 @@ __all__ = [
     "pow", "preserve_format", "prod", "promote_types", "put", "qr", "quantile", "rad2deg", "rad2deg_", "rand",
     "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "range", "ravel", "real",
     "reciprocal", "reciprocal_", "relu", "relu_", "remainder", "renorm", "repeat_interleave", "reshape",
-    "resize_as_", "resolve_conj", "resolve_neg", "result_type", "roll", "rot90", "round", "round_", "rsqrt",
-    "rsqrt_", "rsub", "scalar_tensor", "scatter", "scatter_add", "scatter_reduce", "searchsorted", "seed",
-    "select", "select_copy", "select_scatter", "set_default_device", "set_default_dtype",
-    "set_default_tensor_type", "set_grad_enabled", "set_printoptions", "set_rng_state", "sgn", "short",
-    "sigmoid", "sigmoid_", "sign", "signbit", "sin", "sin_", "sinc", "sinc_", "sinh", "sinh_", "slice_copy",
-    "slice_scatter", "slogdet", "softmax", "sort", "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc",
-    "sparse_csr", "split", "split_copy", "split_with_sizes", "split_with_sizes_copy", "sqrt", "sqrt_",
-    "square", "square_", "squeeze", "squeeze_copy", "stack", "std", "std_mean", "strided", "sub", "subtract",
-    "sum", "svd", "swapaxes", "swapdims", "t", "t_copy", "take", "take_along_dim", "tan", "tan_", "tanh",
-    "tanh_", "tensor", "tensor_split", "tensordot", "tile", "topk", "trace", "transpose", "transpose_copy",
-    "trapezoid", "trapz", "triangular_solve", "tril", "tril_indices", "triu", "triu_indices", "true_divide",
-    "trunc", "trunc_", "typename", "uint8", "unbind", "unbind_copy", "unflatten", "unfold_copy", "unique",
-    "unique_consecutive", "unravel_index", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes",
-    "unsqueeze", "unsqueeze_copy", "vander", "var", "var_mean", "vdot", "view_as_complex", "view_as_real",
-    "view_copy", "vsplit", "vstack", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
+    "resize_as_", "resolve_conj", "resolve_neg", "result_type", "roll", "rot90", "round", "round_",
+    "row_stack", "rsqrt", "rsqrt_", "rsub", "scalar_tensor", "scatter", "scatter_add", "scatter_reduce",
+    "searchsorted", "seed", "select", "select_copy", "select_scatter", "set_default_device",
+    "set_default_dtype", "set_default_tensor_type", "set_grad_enabled", "set_printoptions", "set_rng_state",
+    "sgn", "short", "sigmoid", "sigmoid_", "sign", "signbit", "sin", "sin_", "sinc", "sinc_", "sinh", "sinh_",
+    "slice_copy", "slice_scatter", "slogdet", "softmax", "sort", "sparse_bsc", "sparse_bsr", "sparse_coo",
+    "sparse_csc", "sparse_csr", "split", "split_copy", "split_with_sizes", "split_with_sizes_copy", "sqrt",
+    "sqrt_", "square", "square_", "squeeze", "squeeze_copy", "stack", "std", "std_mean", "strided", "sub",
+    "subtract", "sum", "svd", "swapaxes", "swapdims", "t", "t_copy", "take", "take_along_dim", "tan", "tan_",
+    "tanh", "tanh_", "tensor", "tensor_split", "tensordot", "tile", "topk", "trace", "transpose",
+    "transpose_copy", "trapezoid", "trapz", "triangular_solve", "tril", "tril_indices", "triu",
+    "triu_indices", "true_divide", "trunc", "trunc_", "typename", "uint8", "unbind", "unbind_copy",
+    "unflatten", "unfold_copy", "unique", "unique_consecutive", "unravel_index", "unsafe_chunk",
+    "unsafe_split", "unsafe_split_with_sizes", "unsqueeze", "unsqueeze_copy", "vander", "var", "var_mean",
+    "vdot", "view_as_complex", "view_as_real", "view_copy", "vsplit", "vstack", "where", "xlogy", "xlogy_",
+    "zero_", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -7,9 +7,7 @@ from nn.scenarios import agree
 
 
 def net(library: Any) -> Any:
-    layers = library.nn.Sequential(
-        library.nn.Linear(3, 4), library.nn.BatchNorm1d(4), library.nn.Linear(4, 1)
-    )
+    layers = library.nn.Sequential(library.nn.Linear(3, 4), library.nn.BatchNorm1d(4), library.nn.Linear(4, 1))
     for index, param in enumerate(layers.parameters()):
         param.data.copy_(library.arange(param.numel()).reshape(param.shape) * 0.1 + index)
     return layers
@@ -21,8 +19,13 @@ def moved(library: Any, model: Any, by: float) -> None:
     model[1].running_mean.add_(by)
 
 
-@pytest.mark.parametrize("use_buffers", [False, True])
-@pytest.mark.parametrize("kind", ["swa", "ema", "ema of lists", "swa of lists", "own"])
+@pytest.mark.parametrize(
+    ("kind", "use_buffers"),
+    [
+        *((kind, use_buffers) for kind in ("swa", "ema", "ema of lists", "own") for use_buffers in (False, True)),
+        ("swa of lists", False),  # with buffers PyTorch itself fails, on the counter of BatchNorm
+    ],
+)
 def test_averaged_models_follow_torch(kind: str, use_buffers: bool) -> None:
     def scenario(library: Any) -> Any:
         swa = library.optim.swa_utils

@@ -63,9 +63,7 @@ BAD_OPTIONS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "given"), BAD_OPTIONS, ids=[f"{name} {given}" for name, given in BAD_OPTIONS]
-)
+@pytest.mark.parametrize(("name", "given"), BAD_OPTIONS, ids=[f"{name} {given}" for name, given in BAD_OPTIONS])
 def test_bad_options_raise_the_type_that_torch_raises(name: str, given: Any) -> None:
     with pytest.raises(Exception) as theirs:  # noqa: PT011  torch says which
         getattr(torch.optim, name)([ones(torch)], **given)
@@ -91,9 +89,7 @@ BAD_USES: dict[str, Use] = {
     "a group that is no dictionary": lambda lib: lib.optim.SGD([ones(lib)]).add_param_group([ones(lib)]),
     "a group without parameters": lambda lib: lib.optim.SGD([ones(lib)]).add_param_group({"lr": 1}),
     "some names missing": lambda lib: lib.optim.SGD([("a", ones(lib)), ones(lib)]),
-    "a group without names": lambda lib: lib.optim.SGD([("a", ones(lib))]).add_param_group(
-        {"params": [ones(lib)]}
-    ),
+    "a group without names": lambda lib: lib.optim.SGD([("a", ones(lib))]).add_param_group({"params": [ones(lib)]}),
     "lbfgs with two groups": lambda lib: lib.optim.LBFGS([{"params": [ones(lib)]}, {"params": [ones(lib)]}]),
     "lbfgs without closure": lambda lib: lib.optim.LBFGS([ones(lib)]).step(),
     "muon of a vector": lambda lib: lib.optim.Muon([ones(lib, 3)]),
@@ -108,9 +104,7 @@ BAD_USES: dict[str, Use] = {
         lib.optim.SGD([ones(lib), ones(lib)]).state_dict()
     ),
     "swa decay": lambda lib: lib.optim.swa_utils.get_ema_avg_fn(1.5),
-    "swa strategy": lambda lib: lib.optim.swa_utils.SWALR(
-        lib.optim.SGD([ones(lib)]), 0.1, anneal_strategy="up"
-    ),
+    "swa strategy": lambda lib: lib.optim.swa_utils.SWALR(lib.optim.SGD([ones(lib)]), 0.1, anneal_strategy="up"),
     "swa epochs": lambda lib: lib.optim.swa_utils.SWALR(lib.optim.SGD([ones(lib)]), 0.1, anneal_epochs=-1),
 }
 

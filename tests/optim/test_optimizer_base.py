@@ -28,9 +28,7 @@ def test_the_text_of_an_optimizer_is_torchs() -> None:
     def scenario(library: Any) -> Any:
         net = model(library)
         groups = [{"params": net[0].parameters()}, {"params": net[1].parameters(), "lr": 0.5}]
-        return [
-            repr(getattr(library.optim, name)(groups, lr=0.1)) for name in ("SGD", "AdamW", "Rprop", "ASGD")
-        ]
+        return [repr(getattr(library.optim, name)(groups, lr=0.1)) for name in ("SGD", "AdamW", "Rprop", "ASGD")]
 
     agree(scenario)
 

@@ -37,9 +37,7 @@ CONFIGURATIONS: list[tuple[str, dict[str, Any]]] = [
     ("Adafactor", {"weight_decay": 0.1}),
     ("Adafactor", {"d": 1.5, "eps": (1e-4, 0.1), "beta2_decay": -0.5, "maximize": True}),
 ]
-IDS = [
-    f"{name}({', '.join(f'{key}={value}' for key, value in given.items())})" for name, given in CONFIGURATIONS
-]
+IDS = [f"{name}({', '.join(f'{key}={value}' for key, value in given.items())})" for name, given in CONFIGURATIONS]
 SHAPES = ((4, 3), (5,), (), (2, 3, 4))
 STEPS = 8
 
@@ -129,9 +127,7 @@ def test_complex_parameters_are_pairs_of_real_ones(name: str) -> None:
     def scenario(library: Any) -> Any:
         pairs = library.tensor(numbers(0, (3, 2)))
         param = library.nn.Parameter(library.view_as_complex(pairs))
-        optimizer = getattr(library.optim, name)(
-            [param], **({} if name == "Rprop" else {"weight_decay": 0.1})
-        )
+        optimizer = getattr(library.optim, name)([param], **({} if name == "Rprop" else {"weight_decay": 0.1}))
         for step in range(4):
             param.grad = library.view_as_complex(library.tensor(numbers(step + 1, (3, 2))))
             optimizer.step()

@@ -32,23 +32,15 @@ SCHEDULES: dict[str, Make] = {
         o, 0.01, 0.2, 3, scale_fn=lambda x: 0.5**x, scale_mode="iterations", cycle_momentum=False
     ),
     "OneCycle": lambda s, o: s.OneCycleLR(o, [0.3, 0.9], total_steps=16),
-    "OneCycle linear": lambda s, o: s.OneCycleLR(
-        o, 0.3, epochs=4, steps_per_epoch=4, anneal_strategy="linear"
-    ),
-    "OneCycle three phases": lambda s, o: s.OneCycleLR(
-        o, 0.3, total_steps=16, three_phase=True, pct_start=0.4
-    ),
+    "OneCycle linear": lambda s, o: s.OneCycleLR(o, 0.3, epochs=4, steps_per_epoch=4, anneal_strategy="linear"),
+    "OneCycle three phases": lambda s, o: s.OneCycleLR(o, 0.3, total_steps=16, three_phase=True, pct_start=0.4),
     "Sequential": lambda s, o: s.SequentialLR(
         o,
         [s.LinearLR(o, start_factor=0.1, total_iters=3), s.ExponentialLR(o, 0.9), s.StepLR(o, 2)],
         [3, 8],
     ),
-    "Sequential that begins late": lambda s, o: s.SequentialLR(
-        o, [s.ConstantLR(o, 0.5), s.StepLR(o, 2)], [0]
-    ),
-    "Chained": lambda s, o: s.ChainedScheduler(
-        [s.ConstantLR(o, factor=0.5, total_iters=4), s.ExponentialLR(o, 0.9)]
-    ),
+    "Sequential that begins late": lambda s, o: s.SequentialLR(o, [s.ConstantLR(o, 0.5), s.StepLR(o, 2)], [0]),
+    "Chained": lambda s, o: s.ChainedScheduler([s.ConstantLR(o, factor=0.5, total_iters=4), s.ExponentialLR(o, 0.9)]),
     "Nested": lambda s, o: s.SequentialLR(
         o,
         [
@@ -78,11 +70,7 @@ def rates(optimizer: Any) -> Any:
 def without_functions(state: Any) -> Any:
     """A state that can be compared: saved schedules contain functions under some names."""
     if isinstance(state, dict):
-        return {
-            key: without_functions(value)
-            for key, value in sorted(state.items(), key=str)
-            if not callable(value)
-        }
+        return {key: without_functions(value) for key, value in sorted(state.items(), key=str) if not callable(value)}
     if isinstance(state, list | tuple):
         return [without_functions(value) for value in state]
     return state
@@ -125,9 +113,7 @@ def test_a_saved_schedule_goes_on_where_it_was(make: Make) -> None:
         return seen
 
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # a schedule inside another takes a step when that is made, as in PyTorch
+        warnings.simplefilter("ignore")  # a schedule inside another takes a step when that is made, as in PyTorch
         assert history(interrupted=True) == history(interrupted=False)
 
 
@@ -196,9 +182,7 @@ def test_the_plateau_schedule_follows_torch(given: Any) -> None:
 def test_the_swa_schedule_follows_torch(strategy: str, epochs: int) -> None:
     def scenario(library: Any) -> Any:
         optimizer = optimizer_of(library)
-        schedule = library.optim.swa_utils.SWALR(
-            optimizer, 0.02, anneal_epochs=epochs, anneal_strategy=strategy
-        )
+        schedule = library.optim.swa_utils.SWALR(optimizer, 0.02, anneal_epochs=epochs, anneal_strategy=strategy)
         history = []
         for _ in range(8):
             history.append(rates(optimizer))

@@ -138,9 +138,7 @@ def load(
         if head == b"PK\x03\x04":
             return archive.read(archive.Archive(file, _mapped(f) if mmap else None), names, restore, encoding)
         if mmap:
-            raise errors.runtime(
-                "mmap needs a file in the zip format", hint="save it again, or leave out mmap"
-            )
+            raise errors.runtime("mmap needs a file in the zip format", hint="save it again, or leave out mmap")
         return legacy.read(file.read(), names, restore, encoding)
 
 
@@ -151,15 +149,11 @@ def _weights_only(given: bool | None, pickle_module: Any) -> bool:
         for name in ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
     )
     if forced and lifted:
-        raise errors.runtime(
-            "TORCH_FORCE_WEIGHTS_ONLY_LOAD and TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD are both set"
-        )
+        raise errors.runtime("TORCH_FORCE_WEIGHTS_ONLY_LOAD and TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD are both set")
     if forced:
         result = True
     elif given is None and lifted:
-        warnings.warn(
-            "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: loading with weights_only=False", stacklevel=3
-        )
+        warnings.warn("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: loading with weights_only=False", stacklevel=3)
         result = False
     else:
         result = pickle_module is None if given is None else given
@@ -244,9 +238,7 @@ def _named(values: list[Any]) -> dict[str, Any]:
         if not isinstance(value, tuple):
             named[_full_name(value)] = value
         elif len(value) != 2:
-            raise errors.value(
-                "a safe global is a class or function, or a pair (object, name)", given=repr(value)
-            )
+            raise errors.value("a safe global is a class or function, or a pair (object, name)", given=repr(value))
         elif not isinstance(value[1], str):
             raise errors.type_("the name of a safe global is a text", name=repr(value[1]))
         else:

@@ -103,9 +103,7 @@ class Archive:
             data = np.frombuffer(self.record(name), np.uint8)
         wanted = count * kind.dtype.itemsize
         if count < 0 or len(data) < wanted:
-            raise errors.runtime(
-                "the file is damaged: a storage is too short", bytes=len(data), expected=wanted
-            )
+            raise errors.runtime("the file is damaged: a storage is too short", bytes=len(data), expected=wanted)
         data = data[:wanted]
         if data.ctypes.data % kind.dtype.itemsize:
             data = data.copy()

@@ -9,8 +9,11 @@ import numpy as np
 
 from zerograd import dtypes, errors
 from zerograd.ir.graph import TensorType
+from zerograd.runtime.devices import device
 from zerograd.runtime.realize import array_of
-from zerograd.shapes import contiguous_strides, count
+from zerograd.shapes import Shape, contiguous_strides, count
+from zerograd.tensor.copying import rebuild
+from zerograd.tensor.storage import Storage
 from zerograd.tensor.tensor import Tensor
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
@@ -53,7 +56,7 @@ class Memory:
     def __init__(self, dtype: dtypes.dtype, values: np.ndarray[Any, Any]) -> None:
         self.dtype = dtype
         self.values = values
-        self._owner: Tensor | None = None
+        self._storages: dict[dtypes.dtype, Storage] = {}
 
     def tensor(self, dtype: dtypes.dtype, offset: int, size: Sequence[int], stride: Sequence[int]) -> Tensor:
         """A tensor over this memory.
@@ -62,72 +65,30 @@ class Memory:
             RuntimeError: it would reach beyond the end.
         """
         values = self.values if dtype is self.dtype else self.values.view(np.uint8).view(dtype.numpy)
-        last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        if offset < 0 or min((*size, *stride), default=0) < 0 or (0 not in size and last >= len(values)):
+        shape, strides = tuple(size), tuple(stride)
+        last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+        if offset < 0 or min((*shape, *strides), default=0) < 0 or (0 not in shape and last >= len(values)):
             raise errors.runtime(
                 "the file is damaged: a tensor reaches beyond its storage",
-                size=list(size),
-                stride=list(stride),
+                size=list(shape),
+                stride=list(strides),
                 offset=offset,
                 storage=len(values),
             )
-        shape = tuple(size)
-        whole = offset == 0 and count(shape) == len(values) and tuple(stride) == contiguous_strides(shape)
-        if self._owner is None:
-            self._owner = _over(values.reshape(shape) if whole else values, dtype)
-            if whole:
-                return self._owner
-        owner = self._owner if self._owner.dtype is dtype else self._owner.view(dtype)
-        return window(owner.view(-1), shape, tuple(stride), offset)
+        storage = self._storages.get(dtype)
+        if storage is None:
+            whole = offset == 0 and count(shape) == len(values)
+            storage = self._storages[dtype] = _storage(values, dtype, shape, strides, whole=whole)
+        return rebuild(storage, offset, shape, strides, False, Tensor)
 
 
-def _over(array: np.ndarray[Any, Any], dtype: dtypes.dtype) -> Tensor:
-    return Tensor.of_array(array, TensorType(array.shape, dtype))
-
-
-def window(flat: Tensor, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Tensor:
-    """A view of a vector with the given size, strides and offset.
-
-    Where no chain of slices and transpositions gives that view, a copy of its elements.
-    """
-    if 0 in size:
-        return flat[:0].view(size)
-    wide = [n if step else 1 for n, step in zip(size, stride, strict=True)]  # stride 0: one element, repeated
-    order = sorted((i for i, n in enumerate(wide) if n > 1), key=lambda i: -stride[i])
-    view = _nested(flat, [(wide[i], stride[i]) for i in order], offset)
-    if view is None:
-        return flat[_places(size, stride, offset).reshape(-1)].view(size)
-    view = view.permute(sorted(range(len(order)), key=order.__getitem__)) if order else view
-    return view.view(wide).expand(size)
-
-
-def _nested(flat: Tensor, dims: list[tuple[int, int]], offset: int) -> Tensor | None:
-    """The view with these sizes and falling strides; None if rows do not fit into each other."""
-    ranges = []
-    length = flat.shape[0]
-    grid: list[int] = []
-    for position, (n, step) in enumerate(dims):
-        start, inside = divmod(offset, step)
-        if position == len(dims) - 1:
-            ranges.append(slice(offset, offset + (n - 1) * step + 1, step))
-            grid.append(length)
-            break
-        if length % step or start + n > length // step:
-            return None
-        ranges.append(slice(start, start + n))
-        grid.append(length // step)
-        length, offset = step, inside
-    if not dims:
-        return flat[offset : offset + 1].view(())
-    return flat.view(grid)[tuple(ranges)]
-
-
-def _places(size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Any:
-    places = np.full(size, offset)
-    for axis, step in enumerate(stride):
-        shape = [-1 if i == axis else 1 for i in range(len(size))]
-        places = places + step * np.arange(size[axis]).reshape(shape)
-    return places
+def _storage(
+    values: np.ndarray[Any, Any], dtype: dtypes.dtype, shape: Shape, strides: Shape, *, whole: bool
+) -> Storage:
+    """A storage of a tensor's shape, if the tensor is all of it, so that it is no view; else a vector."""
+    if whole and strides == contiguous_strides(shape):
+        values = values.reshape(shape)
+    return Storage.of_array(values, TensorType(values.shape, dtype))
 
 
 class Memories:
@@ -149,7 +110,7 @@ class Memories:
         number = self._numbers.get(id(storage))
         if number is None:
             number = self._numbers[id(storage)] = len(self.values)
-            self.values.append(np.ascontiguousarray(array_of(storage)).reshape(-1).view(np.uint8))
+            self.values.append(_in_memory_order(storage).view(np.uint8))
             self._dtypes.append(tensor.dtype)
             self._kept.append(storage)
         if self._dtypes[number] is not tensor.dtype:
@@ -164,6 +125,15 @@ class Memories:
     def itemsizes(self) -> list[int]:
         """Bytes per element of each storage."""
         return [dtype.itemsize for dtype in self._dtypes]
+
+
+def _in_memory_order(storage: Storage) -> np.ndarray[Any, Any]:
+    """The elements, shape (n,), as PyTorch would have them in memory."""
+    array = array_of(storage)
+    if storage.strides is not None:
+        strides = storage.strides
+        array = array.transpose(sorted(range(array.ndim), key=lambda axis: -strides[axis]))
+    return np.ascontiguousarray(array).reshape(-1)
 
 
 Restore = Callable[[Memory, str], Memory]
@@ -182,17 +152,17 @@ def restore_by(map_location: Any) -> Restore:
         target: Any = map_location
         if isinstance(map_location, dict):
             target = map_location.get(location, location)
-        elif callable(map_location):
+        elif callable(map_location) and not isinstance(map_location, device):
             placed = map_location(memory, location)
             if placed is not None:
                 return memory
             target = location
         if target is None:
             target = location
-        device = target.decode() if isinstance(target, bytes) else str(target)
-        if device.partition(":")[0] != "cpu":
+        name = target.decode() if isinstance(target, bytes) else str(target)
+        if name.partition(":")[0] != "cpu":
             raise errors.runtime(
-                f"a tensor in the file is to go to the device {device!r}, which is not available",
+                f"a tensor in the file is to go to the device {name!r}, which is not available",
                 hint="map_location='cpu' puts all tensors on the CPU",
             )
         return memory

@@ -59,9 +59,7 @@ def rebuild_parameter_with_state(data: Tensor, requires_grad: bool, hooks: Any, 
     return _with_state(Parameter(data, requires_grad), state)
 
 
-def rebuild_from_type(
-    function: Callable[..., Tensor], kind: type[Any], args: tuple[Any, ...], state: Any
-) -> Tensor:
+def rebuild_from_type(function: Callable[..., Tensor], kind: type[Any], args: tuple[Any, ...], state: Any) -> Tensor:
     if function not in (rebuild_tensor_v2, rebuild_tensor_v3) or kind is not Tensor:
         raise TypeError("a tensor of a class of its own cannot be loaded")
     return _with_state(function(*args), state)
@@ -179,8 +177,7 @@ for _numpy in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray"):
 
 # What is done where a file calls one of the classes above. Classes that are not here are not called.
 CALLED: dict[Any, Callable[..., Any]] = {
-    kind: kind
-    for kind in (Parameter, Size, device, OrderedDict, Counter, set, complex, deque, slice, range, frozenset)
+    kind: kind for kind in (Parameter, Size, device, OrderedDict, Counter, set, complex, deque, slice, range, frozenset)
 }
 CALLED |= {bytearray: new_bytearray, defaultdict: default_dict}
 CALLED |= {list: list, dict: dict, bytes: lambda: b"", tuple: lambda: ()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -33,8 +34,6 @@ from zerograd.serialization.names import (
 from zerograd.tensor.size import Size
 from zerograd.tensor.tensor import Tensor
 
-# Python 2 called some modules otherwise, and so do protocols up to 2.
-_RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 _KEYS = (str, bytes, int, float, complex, bool, type(None), range, Size, dtypes.dtype, device, FunctionType)
 _MARK = object()
 _CALLED = {id(value): call for value, call in CALLED.items()}
@@ -61,7 +60,8 @@ class Globals:
         Raises:
             UnpicklingError: nothing that may be loaded.
         """
-        module = _RENAMED.get(module, module)
+        # As Python 2 called it, and as protocols up to 2 still do.
+        module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         found = SAFE.get((module, name))
         if found is None:
             found = self._added.get(f"{module}.{name}")
@@ -150,9 +150,7 @@ class Reader:
                     return self._stack.pop()
                 run = _INSTRUCTIONS.get(code)
                 if run is None:
-                    raise UnpicklingError(
-                        f"the file is no pickle, or has an instruction that is not loaded: {code:#x}"
-                    )
+                    raise UnpicklingError(f"the file is no pickle, or has an instruction that is not loaded: {code:#x}")
                 run(self)
         except (
             IndexError,
@@ -255,9 +253,7 @@ class Reader:
             or (kind.__hash__ is object.__hash__ and kind.__eq__ is object.__eq__)
             or self._names.approved(kind)
         ):
-            raise UnpicklingError(
-                f"a key of the type {kind.__name__} is not loaded: it would run its __hash__"
-            )
+            raise UnpicklingError(f"a key of the type {kind.__name__} is not loaded: it would run its __hash__")
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -479,6 +475,4 @@ def _dictionary(reader: Reader, items: list[Any]) -> None:
     reader._set_items(items)
 
 
-_INSTRUCTIONS: dict[int, Callable[[Reader], Any]] = {
-    getattr(pickle, name)[0]: run for name, run in _BY_NAME.items()
-}
+_INSTRUCTIONS: dict[int, Callable[[Reader], Any]] = {getattr(pickle, name)[0]: run for name, run in _BY_NAME.items()}

@@ -14,11 +14,8 @@ from zerograd.nn.modules.registry import Registry
 from zerograd.nn.parameter import Parameter
 from zerograd.serialization import names
 from zerograd.serialization.memory import STORAGE_NAMES, Memories, StorageType
-from zerograd.tensor.base import TensorBase
+from zerograd.tensor.copying import attributes_of
 from zerograd.tensor.tensor import Tensor
-
-# Attributes of every tensor. Those that a program adds besides are saved.
-_OWN_ATTRIBUTES = frozenset(TensorBase.__annotations__) | frozenset(dir(Tensor))
 
 
 class _StorageOf:
@@ -35,7 +32,7 @@ class Writer(pickle._Pickler):  # the one in C cannot write names that are not i
         old_form: references as in files before the zip format.
     """
 
-    dispatch = {**pickle._Pickler.dispatch, Registry: pickle._Pickler.save_dict}  # noqa: RUF012
+    dispatch = {**pickle._Pickler.dispatch, Registry: pickle._Pickler.save_dict}
 
     def __init__(self, file: IO[bytes], protocol: int, memories: Memories, *, old_form: bool = False) -> None:
         super().__init__(file, protocol)
@@ -79,7 +76,7 @@ class Writer(pickle._Pickler):  # the one in C cannot write names that are not i
 
 def _reduced(tensor: Tensor) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """The function that makes the tensor anew, and its arguments."""
-    attributes = {name: value for name, value in tensor.__dict__.items() if name not in _OWN_ATTRIBUTES}
+    attributes = attributes_of(tensor)
     hooks: OrderedDict[Any, Any] = OrderedDict()  # PyTorch writes its hooks here, which cannot be saved
     if isinstance(tensor, Parameter):
         args = (tensor.detach(), tensor.requires_grad, hooks)

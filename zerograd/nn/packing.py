@@ -42,7 +42,7 @@ class PackedSequence(_Packed):
     def __new__(
         cls,
         data: Any,
-        batch_sizes: Tensor | None = None,
+        batch_sizes: Any = None,
         sorted_indices: Tensor | None = None,
         unsorted_indices: Tensor | None = None,
     ) -> Self:
@@ -214,7 +214,7 @@ def pad_packed_sequence(
 
 
 def pad_sequence(
-    sequences: Tensor | Iterable[Tensor],
+    sequences: Any,
     batch_first: bool = False,
     padding_value: float = 0.0,
     padding_side: str = "right",
@@ -230,7 +230,7 @@ def pad_sequence(
     """
     if not isinstance(sequences, Iterable):
         raise errors.runtime(f"pad_sequence needs an iterable of tensors, got a {type(sequences).__name__}")
-    members = list(sequences)
+    members: list[Tensor] = list(sequences)
     if not members:
         raise errors.runtime("pad_sequence needs at least one sequence, but the list is empty")
     if padding_side not in ("left", "right"):

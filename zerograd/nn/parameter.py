@@ -72,7 +72,7 @@ class Buffer(Tensor):
     persistent: bool
     _printed_as = "tensor"
 
-    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         if data is None:
             data = empty(0)
         made = _window(cls, data)
@@ -92,8 +92,6 @@ class UninitializedTensorMixin:
     """
 
     cls_to_become: ClassVar[Any]
-    data: Any
-    requires_grad: bool
 
     def materialize(self, shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> None:
         """Become an ordinary tensor of this shape, with undefined values."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from enum import Enum
+from typing import Any
 
 from zerograd import errors
 
@@ -21,11 +22,11 @@ class SDPBackend(Enum):
 
 
 @contextmanager
-def sdpa_kernel(
-    backends: SDPBackend | Sequence[SDPBackend], set_priority: bool = False
-) -> Generator[dict[str, object], None, None]:
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Generator[dict[str, object], None, None]:
     """Accepted; all kernels mean the same, and there is one here.
 
+    Args:
+        backends: members of `SDPBackend`, one or several.
     Raises:
         TypeError: something else than backends.
     Source: torch.nn.attention.sdpa_kernel.

@@ -42,9 +42,7 @@ def scaled_dot_product_attention(
     """
     _check_attention(query, key, value, attn_mask, is_causal, enable_gqa)
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    weights = _attention_weights(
-        query, key, attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa
-    )
+    weights = _attention_weights(query, key, attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa)
     if dropout_p > 0.0:
         weights = F.dropout(weights, dropout_p)
     return weights @ _shared_heads(value, query, enable_gqa)
@@ -60,9 +58,7 @@ def _attention_weights(
         return F.softmax(scores.masked_fill(future, -math.inf), dim=-1)
     if mask is None:
         return F.softmax(scores, dim=-1)
-    scores = (
-        scores.masked_fill(mask.logical_not(), -math.inf) if mask.dtype is dtypes.bool_ else scores + mask
-    )
+    scores = scores.masked_fill(mask.logical_not(), -math.inf) if mask.dtype is dtypes.bool_ else scores + mask
     # Where nothing is left, softmax is 0/0 and so are its gradients; they are kept out on both sides.
     nothing = (scores == -math.inf).all(-1, keepdim=True)
     return F.softmax(scores.masked_fill(nothing, 0.0), dim=-1).masked_fill(nothing, 0.0)
@@ -195,16 +191,8 @@ def multi_head_attention_forward(
     q, k, v = _projected(query, key, value, in_proj_weight, separate, in_proj_bias)
     k, v, extra = _with_learnt_pair(k, v, bias_k, bias_v, static_k is not None or static_v is not None)
     q, k, v = (_per_head(x, batch * num_heads) for x in (q, k, v))
-    k = (
-        k
-        if static_k is None
-        else _checked_static(static_k, "static_k", batch * num_heads, width // num_heads)
-    )
-    v = (
-        v
-        if static_v is None
-        else _checked_static(static_v, "static_v", batch * num_heads, width // num_heads)
-    )
+    k = k if static_k is None else _checked_static(static_k, "static_k", batch * num_heads, width // num_heads)
+    v = v if static_v is None else _checked_static(static_v, "static_v", batch * num_heads, width // num_heads)
     if add_zero_attn:
         nothing = zeros((batch * num_heads, 1, width // num_heads), dtype=k.dtype)
         k, v = cat([k, nothing], dim=1), cat([v, nothing], dim=1)
@@ -284,9 +272,7 @@ def _check_heads(
             f"a query of {rank} dimensions needs such a key and value, got {key.dim()} and {value.dim()}"
         )
     if key_padding_mask is not None and key_padding_mask.dim() != rank - 1:
-        raise AssertionError(
-            f"a {rank}D query needs a {rank - 1}D key_padding_mask, got {key_padding_mask.dim()}D"
-        )
+        raise AssertionError(f"a {rank}D query needs a {rank - 1}D key_padding_mask, got {key_padding_mask.dim()}D")
     if attn_mask is not None:
         if attn_mask.dim() not in (2, 3):
             raise AssertionError(f"attn_mask needs 2 or 3 dimensions, got {attn_mask.dim()}")
@@ -342,13 +328,8 @@ def _merged_mask(
         attn_mask = F.pad(attn_mask, (0, extra))
     if key_padding_mask is None:
         return attn_mask
-    if extra:
-        key_padding_mask = F.pad(key_padding_mask, (0, extra))
-    if tuple(key_padding_mask.shape) != (batch, keys):
-        raise AssertionError(
-            f"key_padding_mask needs shape {(batch, keys)}, got {tuple(key_padding_mask.shape)}"
-        )
-    spread = (
-        key_padding_mask.reshape(batch, 1, 1, keys).expand(-1, heads, -1, -1).reshape(batch * heads, 1, keys)
-    )
+    padding: Any = F.pad(key_padding_mask, (0, extra)) if extra else key_padding_mask
+    if tuple(padding.shape) != (batch, keys):
+        raise AssertionError(f"key_padding_mask needs shape {(batch, keys)}, got {tuple(padding.shape)}")
+    spread = padding.reshape(batch, 1, 1, keys).expand(-1, heads, -1, -1).reshape(batch * heads, 1, keys)
     return spread if attn_mask is None else attn_mask + spread

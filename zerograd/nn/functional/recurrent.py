@@ -122,9 +122,7 @@ def _packed_loop(
         for one, size in zip(reversed(times), reversed(batch_sizes), strict=True):
             present = running[0].shape[0]
             if size > present:
-                running = tuple(
-                    cat([now, first[present:size]]) for now, first in zip(running, state, strict=True)
-                )
+                running = tuple(cat([now, first[present:size]]) for now, first in zip(running, state, strict=True))
             running = step(one, running, weights)
             outputs.append(running[0])
         return cat(outputs[::-1]), running
@@ -223,12 +221,13 @@ def rnn_relu(input: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
 
 
 def _call(mode: str, input: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    # PyTorch tells the two forms apart by what comes third: the weights, or the state of a packed input.
-    packed = "batch_sizes" in kwargs or (len(args) >= 3 and not isinstance(args[2], bool))
-    if packed:
-        sizes = kwargs.pop("batch_sizes") if "batch_sizes" in kwargs else args[0]
-        args = args if len(args) < 1 or args[0] is not sizes else args[1:]
-        kwargs["batch_sizes"] = tuple(sizes.tolist())
+    # PyTorch tells the two forms apart by what comes third: whether there are biases, or the weights of a packed
+    # input, whose batch sizes come first.
+    if len(args) >= 3 and not isinstance(args[2], bool):
+        kwargs["batch_sizes"] = args[0]
+        args = args[1:]
+    if "batch_sizes" in kwargs:
+        kwargs["batch_sizes"] = tuple(kwargs["batch_sizes"].tolist())
     names = ("hx", "params", "has_biases", "num_layers", "dropout", "train", "bidirectional", "batch_first")
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     hx = given.pop("hx")
@@ -268,7 +267,8 @@ def gru_cell(
     b_hh: Tensor | None = None,
 ) -> Tensor:
     """One step of a GRU: h of (N, H) after ``input`` (N, input). Source: torch.gru_cell."""
-    return _run_cell("GRU", input, (hx,), (w_ih, w_hh, b_ih, b_hh))[0]
+    (h,) = _run_cell("GRU", input, (hx,), (w_ih, w_hh, b_ih, b_hh))
+    return h
 
 
 def rnn_tanh_cell(
@@ -280,7 +280,8 @@ def rnn_tanh_cell(
     b_hh: Tensor | None = None,
 ) -> Tensor:
     """``tanh(w_ih @ input + b_ih + w_hh @ h + b_hh)``. Source: torch.rnn_tanh_cell."""
-    return _run_cell("RNN_TANH", input, (hx,), (w_ih, w_hh, b_ih, b_hh))[0]
+    (h,) = _run_cell("RNN_TANH", input, (hx,), (w_ih, w_hh, b_ih, b_hh))
+    return h
 
 
 def rnn_relu_cell(
@@ -292,4 +293,5 @@ def rnn_relu_cell(
     b_hh: Tensor | None = None,
 ) -> Tensor:
     """``relu(w_ih @ input + b_ih + w_hh @ h + b_hh)``. Source: torch.rnn_relu_cell."""
-    return _run_cell("RNN_RELU", input, (hx,), (w_ih, w_hh, b_ih, b_hh))[0]
+    (h,) = _run_cell("RNN_RELU", input, (hx,), (w_ih, w_hh, b_ih, b_hh))
+    return h

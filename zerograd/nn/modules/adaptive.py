@@ -107,9 +107,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     def _check(self, input: Tensor, target: Tensor) -> None:
         if target.dim() > 1:
-            raise errors.runtime(
-                "target needs 0 or 1 dimensions: one class per sample", target=list(target.shape)
-            )
+            raise errors.runtime("target needs 0 or 1 dimensions: one class per sample", target=list(target.shape))
         if input.dim() != target.dim() + 1:
             raise errors.runtime(
                 f"a {target.dim()}D target needs a {target.dim() + 1}D input",
@@ -125,9 +123,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         if target.numel():
             low, high = target.min().item(), target.max().item()
             if low < 0 or high >= self.n_classes:
-                raise errors.runtime(
-                    f"targets lie in [0, {self.n_classes - 1}], but these lie in [{low}, {high}]"
-                )
+                raise errors.runtime(f"targets lie in [0, {self.n_classes - 1}], but these lie in [{low}, {high}]")
 
     def _get_full_log_prob(self, input: Tensor, head_output: Tensor) -> Tensor:
         """Log-probabilities of all classes, from the input and what the head makes of it."""

@@ -54,9 +54,7 @@ class MultiheadAttention(Module):
         dtype: Any = None,
     ) -> None:
         if embed_dim <= 0 or num_heads <= 0:
-            raise ValueError(
-                f"embed_dim and num_heads must be greater than 0, got {embed_dim} and {num_heads}"
-            )
+            raise ValueError(f"embed_dim and num_heads must be greater than 0, got {embed_dim} and {num_heads}")
         super().__init__()
         self.embed_dim = embed_dim
         self.kdim = kdim if kdim is not None else embed_dim
@@ -67,9 +65,7 @@ class MultiheadAttention(Module):
         self.batch_first = batch_first
         self.head_dim = embed_dim // num_heads
         if self.head_dim * num_heads != embed_dim:
-            raise AssertionError(
-                f"embed_dim must be divisible by num_heads, but {embed_dim} is not by {num_heads}"
-            )
+            raise AssertionError(f"embed_dim must be divisible by num_heads, but {embed_dim} is not by {num_heads}")
 
         shapes = {
             "q_proj_weight": (embed_dim, embed_dim),
@@ -85,9 +81,7 @@ class MultiheadAttention(Module):
             self.register_parameter(name, None)
         in_bias = Parameter(empty(3 * embed_dim, device=device, dtype=dtype)) if bias else None
         self.register_parameter("in_proj_bias", in_bias)
-        self.out_proj = NonDynamicallyQuantizableLinear(
-            embed_dim, embed_dim, bias=bias, device=device, dtype=dtype
-        )
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
         if add_bias_kv:
             self.bias_k = Parameter(empty((1, 1, embed_dim), device=device, dtype=dtype))
             self.bias_v = Parameter(empty((1, 1, embed_dim), device=device, dtype=dtype))

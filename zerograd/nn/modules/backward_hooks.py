@@ -21,9 +21,7 @@ class BackwardHookFunction(Function):
     """The identity; the gradients that come back go to a callback, and on goes what it returns."""
 
     @staticmethod
-    def forward(
-        ctx: Any, on_backward: Callable[[Grads], Grads], zeros: bool, *tensors: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, on_backward: Callable[[Grads], Grads], zeros: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.on_backward = on_backward
         ctx.set_materialize_grads(zeros)
         views = tuple(tensor.view_as(tensor) for tensor in tensors)
@@ -43,9 +41,7 @@ class BackwardHooks:
     Without an input that needs a gradient there is no input gate, and the hooks run at the output gate.
     """
 
-    def __init__(
-        self, module: Module, hooks: Sequence[Callable[..., Any]], pre: Sequence[Callable[..., Any]]
-    ) -> None:
+    def __init__(self, module: Module, hooks: Sequence[Callable[..., Any]], pre: Sequence[Callable[..., Any]]) -> None:
         self.module = module
         self.hooks = hooks
         self.pre = pre
@@ -108,9 +104,7 @@ class BackwardHooks:
             )
         for hook in self.hooks:
             changed = hook(self.module, (None,) * self.inputs, grad_output)
-            if changed is not None and not (
-                isinstance(changed, tuple) and all(one is None for one in changed)
-            ):
+            if changed is not None and not (isinstance(changed, tuple) and all(one is None for one in changed)):
                 raise errors.runtime("a backward hook cannot set grad_input where no input needs a gradient")
 
 

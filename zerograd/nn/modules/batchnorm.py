@@ -97,7 +97,14 @@ class _NormBase(Module):
         )
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
     ) -> None:
         # Version 2 added num_batches_tracked.
         if (local_metadata.get("version") or 1) < 2 and self.track_running_stats:
@@ -105,7 +112,9 @@ class _NormBase(Module):
             state_dict.setdefault(
                 prefix + "num_batches_tracked", tensor(0, dtype=dtypes.int64) if known is None else known
             )
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
 
 
 class _BatchNorm(_NormBase):

@@ -20,9 +20,7 @@ class Container(Module):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__()
-        warnings.warn(
-            "nn.Container is deprecated: derive from nn.Module instead", FutureWarning, stacklevel=2
-        )
+        warnings.warn("nn.Container is deprecated: derive from nn.Module instead", FutureWarning, stacklevel=2)
         for name, module in kwargs.items():
             self.add_module(name, module)
 
@@ -42,10 +40,13 @@ class _Numbered(Module):
             delattr(self, name)
         self._modules = OrderedDict((str(i), module) for i, module in enumerate(self._modules.values()))
 
+    def __getitem__(self, idx: int | slice) -> Any:
+        raise NotImplementedError
+
     def __len__(self) -> int:
         return len(self._modules)
 
-    def __iter__(self) -> Iterator[Module]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._modules.values())
 
     def append(self, module: Module) -> Self:
@@ -92,18 +93,14 @@ class Sequential(_Numbered):
             return type(self)(OrderedDict(list(self._modules.items())[idx]))
         return self._modules[self._key(idx)]
 
-    def __add__(self, other: Sequential) -> Sequential:
+    def __add__(self, other: Any) -> Sequential:
         if not isinstance(other, Sequential):
-            raise errors.value(
-                f"only a Sequential can be added to a Sequential, not a {type(other).__name__}"
-            )
+            raise errors.value(f"only a Sequential can be added to a Sequential, not a {type(other).__name__}")
         return Sequential().extend(chain(self, other))
 
-    def __iadd__(self, other: Sequential) -> Self:
+    def __iadd__(self, other: Any) -> Self:
         if not isinstance(other, Sequential):
-            raise errors.value(
-                f"only a Sequential can be added to a Sequential, not a {type(other).__name__}"
-            )
+            raise errors.value(f"only a Sequential can be added to a Sequential, not a {type(other).__name__}")
         return self.extend(list(other))
 
     def _checked_factor(self, factor: Any) -> int:
@@ -121,7 +118,7 @@ class Sequential(_Numbered):
     def __imul__(self, other: int) -> Self:
         return self.extend(list(self) * (self._checked_factor(other) - 1))
 
-    def insert(self, index: int, module: Module) -> Self:
+    def insert(self, index: int, module: Any) -> Self:
         """Put ``module`` before position ``index``.
 
         Raises:
@@ -153,7 +150,7 @@ class ModuleList(_Numbered):
 
     def __getitem__(self, idx: int | slice) -> Any:
         if isinstance(idx, slice):
-            return type(self)(list(self._modules.values())[idx])
+            return type(self)(list(self)[idx])
         return self._modules[str(_checked(idx, len(self)))]
 
     def __iadd__(self, modules: Iterable[Module]) -> Self:
@@ -166,7 +163,7 @@ class ModuleList(_Numbered):
         """Put ``module`` before position ``index``."""
         self._insert(index, module)
 
-    def extend(self, modules: Iterable[Module]) -> Self:
+    def extend(self, modules: Any) -> Self:
         """Add all of ``modules`` at the end.
 
         Raises:
@@ -203,7 +200,7 @@ class ModuleDict(Module):
         if modules is not None:
             self.update(modules)
 
-    def __getitem__(self, key: str) -> Module:
+    def __getitem__(self, key: str) -> Any:
         return self._modules[key]
 
     def __setitem__(self, key: str, module: Module) -> None:
@@ -288,24 +285,20 @@ class ParameterList(Module):
         self._size += 1
         return self
 
-    def extend(self, values: Iterable[Any]) -> Self:
+    def extend(self, values: Any) -> Self:
         """Add all of ``values`` at the end.
 
         Raises:
             TypeError: ``values`` is not iterable, or is one tensor.
         """
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise errors.type_(
-                f"ParameterList needs an iterable of parameters, got a {type(values).__name__}"
-            )
+            raise errors.type_(f"ParameterList needs an iterable of parameters, got a {type(values).__name__}")
         for value in values:
             self.append(value)
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(
-            _entry_text(i, value, f"{getattr(value, 'dtype', '')}") for i, value in enumerate(self)
-        )
+        return "\n".join(_entry_text(i, value, f"{getattr(value, 'dtype', '')}") for i, value in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise errors.runtime("a ParameterList cannot be called")
@@ -421,8 +414,7 @@ class ParameterDict(Module):
 
     def extra_repr(self) -> str:
         return "\n".join(
-            _entry_text(key, value, value.type() if isinstance(value, Tensor) else "")
-            for key, value in self.items()
+            _entry_text(key, value, value.type() if isinstance(value, Tensor) else "") for key, value in self.items()
         )
 
     def __call__(self, input: Any) -> Any:
@@ -457,10 +449,10 @@ def _pairs(source: Any, name: str) -> Iterator[tuple[str, Any]]:
     for i, pair in enumerate(source):
         if not isinstance(pair, Iterable):
             raise errors.type_(f"{name} needs (key, value) pairs, but element {i} is a {type(pair).__name__}")
-        if len(pair) != 2:
-            raise errors.value(f"{name} needs (key, value) pairs, but element {i} has length {len(pair)}")
-        key, value = pair
-        yield key, value
+        members: list[Any] = list(pair)
+        if len(members) != 2:
+            raise errors.value(f"{name} needs (key, value) pairs, but element {i} has length {len(members)}")
+        yield members[0], members[1]
 
 
 def _entry_text(key: object, value: object, kind: str) -> str:

@@ -84,9 +84,7 @@ class _ConvNd(Module):
             if padding == "same" and any(step != 1 for step in stride):
                 raise errors.value(f"padding='same' needs stride 1, got {stride}")
         if padding_mode not in PADDING_MODES:
-            raise errors.value(
-                f"padding_mode must be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}"
-            )
+            raise errors.value(f"padding_mode must be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = kernel_size
@@ -325,9 +323,7 @@ class _ConvTransposeNd(_ConvNd):
         dtype: Any = None,
     ) -> None:
         if padding_mode != "zeros":
-            raise errors.value(
-                f"{type(self).__name__} can only pad with zeros, not padding_mode={padding_mode!r}"
-            )
+            raise errors.value(f"{type(self).__name__} can only pad with zeros, not padding_mode={padding_mode!r}")
         super().__init__(
             in_channels,
             out_channels,
@@ -349,7 +345,7 @@ class _ConvTransposeNd(_ConvNd):
         input: Tensor,
         output_size: Sequence[int] | None,
         stride: Sequence[int],
-        padding: Sequence[int],
+        padding: Any,
         kernel_size: Sequence[int],
         num_spatial_dims: int,
         dilation: Sequence[int] | None = None,
@@ -375,9 +371,7 @@ class _ConvTransposeNd(_ConvNd):
             for d, size in enumerate(input.shape[leading:])
         ]
         largest = [low + stride[d] - 1 for d, low in enumerate(smallest)]
-        if not all(
-            low <= size <= high for low, size, high in zip(smallest, output_size, largest, strict=True)
-        ):
+        if not all(low <= size <= high for low, size, high in zip(smallest, output_size, largest, strict=True)):
             raise errors.value(
                 f"output_size {list(output_size)} is not possible: it lies between {smallest} and {largest}",
                 input=list(input.shape),

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from zerograd import dtypes, errors
 from zerograd.autograd.grad_mode import no_grad
 from zerograd.nn.modules.traversal import Traversal
 from zerograd.tensor.functions.creation import empty_like
 from zerograd.tensor.tensor import Tensor
-
-if TYPE_CHECKING:
-    from zerograd.nn.modules.module import Module
 
 Convert = Callable[[Tensor], Tensor]
 
@@ -42,7 +39,7 @@ class Conversion(Traversal):
                 self._buffers[name] = fn(buffer)
         return self
 
-    def apply(self, fn: Callable[[Module], None]) -> Self:
+    def apply(self, fn: Callable[[Any], object]) -> Self:
         """Call ``fn`` on every submodule, children first, and on this module last.
 
         Source: torch.nn.Module.apply.
@@ -108,9 +105,7 @@ class Conversion(Traversal):
         device, dtype, non_blocking = parse_to(*args, **kwargs)
         if dtype is not None:
             if not (dtype.is_floating_point or dtype.is_complex):
-                raise errors.type_(
-                    f"a module converts to floating-point or complex types only, not to {dtype}"
-                )
+                raise errors.type_(f"a module converts to floating-point or complex types only, not to {dtype}")
             if dtype.is_complex:
                 warnings.warn(
                     "parameters are being made complex, which not every module can compute with", stacklevel=2
@@ -118,9 +113,7 @@ class Conversion(Traversal):
 
         def convert(tensor: Tensor) -> Tensor:
             kind = dtype if tensor.is_floating_point() or tensor.is_complex() else None
-            options = {
-                name: value for name, value in (("device", device), ("dtype", kind)) if value is not None
-            }
+            options = {name: value for name, value in (("device", device), ("dtype", kind)) if value is not None}
             return tensor.to(**options, non_blocking=non_blocking) if options else tensor
 
         return self._apply(convert)
@@ -160,7 +153,7 @@ class Conversion(Traversal):
 def parse_to(
     *args: Any,
     device: Any = None,
-    dtype: dtypes.dtype | None = None,
+    dtype: Any = None,
     non_blocking: bool = False,
     copy: bool = False,
     memory_format: object = None,
@@ -187,11 +180,7 @@ def parse_to(
             non_blocking = rest.pop(0)
         if rest and isinstance(rest[0], bool):
             rest.pop(0)  # copy: a module's tensors are copied only where they change
-    if (
-        rest
-        or (dtype is not None and not isinstance(dtype, dtypes.dtype))
-        or isinstance(device, (float, list))
-    ):
+    if rest or (dtype is not None and not isinstance(dtype, dtypes.dtype)) or isinstance(device, (float, list)):
         raise errors.type_(
             "to() got arguments that it cannot read",
             got=", ".join([*map(repr, args)]),

@@ -41,7 +41,7 @@ class Unflatten(Module):
     dim: int | str
     unflattened_size: Any
 
-    def __init__(self, dim: int | str, unflattened_size: Any) -> None:
+    def __init__(self, dim: Any, unflattened_size: Any) -> None:
         super().__init__()
         if isinstance(dim, int):
             self._require(unflattened_size, int, "integers")
@@ -54,14 +54,10 @@ class Unflatten(Module):
 
     def _require(self, sizes: Any, kind: type, words: str) -> None:
         if not isinstance(sizes, (tuple, list)):
-            raise errors.type_(
-                f"Unflatten needs a tuple of {words} for unflattened_size, got a {type(sizes).__name__}"
-            )
+            raise errors.type_(f"Unflatten needs a tuple of {words} for unflattened_size, got a {type(sizes).__name__}")
         for i, size in enumerate(sizes):
             if not isinstance(size, kind):
-                raise errors.type_(
-                    f"Unflatten needs {words} in unflattened_size, but element {i} is {size!r}"
-                )
+                raise errors.type_(f"Unflatten needs {words} in unflattened_size, but element {i} is {size!r}")
 
     def forward(self, input: Tensor) -> Tensor:
         return input.unflatten(self.dim, self.unflattened_size)

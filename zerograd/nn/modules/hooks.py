@@ -150,8 +150,7 @@ class HookRegistration:
     def _backward_hook_lists(self) -> tuple[list[Hook], list[Hook], list[Hook]]:
         """The pre-hooks, full hooks and old hooks that a backward pass through this module runs."""
         pre, full, old = (
-            [entry.run for _, entry in _everywhere(kind)]
-            for kind in ("backward_pre", "backward", "old_backward")
+            [entry.run for _, entry in _everywhere(kind)] for kind in ("backward_pre", "backward", "old_backward")
         )
         (full if self._is_full_backward_hook else old).extend(self._backward_hooks.values())
         return [*pre, *self._backward_pre_hooks.values()], full, old
@@ -241,7 +240,7 @@ class HookedCall:
         while not isinstance(first, Tensor):
             members = first.values() if isinstance(first, dict) else first
             first = next(iter(members))
-        node = first.grad_fn
+        node: Any = first.grad_fn
         if node is None:
             return
         module = weakref.proxy(self.module)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zerograd import errors
 from zerograd.nn.parameter import is_lazy
 
+if TYPE_CHECKING:  # it is mixed into modules
+    from zerograd.nn.modules.module import Module as _Base
+else:
+    _Base = object
 
-class LazyModuleMixin:
+
+class LazyModuleMixin(_Base):
     """Makes a module lazy: its parameters get their shapes, and it its final class, at the first call.
 
     A lazy class sets uninitialised parameters in ``__init__``, names the class it turns into in
@@ -43,15 +48,11 @@ class LazyModuleMixin:
         """Whether any parameter or buffer has no shape yet."""
         return any(is_lazy(tensor) for tensor in (*self._parameters.values(), *self._buffers.values()))
 
-    def _infer_parameters(
-        self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
-    ) -> None:
+    def _infer_parameters(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> None:
         """The pre-hook of the first call."""
         module.initialize_parameters(*args, **(kwargs or {}))
         if module.has_uninitialized_params():
-            raise errors.runtime(
-                f"{type(module).__name__}.initialize_parameters left parameters without a shape"
-            )
+            raise errors.runtime(f"{type(module).__name__}.initialize_parameters left parameters without a shape")
         module._initialize_hook.remove()
         module._load_hook.remove()
         del module._initialize_hook, module._load_hook

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zerograd import errors
 from zerograd.nn.common_types import Size1, Size2, Size3
@@ -11,8 +11,13 @@ from zerograd.nn.modules.lazy import LazyModuleMixin
 from zerograd.nn.parameter import UninitializedParameter
 from zerograd.tensor.tensor import Tensor
 
+if TYPE_CHECKING:  # it is mixed into convolutions
+    from zerograd.nn.modules.conv import _ConvNd as _Base
+else:
+    _Base = object
 
-class _LazyConvXdMixin(LazyModuleMixin):
+
+class _LazyConvXdMixin(LazyModuleMixin, _Base):
     """What the lazy convolutions share."""
 
     def _become_lazy(self, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
@@ -34,9 +39,7 @@ class _LazyConvXdMixin(LazyModuleMixin):
                 f"in_channels must be divisible by groups, but {self.in_channels} is not by {self.groups}"
             )
         outer, inner = (
-            (self.in_channels, self.out_channels)
-            if self.transposed
-            else (self.out_channels, self.in_channels)
+            (self.in_channels, self.out_channels) if self.transposed else (self.out_channels, self.in_channels)
         )
         self.weight.materialize((outer, inner // self.groups, *self.kernel_size))
         if self.bias is not None:
@@ -141,9 +144,7 @@ class LazyConvTranspose1d(_LazyConvXdMixin, ConvTranspose1d):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode
-        )
+        super().__init__(0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode)
         self._become_lazy(out_channels, bias, device, dtype)
 
 
@@ -166,9 +167,7 @@ class LazyConvTranspose2d(_LazyConvXdMixin, ConvTranspose2d):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode
-        )
+        super().__init__(0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode)
         self._become_lazy(out_channels, bias, device, dtype)
 
 
@@ -191,7 +190,5 @@ class LazyConvTranspose3d(_LazyConvXdMixin, ConvTranspose3d):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode
-        )
+        super().__init__(0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode)
         self._become_lazy(out_channels, bias, device, dtype)

@@ -78,12 +78,8 @@ class Module(HookRegistration, Conversion, StateDict):
         if not self.call_super_init and (args or kwargs):
             name = type(self).__name__
             if kwargs:
-                raise errors.type_(
-                    f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
-                )
-            raise errors.type_(
-                f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given"
-            )
+                raise errors.type_(f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
+            raise errors.type_(f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given")
         state = self.__dict__
         state["training"] = True
         for name in REGISTRIES:
@@ -125,7 +121,7 @@ class Module(HookRegistration, Conversion, StateDict):
     # -----------------------------------------------------------------------------------------------
     # registration
 
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
+    def register_parameter(self, name: str, param: Any) -> None:
         """Add a parameter under ``name``; None reserves the name.
 
         Raises:
@@ -150,7 +146,7 @@ class Module(HookRegistration, Conversion, StateDict):
             param = registering("parameter", self, name, param)
         self._parameters[name] = param
 
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Add a tensor that belongs to the state but is not trained; None reserves the name.
 
         Args:
@@ -161,16 +157,14 @@ class Module(HookRegistration, Conversion, StateDict):
         """
         self._check_name("buffer", "_buffers", name)
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise errors.type_(
-                f"cannot register a {type(tensor).__name__} as buffer '{name}': it must be a tensor"
-            )
+            raise errors.type_(f"cannot register a {type(tensor).__name__} as buffer '{name}': it must be a tensor")
         self._buffers[name] = registering("buffer", self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
             self._non_persistent_buffers_set.add(name)
 
-    def add_module(self, name: str, module: Module | None) -> None:
+    def add_module(self, name: str, module: Any) -> None:
         """Add a submodule under ``name``; None reserves the name.
 
         Raises:
@@ -216,9 +210,7 @@ class Module(HookRegistration, Conversion, StateDict):
             hint = "; Module.__init__ has not been called"
         elif isinstance(getattr(type(self), name, None), property):
             hint = f"; the class has a property '{name}', which raised an AttributeError itself"
-        raise AttributeError(
-            f"'{type(self).__name__}' object has no attribute '{name}'{hint}", name=name, obj=self
-        )
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{hint}", name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
         state = self.__dict__
@@ -267,9 +259,7 @@ class Module(HookRegistration, Conversion, StateDict):
         if "_buffers" not in self.__dict__:
             raise _before_init("buffer")
         if value is not None and not isinstance(value, Tensor):
-            raise errors.type_(
-                f"'{name}' is a buffer: cannot assign {_described(value)} to it, only a tensor or None"
-            )
+            raise errors.type_(f"'{name}' is a buffer: cannot assign {_described(value)} to it, only a tensor or None")
         own = name not in self._non_persistent_buffers_set
         persistent = value.persistent if isinstance(value, Buffer) else own
         if name not in self._buffers:
@@ -326,7 +316,7 @@ class Module(HookRegistration, Conversion, StateDict):
     # -------------------------------------------------------------------------------------------------------
     # mode
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: Any = True) -> Self:
         """Set ``training`` of this module and all below it.
 
         Raises:

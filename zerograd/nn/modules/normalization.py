@@ -101,9 +101,7 @@ class LayerNorm(Module):
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            parameter = (
-                Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if wanted else None
-            )
+            parameter = Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if wanted else None
             self.register_parameter(name, parameter)
         self.reset_parameters()
 
@@ -206,11 +204,7 @@ class RMSNorm(Module):
         self.normalized_shape = _as_shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        parameter = (
-            Parameter(empty(self.normalized_shape, device=device, dtype=dtype))
-            if elementwise_affine
-            else None
-        )
+        parameter = Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
         self.register_parameter("weight", parameter)
         self.reset_parameters()
 
@@ -226,7 +220,7 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-def _as_shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+def _as_shape(normalized_shape: Any) -> tuple[int, ...]:
     if isinstance(normalized_shape, numbers.Integral):
         return (int(normalized_shape),)
     return tuple(normalized_shape)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from zerograd import errors
 from zerograd.nn import functional as F
 from zerograd.nn.common_types import Size2, Size4, Size6
@@ -16,7 +14,7 @@ class _PadNd(Module):
     """What all paddings share: ``padding`` is (before, after) for each dimension, the last one first."""
 
     _mode: str
-    padding: Sequence[int]
+    padding: tuple[int, ...]
 
     def forward(self, input: Tensor) -> Tensor:
         return F.pad(input, self.padding, self._mode)
@@ -45,8 +43,6 @@ class _ConstantPadNd(_PadNd):
 class ConstantPad1d(_ConstantPadNd):
     """Adds ``value`` around (N, C, L) or (C, L). Source: torch.nn.ConstantPad1d."""
 
-    padding: tuple[int, ...]
-
     def __init__(self, padding: Size2, value: float) -> None:
         super().__init__(value)
         self.padding = pair(padding)
@@ -55,8 +51,6 @@ class ConstantPad1d(_ConstantPadNd):
 class ConstantPad2d(_ConstantPadNd):
     """Adds ``value`` around (N, C, H, W) or (C, H, W). Source: torch.nn.ConstantPad2d."""
 
-    padding: tuple[int, ...]
-
     def __init__(self, padding: Size4, value: float) -> None:
         super().__init__(value)
         self.padding = quadruple(padding)
@@ -64,8 +58,6 @@ class ConstantPad2d(_ConstantPadNd):
 
 class ConstantPad3d(_ConstantPadNd):
     """Adds ``value`` around (N, C, D, H, W) or (C, D, H, W). Source: torch.nn.ConstantPad3d."""
-
-    padding: tuple[int, ...]
 
     def __init__(self, padding: Size6, value: float) -> None:
         super().__init__(value)
@@ -113,8 +105,6 @@ class ReflectionPad1d(_ReflectionPadNd):
     Source: torch.nn.ReflectionPad1d.
     """
 
-    padding: tuple[int, ...]
-
     def __init__(self, padding: Size2) -> None:
         super().__init__()
         self.padding = pair(padding)
@@ -126,8 +116,6 @@ class ReflectionPad2d(_ReflectionPadNd):
     Source: torch.nn.ReflectionPad2d.
     """
 
-    padding: tuple[int, ...]
-
     def __init__(self, padding: Size4) -> None:
         super().__init__()
         self.padding = quadruple(padding)
@@ -138,8 +126,6 @@ class ReflectionPad3d(_ReflectionPadNd):
 
     Source: torch.nn.ReflectionPad3d.
     """
-
-    padding: tuple[int, ...]
 
     def __init__(self, padding: Size6) -> None:
         super().__init__()
@@ -154,8 +140,6 @@ class _ReplicationPadNd(_PadNd):
 class ReplicationPad1d(_ReplicationPadNd):
     """Repeats the edges of (N, C, L) or (C, L). Source: torch.nn.ReplicationPad1d."""
 
-    padding: tuple[int, ...]
-
     def __init__(self, padding: Size2) -> None:
         super().__init__()
         self.padding = pair(padding)
@@ -164,8 +148,6 @@ class ReplicationPad1d(_ReplicationPadNd):
 class ReplicationPad2d(_ReplicationPadNd):
     """Repeats the edges of (N, C, H, W) or (C, H, W). Source: torch.nn.ReplicationPad2d."""
 
-    padding: tuple[int, ...]
-
     def __init__(self, padding: Size4) -> None:
         super().__init__()
         self.padding = quadruple(padding)
@@ -173,8 +155,6 @@ class ReplicationPad2d(_ReplicationPadNd):
 
 class ReplicationPad3d(_ReplicationPadNd):
     """Repeats the edges of (N, C, D, H, W) or (C, D, H, W). Source: torch.nn.ReplicationPad3d."""
-
-    padding: tuple[int, ...]
 
     def __init__(self, padding: Size6) -> None:
         super().__init__()
@@ -197,7 +177,6 @@ class CircularPad1d(_CircularPadNd):
     """Continues from the other side of (N, C, L) or (C, L). Source: torch.nn.CircularPad1d."""
 
     _dimensions = (2, 3)
-    padding: tuple[int, ...]
 
     def __init__(self, padding: Size2) -> None:
         super().__init__()
@@ -208,7 +187,6 @@ class CircularPad2d(_CircularPadNd):
     """Continues from the other side of (N, C, H, W) or (C, H, W). Source: torch.nn.CircularPad2d."""
 
     _dimensions = (3, 4)
-    padding: tuple[int, ...]
 
     def __init__(self, padding: Size4) -> None:
         super().__init__()
@@ -219,7 +197,6 @@ class CircularPad3d(_CircularPadNd):
     """Continues from the other side of (N, C, D, H, W) or (C, D, H, W). Source: torch.nn.CircularPad3d."""
 
     _dimensions = (4, 5)
-    padding: tuple[int, ...]
 
     def __init__(self, padding: Size6) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -57,7 +57,7 @@ class Registry(dict[str, Any]):
         for name in list(self):
             del self[name]
 
-    def update(self, entries: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), /, **named: Any) -> None:
+    def update(self, entries: Any = (), /, **named: Any) -> None:
         for name, value in dict(entries, **named).items():
             self[name] = value
 
@@ -70,7 +70,5 @@ class Registry(dict[str, Any]):
         self.update(entries)
         return self
 
-    def __reduce_ex__(
-        self, protocol: object
-    ) -> tuple[type, tuple[()], None, None, Iterator[tuple[str, Any]]]:
+    def __reduce_ex__(self, protocol: object) -> tuple[type, tuple[()], None, None, Iterator[tuple[str, Any]]]:
         return dict, (), None, None, iter(self.items())

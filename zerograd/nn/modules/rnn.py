@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import warnings
 from typing import Any
 
@@ -193,9 +192,7 @@ class RNNBase(Module):
         return hx if permutation is None else apply_permutation(hx, permutation)
 
     def _zero_state(self, input: Tensor, batch_sizes: Tensor | None) -> Any:
-        return zeros(
-            self.get_expected_hidden_size(input, batch_sizes), dtype=input.dtype, device=input.device
-        )
+        return zeros(self.get_expected_hidden_size(input, batch_sizes), dtype=input.dtype, device=input.device)
 
     def _run(self, input: Any, hx: Any) -> tuple[Any, Any]:
         """The layer on a padded, unbatched or packed input; the state is a tensor, or h and c."""
@@ -269,7 +266,7 @@ def _mapped(hx: Any, change: Any) -> Any:
     return change(hx) if isinstance(hx, Tensor) else tuple(change(one) for one in hx)
 
 
-def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: int) -> None:
+def _check_sizes(input_size: Any, hidden_size: Any, num_layers: int, proj_size: int) -> None:
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
         if not isinstance(size, int):
             raise errors.type_(f"{name} must be an integer, got a {type(size).__name__}")
@@ -278,18 +275,16 @@ def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: 
     if num_layers <= 0:
         raise errors.value(f"num_layers must be greater than zero, got {num_layers}")
     if not 0 <= proj_size < hidden_size:
-        raise errors.value(
-            f"proj_size must be less than hidden_size = {hidden_size}, and 0 for none, got {proj_size}"
-        )
+        raise errors.value(f"proj_size must be less than hidden_size = {hidden_size}, and 0 for none, got {proj_size}")
 
 
-def _check_choices(mode: str, bias: bool, batch_first: bool, dropout: float) -> None:
+def _check_choices(mode: str, bias: Any, batch_first: Any, dropout: Any) -> None:
     if mode not in GATES:
         raise errors.value(f"the mode of a recurrent layer is one of {', '.join(GATES)}, not {mode!r}")
     for name, flag in (("bias", bias), ("batch_first", batch_first)):
         if not isinstance(flag, bool):
             raise errors.type_(f"{name} must be True or False, got a {type(flag).__name__}")
-    if not isinstance(dropout, numbers.Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
+    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
         raise errors.value(f"dropout is a probability between 0 and 1, got {dropout!r}")
 
 
@@ -350,9 +345,7 @@ class LSTM(RNNBase):
         cell = self.get_expected_cell_size(input, batch_sizes)
         return super()._zero_state(input, batch_sizes), zeros(cell, dtype=input.dtype, device=input.device)
 
-    def forward(
-        self, input: Any, hx: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Any, tuple[Tensor, Tensor]]:
+    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Any, tuple[Tensor, Tensor]]:
         return self._run(input, hx)
 
 
@@ -414,9 +407,7 @@ class RNNCellBase(Module):
         self.weight_ih = Parameter(empty((gates, input_size), device=device, dtype=dtype))
         self.weight_hh = Parameter(empty((gates, hidden_size), device=device, dtype=dtype))
         for name in ("bias_ih", "bias_hh"):
-            self.register_parameter(
-                name, Parameter(empty(gates, device=device, dtype=dtype)) if bias else None
-            )
+            self.register_parameter(name, Parameter(empty(gates, device=device, dtype=dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -425,7 +416,7 @@ class RNNCellBase(Module):
         for weight in self.parameters():
             init.uniform_(weight, -bound, bound)
 
-    def _weights(self) -> tuple[Tensor | None, ...]:
+    def _weights(self) -> tuple[Any, ...]:
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
 
     def _prepared(self, input: Tensor, hx: Any, states: int) -> tuple[Tensor, State]:
@@ -450,9 +441,7 @@ class RNNCellBase(Module):
             zero = zeros(shape, dtype=input.dtype, device=input.device)
             given = (zero,) * states
         if input.shape[1] != self.input_size:
-            raise errors.runtime(
-                f"input has inconsistent input_size: got {input.shape[1]}, expected {self.input_size}"
-            )
+            raise errors.runtime(f"input has inconsistent input_size: got {input.shape[1]}, expected {self.input_size}")
         for one in given:
             if tuple(one.shape) != (input.shape[0], self.hidden_size):
                 raise errors.runtime(

@@ -52,15 +52,11 @@ class StateDict(Traversal):
 
         Source: torch.nn.Module.get_extra_state.
         """
-        raise errors.runtime(
-            f"{type(self).__name__} has no extra state: it does not override get_extra_state"
-        )
+        raise errors.runtime(f"{type(self).__name__} has no extra state: it does not override get_extra_state")
 
     def set_extra_state(self, state: Any) -> None:
         """Take back what `get_extra_state` returned. Source: torch.nn.Module.set_extra_state."""
-        raise errors.runtime(
-            f"{type(self).__name__} has no extra state: it does not override set_extra_state"
-        )
+        raise errors.runtime(f"{type(self).__name__} has no extra state: it does not override set_extra_state")
 
     def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Run ``hook(module, state_dict, prefix, local_metadata)`` after saving.
@@ -76,7 +72,7 @@ class StateDict(Traversal):
 
         Source: torch.nn.Module.register_state_dict_post_hook.
         """
-        hook._from_public_api = True
+        setattr(hook, "_from_public_api", True)  # noqa: B010  functions have no such attribute for pyright
         return _add(self._state_dict_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
@@ -128,7 +124,7 @@ class StateDict(Traversal):
     def state_dict(
         self,
         *args: Any,
-        destination: dict[str, Any] | None = None,
+        destination: Any = None,
         prefix: str = "",
         keep_vars: bool = False,
     ) -> dict[str, Any]:
@@ -164,11 +160,8 @@ class StateDict(Traversal):
             result = hook(self, destination, prefix, local_metadata)
             if result is not None:
                 if getattr(hook, "_from_public_api", False):
-                    raise errors.runtime(
-                        "a state_dict post-hook must change the dictionary in place and return None"
-                    )
+                    raise errors.runtime("a state_dict post-hook must change the dictionary in place and return None")
                 destination = result
-        assert destination is not None
         return destination
 
     def _load_from_state_dict(
@@ -239,9 +232,7 @@ class StateDict(Traversal):
             return f"{key}: could not be loaded, {type(error).__name__}: {error}"
         return None
 
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> _IncompatibleKeys:
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> _IncompatibleKeys:
         """Copy the tensors of ``state_dict`` into the parameters and buffers of the same names.
 
         Args:
@@ -258,14 +249,12 @@ class StateDict(Traversal):
         Source: torch.nn.Module.load_state_dict.
         """
         if not isinstance(state_dict, Mapping):
-            raise errors.type_(
-                f"load_state_dict needs a dictionary of tensors, got a {type(state_dict).__name__}"
-            )
+            raise errors.type_(f"load_state_dict needs a dictionary of tensors, got a {type(state_dict).__name__}")
         missing: list[str] = []
         unexpected: list[str] = []
         problems: list[str] = []
         metadata = getattr(state_dict, "_metadata", None)
-        copied = OrderedDict(state_dict)  # so that hooks may change it
+        copied: Any = OrderedDict(state_dict)  # so that hooks may change it
         if metadata is not None:
             copied._metadata = metadata
 

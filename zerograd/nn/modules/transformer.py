@@ -275,7 +275,7 @@ class TransformerEncoder(Module):
         for layer in self.layers:
             output = layer(output, src_mask=mask, is_causal=is_causal is True, src_key_padding_mask=padding)
         if padding is not None and mask is None and self._nests(src):
-            padded = padding != 0
+            padded = padding.ne(0)
             at_the_ends = (padded[:, 1:] >= padded[:, :-1]).all()
             output = output.masked_fill((padded & at_the_ends).unsqueeze(-1), 0.0)
         return output if self.norm is None else self.norm(output)
@@ -416,12 +416,8 @@ class Transformer(Module):
         if src.dim() == 3 and src.shape[batch_dim] != tgt.shape[batch_dim]:
             raise errors.runtime(f"src and tgt differ in their batch, dimension {batch_dim}", **shapes)
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
-            raise errors.runtime(
-                f"the last dimension of src and tgt must be d_model = {self.d_model}", **shapes
-            )
-        memory = self.encoder(
-            src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
-        )
+            raise errors.runtime(f"the last dimension of src and tgt must be d_model = {self.d_model}", **shapes)
+        memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
         return self.decoder(
             tgt,
             memory,

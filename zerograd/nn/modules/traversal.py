@@ -29,11 +29,7 @@ class Traversal:
     ) -> Iterator[tuple[str, Any]]:
         """What ``get_members_fn`` finds in each module of the tree, under its full name."""
         seen = set()
-        modules = (
-            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
-            if recurse
-            else [(prefix, self)]
-        )
+        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
             dotted = f"{path}." if path else ""
             for name, member in get_members_fn(module):
@@ -107,7 +103,8 @@ class Traversal:
             return
         if remove_duplicate:
             memo.add(self)
-        yield prefix, self
+        this: Any = self
+        yield prefix, this
         dotted = f"{prefix}." if prefix else ""
         for name, module in self._modules.items():
             if module is not None:
@@ -122,14 +119,13 @@ class Traversal:
         """
         module: Any = self
         for name in target.split(".") if target else ():
-            module = _member(module, name)
-            if not isinstance(module, Traversal):
-                raise AttributeError(
-                    f"`{name}` in the path '{target}' is no module but a {type(module).__name__}"
-                )
+            found = _member(module, name)
+            if not isinstance(found, Traversal):
+                raise AttributeError(f"`{name}` in the path '{target}' is no module but a {type(found).__name__}")
+            module = found
         return module
 
-    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+    def set_submodule(self, target: str, module: Any, strict: bool = False) -> None:
         """Put ``module`` at the dotted path ``target``, replacing what is there.
 
         Raises:
@@ -147,9 +143,7 @@ class Traversal:
         if strict or hasattr(parent, name):
             present = _member(parent, name)
             if not isinstance(present, Traversal):
-                raise AttributeError(
-                    f"`{name}` is no module but a {type(present).__name__}: it cannot be replaced"
-                )
+                raise AttributeError(f"`{name}` is no module but a {type(present).__name__}: it cannot be replaced")
         setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:

@@ -27,7 +27,7 @@ def _norm(x: Tensor, order: float) -> Tensor:
     if order == -math.inf:
         return x.abs().amin()
     if order == 0.0:
-        return (x != 0).sum().to(x.dtype)
+        return x.ne(0).sum().to(x.dtype)
     if order == 1.0:
         return x.abs().sum()
     return x.abs().pow(order).sum().pow(1.0 / order)
@@ -116,9 +116,7 @@ def clip_grad_norm(
     foreach: bool | None = None,
 ) -> Tensor:
     """The old name of `clip_grad_norm_`. Source: torch.nn.utils.clip_grad_norm (deprecated)."""
-    warnings.warn(
-        "clip_grad_norm is deprecated: its name is clip_grad_norm_ now", FutureWarning, stacklevel=2
-    )
+    warnings.warn("clip_grad_norm is deprecated: its name is clip_grad_norm_ now", FutureWarning, stacklevel=2)
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from zerograd import errors
 from zerograd.tensor.functions.joining import cat
@@ -14,7 +15,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     return cat([one.reshape(-1) for one in parameters])
 
 
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+def vector_to_parameters(vec: Any, parameters: Iterable[Tensor]) -> None:
     """Make the slices of ``vec`` the data of ``parameters``, one after the other.
 
     Raises:

@@ -49,9 +49,7 @@ def fuse_conv_bn_weights(
     shift = zeros_like(bn_rm) if bn_b is None else bn_b
     lead = (1, -1) if transpose else (-1, 1)
     weight = conv_w * scale.reshape(*lead, *(1,) * (conv_w.dim() - 2))
-    return _parameters(
-        weight, conv_w, (bias - bn_rm) * scale + shift, bias, conv_w if conv_b is None else conv_b
-    )
+    return _parameters(weight, conv_w, (bias - bn_rm) * scale + shift, bias, conv_w if conv_b is None else conv_b)
 
 
 def fuse_linear_bn_eval(linear: Layer, bn: Module) -> Layer:

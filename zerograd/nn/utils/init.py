@@ -10,7 +10,7 @@ from zerograd.nn.modules.module import Module
 from zerograd.tensor.generator import default_generator
 
 
-def skip_init(module_cls: type[Module], *args: Any, **kwargs: Any) -> Module:
+def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Module:
     """``module_cls(*args, **kwargs)`` without its initial values, and without drawing random numbers.
 
     Raises:

@@ -109,9 +109,7 @@ class _Orthogonal(Module):
 def _is_orthogonal(Q: Tensor) -> bool:
     n, k = Q.shape[-2:]
     tolerance = 10.0 * n * 2.0 ** -(52 if Q.dtype in (dtypes.float64, dtypes.complex128) else 23)
-    return bool(
-        ((Q.mH @ Q - eye(k, dtype=Q.dtype)).abs() <= tolerance + 1e-5 * eye(k, dtype=Q.dtype).abs()).all()
-    )
+    return bool(((Q.mH @ Q - eye(k, dtype=Q.dtype)).abs() <= tolerance + 1e-5 * eye(k, dtype=Q.dtype).abs()).all())
 
 
 def _orthonormal(A: Tensor) -> Tensor:

@@ -77,10 +77,10 @@ class ParametrizationList(ModuleList):
             for module in reversed(list(self)):
                 new = _inverted(module, new)
         self.is_tensor = isinstance(new, Tensor)
-        if not self.is_tensor and not isinstance(new, Sequence):
+        if not isinstance(new, Tensor | Sequence):
             raise errors.value(f"right_inverse must return a tensor or several, got a {type(new).__name__}")
-        self.ntensors = 1 if self.is_tensor else len(new)
-        if self.is_tensor:
+        self.ntensors = 1 if isinstance(new, Tensor) else len(new)
+        if isinstance(new, Tensor):
             if new.dtype is not dtype:
                 raise errors.value("right_inverse must keep the dtype", original=dtype, got=new.dtype)
             if new is not original:
@@ -89,9 +89,7 @@ class ParametrizationList(ModuleList):
         else:
             for i, one in enumerate(new):
                 if not isinstance(one, Tensor):
-                    raise errors.value(
-                        f"right_inverse must return tensors, but element {i} is a {type(one).__name__}"
-                    )
+                    raise errors.value(f"right_inverse must return tensors, but element {i} is a {type(one).__name__}")
                 learnt = Parameter(one, original.requires_grad) if isinstance(original, Parameter) else one
                 _register(self, f"original{i}", learnt.requires_grad_(original.requires_grad))
         if not unsafe:
@@ -115,9 +113,7 @@ class ParametrizationList(ModuleList):
         with no_grad():
             for module in reversed(list(self)):
                 if not hasattr(module, "right_inverse"):
-                    raise errors.runtime(
-                        f"{type(module).__name__} has no right_inverse, so it cannot be assigned to"
-                    )
+                    raise errors.runtime(f"{type(module).__name__} has no right_inverse, so it cannot be assigned to")
                 new = module.right_inverse(new)
             originals = list(self._originals())
             values = [new] if self.is_tensor else new
@@ -125,9 +121,7 @@ class ParametrizationList(ModuleList):
                 raise errors.value(f"right_inverse must return {len(originals)} tensors")
             for original, one in zip(originals, values, strict=True):
                 if not isinstance(one, Tensor) or one.dtype is not original.dtype:
-                    raise errors.value(
-                        f"right_inverse must return tensors of dtype {original.dtype}, got {one!r}"
-                    )
+                    raise errors.value(f"right_inverse must return tensors of dtype {original.dtype}, got {one!r}")
                 original.data = one.data
 
     def forward(self) -> Tensor:
@@ -307,8 +301,6 @@ def transfer_parametrizations_and_params(
         for parametrization in source:
             register_parametrization(to_module, name, parametrization)
         target = to_module.parametrizations[name]
-        for original in (
-            ["original"] if source.is_tensor else [f"original{i}" for i in range(source.ntensors)]
-        ):
+        for original in ["original"] if source.is_tensor else [f"original{i}" for i in range(source.ntensors)]:
             setattr(target, original, getattr(source, original))
     return to_module

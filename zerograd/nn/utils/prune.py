@@ -112,9 +112,7 @@ class CustomFromMask(BasePruningMethod):
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         if default_mask.shape != self.mask.shape:
-            raise AssertionError(
-                f"the mask has shape {list(self.mask.shape)}, the tensor {list(default_mask.shape)}"
-            )
+            raise AssertionError(f"the mask has shape {list(self.mask.shape)}, the tensor {list(default_mask.shape)}")
         return default_mask * self.mask.to(default_mask.dtype)
 
 
@@ -182,15 +180,16 @@ def custom_from_mask(module: M, name: str, mask: Tensor) -> M:
 
 
 def global_unstructured(
-    parameters: Iterable[tuple[Module, str]],
+    parameters: Any,
     pruning_method: type[BasePruningMethod],
-    importance_scores: dict[tuple[Module, str], Tensor] | None = None,
+    importance_scores: Any = None,
     **kwargs: Any,
 ) -> None:
     """Prune several tensors together, as if they were one.
 
     Args:
         parameters: (module, name) pairs.
+        importance_scores: the scores of some of them, by pair.
         pruning_method: an unstructured one.
         kwargs: its arguments, such as ``amount``.
     Raises:
@@ -203,17 +202,13 @@ def global_unstructured(
     scores = {} if importance_scores is None else importance_scores
     if not isinstance(scores, dict):
         raise errors.type_("importance_scores must be a dictionary from (module, name) to scores")
-    places = list(parameters)
+    places: list[tuple[Module, str]] = list(parameters)
     importance = parameters_to_vector([scores.get((m, name), getattr(m, name)) for m, name in places])
-    masks = parameters_to_vector(
-        [getattr(m, f"{name}_mask", ones_like(getattr(m, name))) for m, name in places]
-    )
+    masks = parameters_to_vector([getattr(m, f"{name}_mask", ones_like(getattr(m, name))) for m, name in places])
     method = pruning_method(**kwargs)
     method._tensor_name = "all"
     if method.PRUNING_TYPE != "unstructured":
-        raise errors.type_(
-            f"global_unstructured needs an unstructured method, {pruning_method.__name__} is not"
-        )
+        raise errors.type_(f"global_unstructured needs an unstructured method, {pruning_method.__name__} is not")
     mask = PruningContainer(method).compute_mask(importance, masks)
     start = 0
     for module, name in places:
@@ -241,7 +236,5 @@ def remove(module: M, name: str) -> M:
 def is_pruned(module: Module) -> bool:
     """Whether any tensor in ``module`` or below is pruned. Source: torch.nn.utils.prune.is_pruned."""
     return any(
-        isinstance(hook, BasePruningMethod)
-        for one in module.modules()
-        for hook in one._forward_pre_hooks.values()
+        isinstance(hook, BasePruningMethod) for one in module.modules() for hook in one._forward_pre_hooks.values()
     )

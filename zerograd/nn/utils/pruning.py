@@ -67,9 +67,7 @@ class BasePruningMethod(ABC):
         module.register_forward_pre_hook(method)
         return method
 
-    def prune(
-        self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None
-    ) -> Tensor:
+    def prune(self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None) -> Tensor:
         """``t`` with zeros where the mask for it (or for ``importance_scores``) is zero."""
         mask = ones_like(t) if default_mask is None else default_mask
         return t * self.compute_mask(_scores(importance_scores, t), default_mask=mask)
@@ -80,7 +78,7 @@ class BasePruningMethod(ABC):
         pruned = self.apply_mask(module)
         if hasattr(module, name):
             delattr(module, name)
-        original = module._parameters[f"{name}_orig"]
+        original = getattr(module, f"{name}_orig")
         original.data = pruned.data
         del module._parameters[f"{name}_orig"]
         del module._buffers[f"{name}_mask"]
@@ -91,9 +89,7 @@ def _scores(given: Tensor | None, tensor: Tensor) -> Tensor:
     if given is None:
         return tensor
     if given.shape != tensor.shape:
-        raise AssertionError(
-            f"importance_scores need the tensor's shape {list(tensor.shape)}, got {list(given.shape)}"
-        )
+        raise AssertionError(f"importance_scores need the tensor's shape {list(tensor.shape)}, got {list(given.shape)}")
     return given
 
 
@@ -120,7 +116,7 @@ class PruningContainer(BasePruningMethod):
         for method in args:
             self.add_pruning_method(method)
 
-    def add_pruning_method(self, method: BasePruningMethod) -> None:
+    def add_pruning_method(self, method: Any) -> None:
         """Add one that comes after those that are there.
 
         Raises:
@@ -174,7 +170,8 @@ def check_amount(amount: Any) -> None:
     """Raise if ``amount`` is neither a share in [0, 1] nor a number of entries."""
     if not isinstance(amount, numbers.Real):
         raise errors.type_(f"the amount to prune is a number, not {amount!r}")
-    if amount < 0 or (not isinstance(amount, numbers.Integral) and amount > 1.0):
+    share = not isinstance(amount, numbers.Integral)
+    if float(amount) < 0 or (share and float(amount) > 1.0):
         raise errors.value(f"the amount to prune is a share in [0, 1] or a number of entries, got {amount}")
 
 

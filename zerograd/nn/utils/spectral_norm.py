@@ -39,9 +39,7 @@ class SpectralNorm:
 
     _version = 1
 
-    def __init__(
-        self, name: str = "weight", n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12
-    ) -> None:
+    def __init__(self, name: str = "weight", n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12) -> None:
         if n_power_iterations <= 0:
             raise errors.value(f"n_power_iterations must be positive, got {n_power_iterations}")
         self.name = name
@@ -85,19 +83,14 @@ class SpectralNorm:
             RuntimeError: it is there already.
             ValueError: the weight is None or has no shape yet.
         """
-        if any(
-            isinstance(hook, SpectralNorm) and hook.name == name
-            for hook in module._forward_pre_hooks.values()
-        ):
+        if any(isinstance(hook, SpectralNorm) and hook.name == name for hook in module._forward_pre_hooks.values()):
             raise errors.runtime(f"spectral_norm is applied to '{name}' already")
         hook = SpectralNorm(name, n_power_iterations, dim, eps)
         weight = module._parameters[name]
         if weight is None:
             raise errors.value(f"spectral_norm cannot be applied to '{name}', which is None")
         if is_lazy(weight):
-            raise errors.value(
-                f"spectral_norm needs a shape, which '{name}' gets at the first call of the module"
-            )
+            raise errors.value(f"spectral_norm needs a shape, which '{name}' gets at the first call of the module")
         with no_grad():
             rows, columns = hook.reshape_weight_to_matrix(weight).shape
             u = F.normalize(weight.new_empty(rows).normal_(0, 1), dim=0, eps=eps)
@@ -151,7 +144,8 @@ def remove_spectral_norm(module: M, name: str = "weight") -> M:
     found = [key for key, hook in module._forward_pre_hooks.items() if _is_for(hook, name)]
     if not found:
         raise errors.value(f"spectral_norm is not applied to '{name}' of {module._get_name()}")
-    module._forward_pre_hooks[found[0]].remove(module)
+    hook: Any = module._forward_pre_hooks[found[0]]
+    hook.remove(module)
     del module._forward_pre_hooks[found[0]]
     for key, hook in list(module._state_dict_hooks.items()):
         if isinstance(hook, SpectralNormStateDictHook) and hook.fn.name == name:

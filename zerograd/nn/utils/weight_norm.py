@@ -51,16 +51,12 @@ class WeightNorm:
             RuntimeError: it is there already.
             ValueError: the weight has no shape yet.
         """
-        if any(
-            isinstance(hook, WeightNorm) and hook.name == name for hook in module._forward_pre_hooks.values()
-        ):
+        if any(isinstance(hook, WeightNorm) and hook.name == name for hook in module._forward_pre_hooks.values()):
             raise errors.runtime(f"weight_norm is applied to '{name}' already")
         hook = WeightNorm(name, dim)
         weight = getattr(module, name)
         if is_lazy(weight):
-            raise errors.value(
-                f"weight_norm needs a shape, which '{name}' gets at the first call of the module"
-            )
+            raise errors.value(f"weight_norm needs a shape, which '{name}' gets at the first call of the module")
         del module._parameters[name]
         module.register_parameter(f"{name}_g", Parameter(norm_except_dim(weight, 2, hook.dim).data))
         module.register_parameter(f"{name}_v", Parameter(weight.data))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+from math import e, inf, nan, pi
 
 from typing import Any
 
@@ -19,8 +20,8 @@ from zerograd.dtypes import (
 from zerograd.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from zerograd.runtime.devices import device, get_default_device, set_default_device
 from zerograd.tensor.formats import (
-    channels_last, channels_last_3d, contiguous_format, layout, memory_format, preserve_format, sparse_bsc,
-    sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided,
+    channels_last, channels_last_3d, contiguous_format, contiguous_format as legacy_contiguous_format, layout,
+    memory_format, preserve_format, sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided,
 )  # fmt: skip
 from zerograd.tensor.functions.arithmetic import (
     abs, absolute, add, addcdiv, addcmul, div, divide, float_power, floor_divide, fmod, lerp, mul, multiply,
@@ -53,7 +54,9 @@ from zerograd.tensor.functions.creation import (
     empty, empty_like, empty_permuted, empty_strided, full, full_like, ones, ones_like, scalar_tensor, zeros,
     zeros_like,
 )  # fmt: skip
-from zerograd.tensor.functions.data import as_tensor, asarray, from_numpy, frombuffer, tensor
+from zerograd.tensor.functions.data import (
+    as_tensor, asarray, from_dlpack, from_numpy, frombuffer, tensor, to_dlpack,
+)  # fmt: skip
 from zerograd.tensor.functions.differences import cumulative_trapezoid, diff, gradient, trapezoid, trapz
 from zerograd.tensor.functions.einsum import einsum
 from zerograd.tensor.functions.factorization import (
@@ -65,8 +68,8 @@ from zerograd.tensor.functions.gathering import (
 )  # fmt: skip
 from zerograd.tensor.functions.joining import (
     atleast_1d, atleast_2d, atleast_3d, cat, cat as concat, cat as concatenate, chunk, column_stack, dsplit,
-    dstack, hsplit, hstack, split, split_with_sizes, stack, tensor_split, unbind, vsplit, vstack, vstack as
-    row_stack,
+    dstack, hsplit, hstack, split, split_with_sizes, stack, tensor_split, unbind, vsplit, vstack,
+    vstack as row_stack,
 )  # fmt: skip
 from zerograd.tensor.functions.matrices import matrix_exp, matrix_power, old_cross as cross, pinv as pinverse
 from zerograd.tensor.functions.norms import dist, frobenius_norm, norm, norm_except_dim, nuclear_norm, renorm
@@ -99,6 +102,7 @@ from zerograd.tensor.functions.reductions import (
     all, amax, amin, aminmax, any, argmax, argmin, count_nonzero, log_softmax, logsumexp, max, mean, min,
     nanmean, nansum, prod, softmax, sum,
 )  # fmt: skip
+from zerograd.tensor.functions.reshaping_in_place import as_strided_
 from zerograd.tensor.functions.scans import cummax, cummin, cumprod, cumsum, logcumsumexp
 from zerograd.tensor.functions.searching import bucketize, isin, searchsorted
 from zerograd.tensor.functions.selecting import (
@@ -137,7 +141,8 @@ from zerograd.tensor.size import Size
 from zerograd.tensor.tensor import Tensor
 from zerograd.tensor.tensor_types import (
     BFloat16Tensor, BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor,
-    LongTensor, ShortTensor, is_tensor, numel, set_default_tensor_type, typename,
+    LongTensor, ShortTensor, detach, get_device, is_inference, is_tensor, numel, set_default_tensor_type,
+    typename,
 )  # fmt: skip
 
 __version__ = "0.1.0"
@@ -146,13 +151,22 @@ half, double, short, int, long, cfloat, cdouble = float16, float64, int16, int32
 
 float = float32
 
+newaxis = None
+
 _SUBMODULES = frozenset(
     {
         "amp", "autograd", "backends", "cuda", "distributed", "fft", "func", "jit", "linalg", "nn", "optim", "random",
         "return_types", "serialization", "special", "testing", "utils", "version",
     }
 )  # fmt: skip
-_FROM_SUBMODULES = {"load": "serialization", "save": "serialization"}  # found when they are first used
+_FROM_SUBMODULES = {  # found when they are first used
+    "load": "serialization", "save": "serialization",
+    **dict.fromkeys(
+        ("gru", "gru_cell", "lstm", "lstm_cell", "rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell"),
+        "nn.functional.recurrent",
+    ),
+    "norm_except_dim": "nn.utils.weight_norm",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -172,59 +186,60 @@ __all__ = [
     "addcdiv", "addcmul", "addmm", "addmv", "addr", "adjoint", "alias_copy", "all", "allclose", "amax",
     "amin", "aminmax", "angle", "any", "arange", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin",
     "arcsin_", "arcsinh", "arcsinh_", "arctan", "arctan2", "arctan_", "arctanh", "arctanh_", "argmax",
-    "argmin", "argsort", "argwhere", "as_strided", "as_strided_copy", "as_strided_scatter", "as_tensor",
-    "asarray", "asin", "asin_", "asinh", "asinh_", "atan", "atan2", "atan_", "atanh", "atanh_", "atleast_1d",
-    "atleast_2d", "atleast_3d", "baddbmm", "bernoulli", "bfloat16", "bincount", "binomial", "bitwise_and",
-    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "block_diag",
-    "bmm", "bool", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "can_cast",
-    "cartesian_prod", "cat", "cdouble", "ceil", "ceil_", "cfloat", "chain_matmul", "channels_last",
-    "channels_last_3d", "cholesky", "cholesky_inverse", "cholesky_solve", "chunk", "clamp", "clamp_",
-    "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_", "clone", "column_stack",
+    "argmin", "argsort", "argwhere", "as_strided", "as_strided_", "as_strided_copy", "as_strided_scatter",
+    "as_tensor", "asarray", "asin", "asin_", "asinh", "asinh_", "atan", "atan2", "atan_", "atanh", "atanh_",
+    "atleast_1d", "atleast_2d", "atleast_3d", "baddbmm", "bernoulli", "bfloat16", "bincount", "binomial",
+    "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "block_diag", "bmm", "bool", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize",
+    "can_cast", "cartesian_prod", "cat", "cdouble", "ceil", "ceil_", "cfloat", "chain_matmul",
+    "channels_last", "channels_last_3d", "cholesky", "cholesky_inverse", "cholesky_solve", "chunk", "clamp",
+    "clamp_", "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_", "clone", "column_stack",
     "combinations", "complex", "complex128", "complex64", "concat", "concatenate", "conj", "conj_physical",
     "conj_physical_", "contiguous_format", "copysign", "corrcoef", "cos", "cos_", "cosh", "cosh_",
     "count_nonzero", "cov", "cross", "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid",
-    "default_generator", "deg2rad", "deg2rad_", "det", "detach_", "detach_copy", "device", "diag",
+    "default_generator", "deg2rad", "deg2rad_", "det", "detach", "detach_", "detach_copy", "device", "diag",
     "diag_embed", "diagflat", "diagonal", "diagonal_copy", "diagonal_scatter", "diff", "digamma", "dist",
-    "div", "divide", "dot", "double", "dsplit", "dstack", "dtype", "einsum", "empty", "empty_like",
+    "div", "divide", "dot", "double", "dsplit", "dstack", "dtype", "e", "einsum", "empty", "empty_like",
     "empty_permuted", "empty_strided", "enable_grad", "eq", "equal", "erf", "erf_", "erfc", "erfc_", "erfinv",
     "exp", "exp2", "exp2_", "exp_", "expand_copy", "expm1", "expm1_", "eye", "fill", "fill_", "finfo", "fix",
     "fix_", "flatten", "flip", "fliplr", "flipud", "float", "float16", "float32", "float64", "float_power",
     "floor", "floor_", "floor_divide", "fmax", "fmin", "fmod", "frac", "frac_", "frexp", "frobenius_norm",
-    "from_numpy", "frombuffer", "full", "full_like", "gather", "gcd", "gcd_", "ge", "get_default_device",
-    "get_default_dtype", "get_rng_state", "gradient", "greater", "greater_equal", "gt", "half", "heaviside",
-    "histc", "histogram", "histogramdd", "hsplit", "hstack", "hypot", "i0", "i0_", "igamma", "igammac",
-    "iinfo", "imag", "index_add", "index_copy", "index_fill", "index_put", "index_put_", "index_reduce",
-    "index_select", "inference_mode", "initial_seed", "inner", "int", "int16", "int32", "int64", "int8",
-    "inverse", "is_complex", "is_conj", "is_floating_point", "is_grad_enabled", "is_inference_mode_enabled",
-    "is_neg", "is_nonzero", "is_same_size", "is_signed", "is_storage", "is_tensor", "isclose", "isfinite",
-    "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "kthvalue", "layout", "lcm", "lcm_",
-    "ldexp", "ldexp_", "le", "lerp", "less", "less_equal", "lgamma", "linspace", "log", "log10", "log10_",
-    "log1p", "log1p_", "log2", "log2_", "log_", "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp",
-    "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logit_", "logspace",
-    "logsumexp", "long", "lt", "lu_unpack", "manual_seed", "masked_fill", "masked_scatter", "masked_select",
-    "matmul", "matrix_exp", "matrix_power", "max", "maximum", "mean", "median", "memory_format", "meshgrid",
-    "min", "minimum", "mm", "mode", "moveaxis", "movedim", "msort", "mul", "multinomial", "multiply", "mv",
-    "mvlgamma", "nan_to_num", "nan_to_num_", "nanmean", "nanmedian", "nanquantile", "nansum", "narrow",
-    "narrow_copy", "ne", "neg", "neg_", "negative", "negative_", "nextafter", "no_grad", "nonzero",
-    "nonzero_static", "norm", "norm_except_dim", "normal", "not_equal", "nuclear_norm", "numel", "ones",
-    "ones_like", "outer", "permute", "permute_copy", "pinverse", "poisson", "polar", "polygamma", "positive",
-    "pow", "preserve_format", "prod", "promote_types", "put", "qr", "quantile", "rad2deg", "rad2deg_", "rand",
-    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "range", "ravel", "real",
-    "reciprocal", "reciprocal_", "relu", "relu_", "remainder", "renorm", "repeat_interleave", "reshape",
-    "resize_as_", "resolve_conj", "resolve_neg", "result_type", "roll", "rot90", "round", "round_",
-    "row_stack", "rsqrt", "rsqrt_", "rsub", "scalar_tensor", "scatter", "scatter_add", "scatter_reduce",
-    "searchsorted", "seed", "select", "select_copy", "select_scatter", "set_default_device",
-    "set_default_dtype", "set_default_tensor_type", "set_grad_enabled", "set_printoptions", "set_rng_state",
-    "sgn", "short", "sigmoid", "sigmoid_", "sign", "signbit", "sin", "sin_", "sinc", "sinc_", "sinh", "sinh_",
-    "slice_copy", "slice_scatter", "slogdet", "softmax", "sort", "sparse_bsc", "sparse_bsr", "sparse_coo",
-    "sparse_csc", "sparse_csr", "split", "split_copy", "split_with_sizes", "split_with_sizes_copy", "sqrt",
-    "sqrt_", "square", "square_", "squeeze", "squeeze_copy", "stack", "std", "std_mean", "strided", "sub",
-    "subtract", "sum", "svd", "swapaxes", "swapdims", "t", "t_copy", "take", "take_along_dim", "tan", "tan_",
-    "tanh", "tanh_", "tensor", "tensor_split", "tensordot", "tile", "topk", "trace", "transpose",
-    "transpose_copy", "trapezoid", "trapz", "triangular_solve", "tril", "tril_indices", "triu",
-    "triu_indices", "true_divide", "trunc", "trunc_", "typename", "uint8", "unbind", "unbind_copy",
-    "unflatten", "unfold_copy", "unique", "unique_consecutive", "unravel_index", "unsafe_chunk",
-    "unsafe_split", "unsafe_split_with_sizes", "unsqueeze", "unsqueeze_copy", "vander", "var", "var_mean",
-    "vdot", "view_as_complex", "view_as_real", "view_copy", "vsplit", "vstack", "where", "xlogy", "xlogy_",
-    "zero_", "zeros", "zeros_like",
+    "from_dlpack", "from_numpy", "frombuffer", "full", "full_like", "gather", "gcd", "gcd_", "ge",
+    "get_default_device", "get_default_dtype", "get_device", "get_rng_state", "gradient", "greater",
+    "greater_equal", "gt", "half", "heaviside", "histc", "histogram", "histogramdd", "hsplit", "hstack",
+    "hypot", "i0", "i0_", "igamma", "igammac", "iinfo", "imag", "index_add", "index_copy", "index_fill",
+    "index_put", "index_put_", "index_reduce", "index_select", "inf", "inference_mode", "initial_seed",
+    "inner", "int", "int16", "int32", "int64", "int8", "inverse", "is_complex", "is_conj",
+    "is_floating_point", "is_grad_enabled", "is_inference", "is_inference_mode_enabled", "is_neg",
+    "is_nonzero", "is_same_size", "is_signed", "is_storage", "is_tensor", "isclose", "isfinite", "isin",
+    "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "kthvalue", "layout", "lcm", "lcm_", "ldexp",
+    "ldexp_", "le", "legacy_contiguous_format", "lerp", "less", "less_equal", "lgamma", "linspace", "log",
+    "log10", "log10_", "log1p", "log1p_", "log2", "log2_", "log_", "log_softmax", "logaddexp", "logaddexp2",
+    "logcumsumexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logit_",
+    "logspace", "logsumexp", "long", "lt", "lu_unpack", "manual_seed", "masked_fill", "masked_scatter",
+    "masked_select", "matmul", "matrix_exp", "matrix_power", "max", "maximum", "mean", "median",
+    "memory_format", "meshgrid", "min", "minimum", "mm", "mode", "moveaxis", "movedim", "msort", "mul",
+    "multinomial", "multiply", "mv", "mvlgamma", "nan", "nan_to_num", "nan_to_num_", "nanmean", "nanmedian",
+    "nanquantile", "nansum", "narrow", "narrow_copy", "ne", "neg", "neg_", "negative", "negative_", "newaxis",
+    "nextafter", "no_grad", "nonzero", "nonzero_static", "norm", "norm_except_dim", "normal", "not_equal",
+    "nuclear_norm", "numel", "ones", "ones_like", "outer", "permute", "permute_copy", "pi", "pinverse",
+    "poisson", "polar", "polygamma", "positive", "pow", "preserve_format", "prod", "promote_types", "put",
+    "qr", "quantile", "rad2deg", "rad2deg_", "rand", "rand_like", "randint", "randint_like", "randn",
+    "randn_like", "randperm", "range", "ravel", "real", "reciprocal", "reciprocal_", "relu", "relu_",
+    "remainder", "renorm", "repeat_interleave", "reshape", "resize_as_", "resolve_conj", "resolve_neg",
+    "result_type", "roll", "rot90", "round", "round_", "row_stack", "rsqrt", "rsqrt_", "rsub",
+    "scalar_tensor", "scatter", "scatter_add", "scatter_reduce", "searchsorted", "seed", "select",
+    "select_copy", "select_scatter", "set_default_device", "set_default_dtype", "set_default_tensor_type",
+    "set_grad_enabled", "set_printoptions", "set_rng_state", "sgn", "short", "sigmoid", "sigmoid_", "sign",
+    "signbit", "sin", "sin_", "sinc", "sinc_", "sinh", "sinh_", "slice_copy", "slice_scatter", "slogdet",
+    "softmax", "sort", "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc", "sparse_csr", "split",
+    "split_copy", "split_with_sizes", "split_with_sizes_copy", "sqrt", "sqrt_", "square", "square_",
+    "squeeze", "squeeze_copy", "stack", "std", "std_mean", "strided", "sub", "subtract", "sum", "svd",
+    "swapaxes", "swapdims", "t", "t_copy", "take", "take_along_dim", "tan", "tan_", "tanh", "tanh_", "tensor",
+    "tensor_split", "tensordot", "tile", "to_dlpack", "topk", "trace", "transpose", "transpose_copy",
+    "trapezoid", "trapz", "triangular_solve", "tril", "tril_indices", "triu", "triu_indices", "true_divide",
+    "trunc", "trunc_", "typename", "uint8", "unbind", "unbind_copy", "unflatten", "unfold_copy", "unique",
+    "unique_consecutive", "unravel_index", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes",
+    "unsqueeze", "unsqueeze_copy", "vander", "var", "var_mean", "vdot", "view_as_complex", "view_as_real",
+    "view_copy", "vsplit", "vstack", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
 ]  # fmt: skip

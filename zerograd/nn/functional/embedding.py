@@ -320,7 +320,7 @@ def embedding_bag(
         _limit_norms(weight, input, float(max_norm), float(norm_type))
     how = Lookup("embedding_bag", padding, bool(scale_grad_by_freq), known)
     flat = input.reshape(-1)
-    if mode == "max":
+    if mode == "max" and len(bags):
         members, inside = _members(bags, count)
         return apply(_max_bags, (weight, flat, _constant(members), _constant(inside)), (how,))
     shares = None if per_sample_weights is None else per_sample_weights.reshape(-1)

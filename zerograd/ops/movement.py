@@ -113,6 +113,14 @@ slice_write = Op(
 )
 """``x`` with the part that ``slice`` would read replaced."""
 
+overwrite = Op(
+    "overwrite",
+    lambda x, new: x,
+    lambda x, new: np.array(new),
+    (lambda grad: zeros_of(grad.type), lambda grad: grad),
+)
+"""``new`` in the place of ``x``, whose history goes on with a gradient of zero."""
+
 flip = Op(
     "flip",
     lambda x, *, axes: x,
@@ -174,6 +182,6 @@ bitcast = Op("bitcast", _infer_bitcast, lambda x, *, dtype: np.ascontiguousarray
 """The same bytes as another type."""
 
 __all__ = [
-    "bitcast", "broadcast_to", "cat", "expand", "flip", "inverse", "narrow", "pad", "permute",
+    "bitcast", "broadcast_to", "cat", "expand", "flip", "inverse", "narrow", "overwrite", "pad", "permute",
     "reshape", "slice_", "slice_write", "zeros_like", "zeros_of",
 ]  # fmt: skip

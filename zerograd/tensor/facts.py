@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from zerograd import errors, shapes
+from zerograd.dtypes import dtype
 from zerograd.runtime import devices
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.size import Size, size_of
@@ -89,3 +91,59 @@ class FactMethods(TensorBase):
 
     def is_signed(self) -> bool:
         return self.dtype.is_signed
+
+    def is_inference(self) -> bool:
+        """Whether the tensor was made in inference mode."""
+        return self._is_inference
+
+    def is_distributed(self) -> bool:
+        return False
+
+    @property
+    def name(self) -> None:
+        """Tensors have no names."""
+        return
+
+    @property
+    def output_nr(self) -> int:
+        """Which result of the call that made it the tensor is."""
+        return 0
+
+    @property
+    def volatile(self) -> bool:
+        warnings.warn("volatile was removed (Variable.volatile is always False)", UserWarning, stacklevel=2)
+        return False
+
+    @property
+    def grad_dtype(self) -> dtype:
+        """The dtype of the gradient."""
+        return self.dtype
+
+    # --- tensors with few elements stored: not here ------------------------------------------------
+
+    def to_dense(self, dtype: dtype | None = None, *, masked_grad: bool | None = None) -> Any:
+        """The tensor itself, all of whose elements are stored."""
+        return self if dtype is None else self.to(dtype)
+
+    def sparse_dim(self) -> int:
+        return 0
+
+    def dense_dim(self) -> int:
+        return len(self._shape)
+
+    def is_coalesced(self) -> bool:
+        raise errors.runtime("is_coalesced expected sparse coordinate tensor layout but got Strided")
+
+    def to_sparse(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError("zerograd has no sparse tensors (Tensor.to_sparse)")
+
+    @property
+    def __cuda_array_interface__(self) -> Any:
+        raise AttributeError(f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self.type()}")
+
+    def module_load(self, other: Any, assign: bool = False) -> Any:
+        """What a module's ``load_state_dict`` puts in the place of this tensor."""
+        return other.detach() if assign else self.detach().copy_(other)
+
+    def __delitem__(self, index: Any) -> None:
+        raise errors.type_("Tensor does not support deleting items")

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from zerograd import dtypes, errors, shapes
+from zerograd import errors, shapes
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import TensorType
 from zerograd.ops.source import filled
@@ -195,6 +195,12 @@ class MemoryMethods(TensorBase):
             return 0
         return address(self._storage) + self.storage_offset() * self.dtype.itemsize
 
+    const_data_ptr = data_ptr
+
+    @property
+    def _cdata(self) -> int:
+        return id(self)
+
     def untyped_storage(self) -> UntypedStorage:
         """The bytes that this tensor shares with its views."""
         return UntypedStorage(self._storage)
@@ -310,6 +316,15 @@ class MemoryMethods(TensorBase):
         """The sizes of ``other``. Source: torch.Tensor.resize_as_."""
         return self.resize_(other._shape, memory_format=memory_format)
 
+    def resize(self, *size: Any) -> Any:
+        """Other sizes of the same number of elements. Source: torch.Tensor.resize."""
+        warnings.warn("non-inplace resize is deprecated", UserWarning, stacklevel=2)
+        return self.reshape(*size)
+
+    def resize_as(self, tensor: TensorBase) -> Any:
+        """The shape of ``tensor``. Source: torch.Tensor.resize_as."""
+        return self.resize(tensor._shape)
+
     # --- between processes -----------------------------------------------------------------------
 
     def share_memory_(self) -> Self:
@@ -326,10 +341,7 @@ class MemoryMethods(TensorBase):
         return False
 
     def pin_memory(self, device: Any = None) -> Self:
-        """The tensor itself, with a warning: there is no accelerator to pin memory for.
-
-        PyTorch raises an error here; loaders that ask for pinned memory work without one.
-        """
+        """An error, as on PyTorch without an accelerator. Source: torch.Tensor.pin_memory."""
         raise errors.runtime(
             "Cannot access accelerator device when none is available: memory is pinned for copies to an accelerator",
             hint="leave out pin_memory",
@@ -347,15 +359,3 @@ def is_storage(obj: Any) -> bool:
 def resize_as_(input: Any, the_template: Any, *, memory_format: Any = contiguous_format) -> Any:
     """Other sizes in place. Source: torch.resize_as_."""
     return input.resize_as_(the_template, memory_format=memory_format)
-
-
-def storage_kind(kind: dtype) -> str:
-    """PyTorch's name for tensors of a dtype: "Float" of torch.FloatTensor."""
-    return _NAMES[kind]
-
-
-_NAMES = {
-    dtypes.float32: "Float", dtypes.float64: "Double", dtypes.float16: "Half", dtypes.bfloat16: "BFloat16",
-    dtypes.uint8: "Byte", dtypes.int8: "Char", dtypes.int16: "Short", dtypes.int32: "Int", dtypes.int64: "Long",
-    dtypes.bool_: "Bool", dtypes.complex64: "ComplexFloat", dtypes.complex128: "ComplexDouble",
-}  # fmt: skip

@@ -134,6 +134,9 @@ class ReadingMethods(TensorBase):
     def __int__(self) -> int:
         return int(self.item())
 
+    __long__ = __int__
+    __nonzero__ = __bool__
+
     def __complex__(self) -> complex:
         return complex(self.item())
 

@@ -145,6 +145,21 @@ def numel(input: TensorBase) -> int:
     return input._type.count
 
 
+def detach(input: TensorBase) -> Any:
+    """The same data without the history. Source: torch.detach."""
+    return input.detach()
+
+
+def get_device(input: TensorBase) -> int:
+    """The number of the accelerator; -1 for the CPU. Source: torch.get_device."""
+    return input.get_device()
+
+
+def is_inference(input: TensorBase) -> bool:
+    """Whether the tensor was made in inference mode. Source: torch.is_inference."""
+    return input.is_inference()
+
+
 def new(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
     """A tensor of the same dtype, made the legacy way. Source: torch.Tensor.new."""
     return construct(input.dtype, args, kwargs)

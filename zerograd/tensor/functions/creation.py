@@ -123,13 +123,31 @@ def _spread(value: Any, shape: Shape, kind: dtype, strides: Shape | None) -> Any
     return apply(_full_in_order, (value,), (shape, kind, strides))
 
 
+def _filled_in_order(shape: Shape, kind: dtype, value: int, strides: Shape) -> Node:
+    return laid(filled(value, TensorType(shape, kind)), strides)
+
+
+def _full_in_order(value: Node, shape: Shape, kind: dtype, strides: Shape) -> Node:
+    return laid(_full(value, shape, kind), strides)
+
+
 def _like(name: str, input: Any, value: Any, options: dict[str, Any]) -> Any:
     as_tensor_argument(name, "input", input)
-    if not options:
-        return constant(input._shape, input.dtype, value)
-    found = options_of(name, options)
-    made = constant(input._shape, found.dtype or input.dtype, value)
-    return made.requires_grad_() if found.requires_grad else made
+    found = options_of(name, options) if options else None
+    kind = (found and found.dtype) or input.dtype
+    strides = _strides_like(input, options.get("memory_format"))
+    if strides is None:
+        made = constant(input._shape, kind, value)
+    else:
+        made = apply(_filled_in_order, (), (input._shape, kind, value, strides))
+    return made.requires_grad_() if found and found.requires_grad else made
+
+
+def _strides_like(input: TensorBase, memory_format: Any) -> Shape | None:
+    if memory_format is None and input._layout is None and input._storage.strides is None:
+        return None
+    layout = input._laid_out()
+    return strides_in(memory_format, layout.shape, layout.strides)
 
 
 def zeros_like(input: Any, **options: Any) -> Any:
@@ -192,7 +210,7 @@ def new_tensor(input: Any, data: Any, *, dtype: Any = None, device: Any = None, 
 
 
 def _strided(name: str, shape: Any, strides: Any, kind: dtype | None, options: dict[str, Any]) -> Any:
-    found = _options(name, options)
+    found = options_of(name, options)
     kind = found.dtype or kind or dtypes.get_default_dtype()
     shape, strides = shape_of(name, (tuple(shape),)), shape_of(name, (tuple(strides),))
     if len(shape) != len(strides):

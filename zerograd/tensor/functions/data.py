@@ -296,5 +296,36 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     return made.requires_grad_() if requires_grad else made
 
 
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Any:
+    """A tensor over the memory of an object that speaks DLPack. Source: torch.from_dlpack."""
+    check_options(device)
+    if isinstance(ext_tensor, TensorBase):
+        return ext_tensor.detach().clone() if copy else ext_tensor.detach()
+    if not hasattr(ext_tensor, "__dlpack__"):
+        if type(ext_tensor).__name__ != "PyCapsule":
+            raise errors.type_(f"from_dlpack: {type(ext_tensor).__name__} has no __dlpack__")
+        ext_tensor = _Capsule(ext_tensor)
+    array = np.from_dlpack(ext_tensor)
+    return made_of(array, None) if copy else from_numpy(array)
+
+
+class _Capsule:
+    """An object around a bare DLPack capsule, which NumPy wants."""
+
+    def __init__(self, capsule: Any) -> None:
+        self._capsule = capsule
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+def to_dlpack(tensor: TensorBase) -> Any:
+    """A DLPack capsule over a tensor's memory. Source: torch.utils.dlpack.to_dlpack."""
+    return tensor.__dlpack__()
+
+
 METHODS: dict[str, Any] = {}
 IN_PLACE = ()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from zerograd import dtypes, errors, shapes
-from zerograd.ir.graph import Node
+from zerograd.ir.graph import Node, TensorType
 from zerograd.ops import elementwise, indexing, movement, rounding
 from zerograd.ops.elementwise import cast
 from zerograd.ops.movement import broadcast_to, reshape
@@ -23,7 +23,7 @@ def _places(name: str, index: Any, input: TensorBase, dim: int, *, kinds: tuple[
     """Check an index tensor for dimension ``dim`` of ``input``; the dimension, counted from the front."""
     as_tensor_argument(name, "index", index)
     at = shapes.axis(dim, len(input._shape))
-    if index.dtype not in kinds:
+    if index.dtype not in kinds and index._type.count:
         raise errors.runtime(
             f"{name}(): Expected dtype int64 for index", index=index._type, hint="index.long() converts it"
         )
@@ -47,7 +47,8 @@ def _gather(x: Node, places: Node, dim: int) -> Node:
             index=places.type,
         )
     if not places.type.count:
-        return movement.zeros_of(x.type.with_shape(shape))
+        nothing = movement.slice_(reshape(x, shape=(x.type.count,)), starts=(0,), stops=(0,), steps=(1,))
+        return reshape(nothing, shape=shape)
     places = elementwise.convert(places, dtypes.int64)
     return reshape(indexing.gather(_vector(x), _vector(places), axis=dim), shape=shape)
 
@@ -298,10 +299,13 @@ def _index_fill(x: Node, places: Node, value: Node, dim: int) -> Node:
     x, places = _vector(x), _vector(places)
     if value.rank:
         raise errors.runtime("index_fill_ only supports a 0-dimensional value tensor", value=value.type)
-    slices = (*x.shape[:dim], places.shape[0], *x.shape[dim + 1 :])
-    filler = broadcast_to(cast(value, dtype=x.dtype), slices)
+    chosen = TensorType((x.shape[dim],), dtypes.bool_)
+    hits = filled(True, chosen.with_shape(places.shape))
     places = elementwise.convert(places, dtypes.int64)
-    return reshape(indexing.write_axis(x, filler, places, dim, accumulate=False), shape=shape)
+    line = indexing.index_write(filled(False, chosen), hits, places, accumulate=False)
+    mask = reshape(line, shape=tuple(n if i == dim else 1 for i, n in enumerate(x.shape)))
+    filler = broadcast_to(cast(value, dtype=x.dtype), x.shape)
+    return reshape(elementwise.where(broadcast_to(mask, x.shape), filler, x), shape=shape)
 
 
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:

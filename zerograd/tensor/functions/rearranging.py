@@ -214,7 +214,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
         line = one.view(tuple(n if k == i else 1 for k, n in enumerate(shape)))
         grids.append(line.expand(shape))
     if swap:
-        grids = [one.transpose(0, 1) for one in (grids[1], grids[0], *grids[2:])]
+        grids[:2] = grids[1], grids[0]
     return tuple(grids)
 
 

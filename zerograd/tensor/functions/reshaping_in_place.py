@@ -58,4 +58,5 @@ METHODS = {
     }.items()
 }
 IN_PLACE = ()
+as_strided_ = METHODS["as_strided_"]
 

@@ -34,7 +34,10 @@ from zerograd.tape.differentiate import ancestors, apply_rule, differentiate, jo
 class Leaf:
     """The source behind a leaf tensor: takes its gradients. The tensor layer subclasses it."""
 
-    hooked: bool  # whether user code runs when a gradient arrives
+    @property
+    def hooked(self) -> bool:
+        """Whether user code runs when a gradient arrives."""
+        raise NotImplementedError
 
     def parents(self) -> tuple[Point, ...]:
         return ()
@@ -135,6 +138,12 @@ def _regions(roots: list[Point]) -> list[Point]:
                     found[point] = None
                     stack.append(point)
     return list(found)
+
+
+def leaves_above(roots: list[Point]) -> list[Leaf]:
+    """The leaf tensors that gradients from ``roots`` would reach, each once."""
+    found = (source for one in _regions(roots) for source in _sources(one))
+    return list(dict.fromkeys(source for source in found if isinstance(source, Leaf)))
 
 
 # --- freed graphs ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from zerograd import errors
@@ -306,6 +306,14 @@ def target_of(tensor: Any) -> tape.Target:
     if point is None:
         raise errors.runtime("asked for the gradient of a tensor that does not require grad", tensor=tensor._type)
     return point
+
+
+def leaves_behind(tensors: Iterable[Any]) -> list[Any]:
+    """The leaf tensors that backward passes from ``tensors`` would reach, each once; other values are skipped."""
+    points = [one._history() for one in tensors if isinstance(one, TensorBase) and one.requires_grad]
+    leaves = tape.leaves_above([point for point in points if point is not None])
+    found = [leaf.tensor() for leaf in leaves if isinstance(leaf, GradLeaf)]
+    return [one for one in found if one is not None]
 
 
 def roots_and_seeds(tensors: Sequence[Any], gradients: Sequence[Any] | None) -> tuple[list[Point], list[Value]]:

@@ -185,6 +185,7 @@ def _reference_ctc_gradient(
     rows = np.arange(len(loss))
     for label in range(extended.shape[1]):
         np.add.at(by_class, (slice(None), rows, extended[:, label]), shares[:, :, label])
+    by_class[:, np.isinf(loss)] = np.nan
     inside = np.arange(len(log_probs))[:, None, None] < input_lengths[:, None]
     counts = inside & (grad != 0)[:, None]  # a loss that does not count may be infinite
     return np.where(counts, (np.exp(log_probs) - by_class) * grad[:, None], 0).astype(log_probs.dtype)

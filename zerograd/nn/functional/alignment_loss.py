@@ -113,7 +113,6 @@ def ctc_loss(
         if len(log_probs._shape) != 2:
             raise errors.runtime("ctc_loss: expected log_probs (time, batch, classes)", log_probs=log_probs._type)
         log_probs = log_probs.unsqueeze(1)
-        targets = targets.unsqueeze(0) if len(targets._shape) == 1 else targets
     batch = log_probs._shape[1]
     lengths = _lengths("input_lengths", input_lengths, batch)
     label_lengths = _lengths("target_lengths", target_lengths, batch)

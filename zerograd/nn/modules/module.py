@@ -26,6 +26,7 @@ from zerograd.nn.modules.hooks import (
 from zerograd.nn.modules.locate import locate
 from zerograd.nn.modules.registry import Registry
 from zerograd.nn.modules.state import StateDict
+from zerograd.nn.modules.state import _IncompatibleKeys as _IncompatibleKeys
 from zerograd.nn.parameter import Buffer, Parameter
 from zerograd.tensor.tensor import Tensor
 
@@ -363,6 +364,9 @@ class Module(HookRegistration, Conversion, StateDict):
 def indented(text: str, spaces: int = 2) -> str:
     """``text`` with every line but the first moved to the right."""
     return text.replace("\n", "\n" + " " * spaces)
+
+
+_addindent = indented  # the name under which programs import it
 
 
 def _described(value: object) -> str:

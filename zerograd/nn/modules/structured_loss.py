@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from zerograd import errors
 from zerograd.nn import functional as F
 from zerograd.nn.modules.distance import PairwiseDistance
-from zerograd.nn.modules.loss import _Loss
+from zerograd.nn.modules.loss_base import _Loss
 from zerograd.tensor.tensor import Tensor
 
 

@@ -104,9 +104,7 @@ class Muon(Rule):
         check_not_negative("momentum", momentum)
         check_not_negative("weight_decay", weight_decay)
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
-            raise errors.value(
-                "adjust_lr_fn is 'original' or 'match_rms_adamw'", adjust_lr_fn=repr(adjust_lr_fn)
-            )
+            raise errors.value("adjust_lr_fn is 'original' or 'match_rms_adamw'", adjust_lr_fn=repr(adjust_lr_fn))
         defaults = {
             "lr": lr,
             "weight_decay": weight_decay,

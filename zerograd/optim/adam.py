@@ -140,9 +140,7 @@ class Adam(Rule):
         }
 
 
-def _check_tensor_arguments(
-    lr: float | Tensor, betas: tuple[float | Tensor, float | Tensor], *, foreach: bool
-) -> None:
+def _check_tensor_arguments(lr: float | Tensor, betas: tuple[float | Tensor, float | Tensor], *, foreach: bool) -> None:
     tensors = [isinstance(beta, Tensor) for beta in betas]
     if any(tensors) != all(tensors) or not all(isinstance(beta, float | Tensor) for beta in betas):
         raise errors.value("betas are two floats or two tensors", betas=betas)

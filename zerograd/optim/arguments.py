@@ -29,9 +29,7 @@ def check_implementation(*, foreach: bool | None, fused: bool | None, differenti
     if fused and differentiable:
         raise errors.runtime("fused and differentiable exclude each other", hint="leave out fused")
     if fused and foreach:
-        raise errors.runtime(
-            "fused and foreach exclude each other", hint="leave out both: they change nothing"
-        )
+        raise errors.runtime("fused and foreach exclude each other", hint="leave out both: they change nothing")
 
 
 def scalar(value: float | Tensor) -> float | Tensor:

@@ -140,10 +140,7 @@ class LBFGS(Optimizer):
     def _flat_grad(self) -> Tensor:
         """All gradients in one vector, zero where there is none."""
         return cat(
-            [
-                _real(param if param.grad is None else param.grad, empty=param.grad is None)
-                for param in self._params
-            ]
+            [_real(param if param.grad is None else param.grad, empty=param.grad is None) for param in self._params]
         )
 
     def _move(self, t: Any, direction: Tensor) -> None:

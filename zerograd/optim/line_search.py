@@ -47,9 +47,7 @@ class Search:
         return bool(abs(point.slope) <= -FLATNESS * self.start.slope)
 
 
-def strong_wolfe(
-    evaluate: Evaluate, start: Point, t: Any, direction: Tensor, max_rounds: int
-) -> tuple[Point, int]:
+def strong_wolfe(evaluate: Evaluate, start: Point, t: Any, direction: Tensor, max_rounds: int) -> tuple[Point, int]:
     """A point that meets both conditions, or the best one found.
 
     Args:

@@ -233,9 +233,7 @@ class Optimizer:
             count += len(group["params"])
             packed = {name: value for name, value in group.items() if name != "params"}
             groups.append({**packed, "params": [numbers[id(param)] for param in group["params"]]})
-        state = {
-            numbers[id(key)] if isinstance(key, Tensor) else key: value for key, value in self.state.items()
-        }
+        state = {numbers[id(key)] if isinstance(key, Tensor) else key: value for key, value in self.state.items()}
         result: StateDict = {"state": state, "param_groups": groups}
         for hook in self._optimizer_state_dict_post_hooks.values():
             changed = hook(self, result)
@@ -340,9 +338,7 @@ class Optimizer:
 
     def _check_parameter(self, param: object) -> None:
         if not isinstance(param, Tensor):
-            raise errors.type_(
-                "an optimizer changes tensors, but a parameter is none", parameter=_kind(param)
-            )
+            raise errors.type_("an optimizer changes tensors, but a parameter is none", parameter=_kind(param))
         if not self.defaults.get("differentiable") and not (param.is_leaf or param.retains_grad):
             raise errors.value(
                 "an optimizer changes leaf tensors, but this one was computed from others",
@@ -360,9 +356,7 @@ class Optimizer:
             )
         for group in self.param_groups:
             if ("param_names" in param_group) != ("param_names" in group):
-                raise errors.value(
-                    "either all parameter groups have names or none, but this optimizer mixes them"
-                )
+                raise errors.value("either all parameter groups have names or none, but this optimizer mixes them")
             if not ids.isdisjoint(map(id, group["params"])):
                 raise errors.value("a parameter stands in two groups of one optimizer; it belongs in one")
 

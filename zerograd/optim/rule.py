@@ -10,17 +10,19 @@ new. In `update` numbers meet tensors only: `1 - beta` belongs in `schedule`, wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress, repeat
+from operator import is_not
 from typing import Any, ClassVar, NamedTuple
 
 from zerograd import dtypes, errors
 from zerograd.autograd.grad_mode import enable_grad, no_grad
-from zerograd.optim.counters import Counters, Row
+from zerograd.optim.cohort import Cohort, Grouping, Numbers
+from zerograd.optim.each_parameter import Number
+from zerograd.optim.each_parameter import for_each_parameter as for_each_parameter
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT
-from zerograd.tensor.door import assign, remembered
-from zerograd.tensor.functions.complex_numbers import view_as_complex, view_as_real
+from zerograd.tensor.door import assign
 from zerograd.tensor.tensor import Tensor
 
-Number = float | Tensor
 States = dict[str, Tensor | None]
 
 
@@ -30,22 +32,10 @@ class Situation(NamedTuple):
     Attributes:
         numbers: their counters by name, which `schedule` moves on.
         round: a number as the tensor that shows it holds it.
-        incomplete: the update will make state tensors that are not there yet.
     """
 
-    numbers: dict[str, float]
+    numbers: Numbers
     round: Callable[[float], float]
-    incomplete: bool
-
-
-class Cohort(NamedTuple):
-    """Parameters of one group in the same situation: their positions in the group, gradients and states."""
-
-    situation: Situation
-    indices: list[int]
-    params: list[Tensor]
-    grads: list[Tensor]
-    states: list[dict[str, Any]]
 
 
 class Rule(Optimizer):
@@ -63,21 +53,23 @@ class Rule(Optimizer):
     update: ClassVar[Callable[..., Any]]
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
-        self._counters: dict[int, Counters] = {}
+        self._groupings: dict[int, Grouping] = {}
         super().__init__(params, defaults)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._counters = {}
+        self._groupings = {}
         super().__setstate__(state)
         for group in self.param_groups:
             for name, default in self.defaults.items():
                 group.setdefault(name, default)
 
+    # --- what a rule says ------------------------------------------------------------------------
+
     def init_single(self, param: Tensor, group: Group) -> States:
         """The state of a parameter before its first step, by name, in the order of `names`."""
         raise NotImplementedError
 
-    def init_counters(self, group: Group) -> dict[str, float]:
+    def init_counters(self, group: Group) -> Numbers:
         """The numbers that a parameter has before its first step; {} if the rule counts nothing."""
         return {"step": 0.0}
 
@@ -98,6 +90,8 @@ class Rule(Optimizer):
         if grad.is_sparse:
             raise errors.runtime(f"{type(self).__name__} does not support sparse gradients")
 
+    # --- the step --------------------------------------------------------------------------------
+
     @no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Changes each parameter that has a gradient once.
@@ -112,144 +106,97 @@ class Rule(Optimizer):
             with enable_grad():
                 loss = closure()
         for number, group in enumerate(self.param_groups):
-            counters = self._counters_of(number, group)
-            cohorts = self._cohorts(group, counters)
-            for cohort in cohorts:
-                numbers, switches = self.schedule(group, cohort.situation)
-                self._apply(cohort, numbers, switches)
-                counters.set(cohort.indices, cohort.situation.numbers)
-            if cohorts:
-                counters.show()
+            params = group["params"]
+            grads = [param.grad for param in params]
+            given = list(map(is_not, grads, repeat(None)))
+            if not all(given):
+                params, grads = list(compress(params, given)), list(compress(grads, given))
+            grouping = self._groupings.get(number)
+            if grouping is None or not grouping.is_current(params, self.state):
+                grouping = self._groupings[number] = self._grouped(group, params, grads, grouping)
+            for cohort in grouping.cohorts:
+                whole = len(cohort.params) == len(params)
+                self._apply(group, cohort, grads if whole else [grads[place] for place in cohort.places])
         return loss
 
-    def _counters_of(self, number: int, group: Group) -> Counters:
-        counters = self._counters.get(number)
-        if counters is None or not counters.belongs_to(group["params"]):
-            wide = dtypes.get_default_dtype() is dtypes.float64 and not group.get("fused")
-            dtype = dtypes.float64 if wide else dtypes.float32
-            counters = Counters(group["params"], self.init_counters(group), dtype)
-            self._counters[number] = counters
-        counters.reread()
-        return counters
-
-    def _cohorts(self, group: Group, counters: Counters) -> list[Cohort]:
-        """The parameters that have a gradient, together where they are in the same situation."""
+    def _grouped(
+        self, group: Group, params: list[Tensor], grads: Sequence[Tensor], before: Grouping | None
+    ) -> Grouping:
+        """The parameters together that are in the same situation; new ones get their state."""
+        dtype = self._dtype_of_counters(group)
         has_state = self.has_state(group)
-        names, made = self.names, self.made_by_update(group)
-        ready: list[tuple[int, Tensor, Tensor, dict[str, Any]]] = []
-        for index, param in enumerate(group["params"]):
-            grad = param.grad
-            if grad is None:
-                continue
+        cohorts: dict[tuple[Any, ...], Cohort] = {}
+        for place, (param, grad) in enumerate(zip(params, grads, strict=True)):
             self.check_single(param, grad)
             state = self.state[param] if has_state else {}
-            if not state:
-                self._begin(index, param, group, counters)
-            else:
-                counters.adopt(index, state)
-            ready.append((index, param, grad, state))
-        rows = counters.rows()
-        cohorts: dict[tuple[Row, tuple[bool, ...]], Cohort] = {}
-        for index, param, grad, state in ready:
-            row = rows[index] if rows else ()
-            present = tuple([state.get(name) is not None for name in names])
-            cohort = cohorts.get((row, present))
-            if cohort is None:
-                missing = any(state.get(name) is None for name in made)
-                situation = Situation(dict(zip(counters.names, row, strict=True)), counters.round, missing)
-                cohort = cohorts[row, present] = Cohort(situation, [], [], [], [])
-            cohort.indices.append(index)
+            numbers = {name: _rounded(x, dtype) for name, x in self._numbers_of(state, group, before).items()}
+            if has_state and not state:
+                state.update(dict.fromkeys(numbers))  # counters come first, as in PyTorch
+                state.update(self.init_single(param, group))
+            present = tuple(name for name in self.names if state.get(name) is not None)
+            cohort = cohorts.setdefault((*numbers.values(), present), Cohort([], [], numbers, present))
             cohort.params.append(param)
-            cohort.grads.append(grad)
             cohort.states.append(state)
-        return list(cohorts.values())
+            cohort.places.append(place)
+        for cohort in cohorts.values():
+            cohort.show(dtype)
+        return Grouping(params, list(cohorts.values()))
 
-    def _begin(self, index: int, param: Tensor, group: Group, counters: Counters) -> None:
-        """Gives a parameter its first state."""
-        if self.has_state(group):
-            counters.begin(index, self.state[param], self.init_counters(group))
-            self.state[param].update(self.init_single(param, group))
+    def _dtype_of_counters(self, group: Group) -> dtypes.dtype:
+        wide = dtypes.get_default_dtype() is dtypes.float64 and not group.get("fused")
+        return dtypes.float64 if wide else dtypes.float32
+
+    def _numbers_of(self, state: dict[str, Any], group: Group, before: Grouping | None) -> Numbers:
+        """The counters of a parameter: known, read from its state, or those before the first step."""
+        initial = self.init_counters(group)
+        if not state or not initial:
+            return initial
+        for cohort in before.cohorts if before is not None else ():
+            known = cohort.numbers_of(state)
+            if known is not None:
+                return known
+        return {name: float(state[name]) for name in initial}
 
     def begin(self) -> None:
         """Gives all parameters their first state, which others get in their first step."""
         for number, group in enumerate(self.param_groups):
-            counters = self._counters_of(number, group)
-            for index, param in enumerate(group["params"]):
-                self._begin(index, param, group, counters)
+            params = group["params"]
+            self._groupings[number] = self._grouped(group, params, params, None)
 
-    def _apply(self, cohort: Cohort, numbers: Sequence[Number], switches: dict[str, Any]) -> None:
-        """One remembered call for the whole cohort; writes what it returns."""
-        columns = [_column(cohort.states, name) for name in self.names]
-        operands = (cohort.params, cohort.grads, *columns, *numbers)
-        update = type(self).update
-        if not cohort.situation.incomplete:
+    def _apply(self, group: Group, cohort: Cohort, grads: list[Tensor]) -> None:
+        """One remembered call for the whole cohort, written in place."""
+        numbers = dict(cohort.numbers)
+        dtype = self._dtype_of_counters(group)
+        operands, switches = self.schedule(group, Situation(numbers, lambda value: _rounded(value, dtype)))
+        numbers = {name: _rounded(value, dtype) for name, value in numbers.items()}
+        columns = [cohort.column(name) for name in self.names]
+        inputs = (cohort.params, grads, cohort.vectors, list(numbers.values()), *columns, *operands)
+        frozen = tuple(switches.items())
+        if all(name in cohort.present for name in self.made_by_update(group)):
             targets = [x for column in (cohort.params, *columns) if column is not None for x in column]
-            update.into(targets, *operands, switches=tuple(switches.items()), in_place=True)
+            type(self).update.into([*targets, *cohort.vectors], *inputs, switches=frozen, in_place=True)
+            cohort.numbers = numbers
+            cohort.note_versions()
             return
-        results = update(*operands, switches=tuple(switches.items()), in_place=False)
-        for param, new in zip(cohort.params, results[0], strict=True):
-            assign(param, new)
-        for name, column, news in zip(self.names, columns, results[1:], strict=True):
-            for position, new in enumerate(news or ()):
-                if column is None:
-                    cohort.states[position][name] = new
-                else:
-                    assign(column[position], new)
+        first, *results, shown = type(self).update(*inputs, switches=frozen, in_place=False)
+        _write(cohort.params, first)
+        _write(cohort.vectors, shown)
+        for name, column, new in zip(self.names, columns, results, strict=True):
+            if column is not None:
+                _write(column, new)
+            else:
+                for state, value in zip(cohort.states, new or (), strict=False):
+                    state[name] = value
+        cohort.numbers = numbers
+        cohort.note_versions()
+        cohort.present = tuple(name for name in self.names if cohort.states[0].get(name) is not None)
 
 
-def _column(states: list[dict[str, Any]], name: str) -> list[Tensor] | None:
-    """One state tensor of every parameter; None if they have none."""
-    column = [state.get(name) for state in states]
-    return None if column[0] is None else column
+def _rounded(value: float, dtype: dtypes.dtype) -> float:
+    """The value as a tensor of this dtype holds it."""
+    return float(dtype.numpy.type(value))
 
 
-def for_each_parameter(states: int) -> Callable[[Callable[..., tuple[Tensor | None, ...]]], Any]:
-    """Makes `update(p, g, *state, *numbers, **switches) -> (p, *state)` work on lists of parameters.
-
-    Complex parameters are updated as pairs of real numbers. Results get the dtype of what they replace.
-
-    Args:
-        states: how many state tensors the function takes and returns; one may be None for all parameters.
-    """
-
-    def decorate(single: Callable[..., tuple[Tensor | None, ...]]) -> Any:
-        @remembered
-        def update(
-            params: list[Tensor],
-            grads: list[Tensor],
-            *rest: Any,
-            switches: tuple[tuple[str, Any], ...],
-            in_place: bool,
-        ) -> Any:
-            columns = [params, *rest[:states]]
-            rows = zip(
-                params, grads, *(column or [None] * len(params) for column in columns[1:]), strict=True
-            )
-            results = [_update_one(single, row, rest[states:], dict(switches)) for row in rows]
-            new = list(zip(*results, strict=True))
-            if not in_place:
-                return [None if column[0] is None else list(column) for column in new]
-            return [x for column, old in zip(new, columns, strict=True) if old is not None for x in column]
-
-        return update
-
-    return decorate
-
-
-def _update_one(
-    single: Callable[..., tuple[Tensor | None, ...]],
-    old: tuple[Tensor | None, ...],
-    numbers: Sequence[Number],
-    switches: dict[str, Any],
-) -> tuple[Tensor | None, ...]:
-    param, _, *states = old
-    assert param is not None
-    if not param.is_complex():
-        new = single(*old, *numbers, **switches)
-    else:
-        real = [None if tensor is None else view_as_real(tensor) for tensor in old]
-        new = [None if x is None else view_as_complex(x) for x in single(*real, *numbers, **switches)]
-    return tuple(
-        value if value is None or before is None or value.dtype == before.dtype else value.to(before.dtype)
-        for before, value in zip((param, *states), new, strict=True)
-    )
+def _write(targets: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    for target, value in zip(targets, values, strict=True):
+        assign(target, value)

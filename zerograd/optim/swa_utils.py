@@ -144,9 +144,7 @@ class AveragedModel(Module):
         self.n_averaged += 1
 
     def _averaged(self, model: Module) -> Iterable[Tensor]:
-        return (
-            itertools.chain(model.parameters(), model.buffers()) if self.use_buffers else model.parameters()
-        )
+        return itertools.chain(model.parameters(), model.buffers()) if self.use_buffers else model.parameters()
 
     def _average_by_dtype(self, averaged: list[Tensor], current: list[Tensor]) -> None:
         """A function for lists expects tensors of one dtype."""
@@ -200,16 +198,12 @@ class SWALR(LRScheduler):
         anneal_strategy: Literal["cos", "linear"] = "cos",
         last_epoch: int = -1,
     ) -> None:
-        for group, lr in zip(
-            optimizer.param_groups, for_each_group("swa_lr", optimizer, swa_lr), strict=True
-        ):
+        for group, lr in zip(optimizer.param_groups, for_each_group("swa_lr", optimizer, swa_lr), strict=True):
             group["swa_lr"] = lr
         if anneal_strategy not in ("cos", "linear"):
             raise errors.value("anneal_strategy is 'cos' or 'linear'", anneal_strategy=repr(anneal_strategy))
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise errors.value(
-                "anneal_epochs must be an integer of at least 0", anneal_epochs=repr(anneal_epochs)
-            )
+            raise errors.value("anneal_epochs must be an integer of at least 0", anneal_epochs=repr(anneal_epochs))
         self._anneal_strategy = anneal_strategy
         self.anneal_epochs = anneal_epochs
         super().__init__(optimizer, last_epoch)

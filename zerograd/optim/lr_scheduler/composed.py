@@ -23,9 +23,7 @@ class _Composed(LRScheduler):
             if not hasattr(scheduler, "optimizer"):
                 raise errors.type_(f"{name} is made of schedules", **{f"[{index}]": repr(scheduler)})
             if isinstance(scheduler, ReduceLROnPlateau):
-                raise errors.value(
-                    f"{name} cannot contain ReduceLROnPlateau, whose step needs a measure", index=index
-                )
+                raise errors.value(f"{name} cannot contain ReduceLROnPlateau, whose step needs a measure", index=index)
             if scheduler.optimizer is not optimizer:
                 raise errors.value(
                     f"all schedules in {name} change one optimizer, but schedule {index} has another",

@@ -70,9 +70,7 @@ class CyclicLR(LRScheduler):
         self.total_size = up + (up if step_size_down is None else float(step_size_down))
         self.step_ratio = up / self.total_size
         if mode not in _SCALES and scale_fn is None:
-            raise errors.value(
-                f"mode is one of {', '.join(_SCALES)}, or a scale_fn is given", mode=repr(mode)
-            )
+            raise errors.value(f"mode is one of {', '.join(_SCALES)}, or a scale_fn is given", mode=repr(mode))
         self.mode = mode
         self.gamma = gamma
         self._scale_fn_custom = scale_fn
@@ -104,9 +102,7 @@ class CyclicLR(LRScheduler):
             bounds = zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums, strict=True)
             for group, low, high in bounds:
                 set_momentum(group, high - (high - low) * height * scale, beta1=self.use_beta1)
-        return [
-            low + (high - low) * height * scale for low, high in zip(self.base_lrs, self.max_lrs, strict=True)
-        ]
+        return [low + (high - low) * height * scale for low, high in zip(self.base_lrs, self.max_lrs, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
         """As in LRScheduler; of a `scale_fn` the attributes, nothing if it is a plain function."""
@@ -117,9 +113,7 @@ class CyclicLR(LRScheduler):
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(
-            {name: value for name, value in state_dict.items() if name != "_scale_fn_custom"}
-        )
+        super().load_state_dict({name: value for name, value in state_dict.items() if name != "_scale_fn_custom"})
         attributes = state_dict["_scale_fn_custom"]
         if attributes is not None and self._scale_fn_custom is not None:
             self._scale_fn_custom.__dict__.update(attributes)

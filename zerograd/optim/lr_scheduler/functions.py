@@ -16,9 +16,7 @@ Function = Callable[[int], float]
 class _FunctionSchedule(LRScheduler):
     """Keeps a function per group. Functions are not saved; of callable objects their attributes are."""
 
-    def __init__(
-        self, optimizer: Optimizer, lr_lambda: Function | list[Function], last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, lr_lambda: Function | list[Function], last_epoch: int = -1) -> None:
         groups = len(optimizer.param_groups)
         if not isinstance(lr_lambda, list | tuple):
             lr_lambda = [lr_lambda] * groups
@@ -60,10 +58,7 @@ class LambdaLR(_FunctionSchedule):
 
     def get_lr(self) -> list[Value]:
         self._warn_outside_step()
-        return [
-            lr * function(self.last_epoch)
-            for function, lr in zip(self.lr_lambdas, self.base_lrs, strict=True)
-        ]
+        return [lr * function(self.last_epoch) for function, lr in zip(self.lr_lambdas, self.base_lrs, strict=True)]
 
 
 class MultiplicativeLR(_FunctionSchedule):
@@ -88,6 +83,5 @@ class MultiplicativeLR(_FunctionSchedule):
             return self._lrs()
         groups = self.optimizer.param_groups
         return [
-            group["lr"] * function(self.last_epoch)
-            for function, group in zip(self.lr_lambdas, groups, strict=True)
+            group["lr"] * function(self.last_epoch) for function, group in zip(self.lr_lambdas, groups, strict=True)
         ]

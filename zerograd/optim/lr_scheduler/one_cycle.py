@@ -54,9 +54,7 @@ class OneCycleLR(LRScheduler):
             raise errors.value("pct_start must be a float in [0, 1]", pct_start=repr(pct_start))
         if anneal_strategy not in ("cos", "linear"):
             raise errors.value("anneal_strategy is 'cos' or 'linear'", anneal_strategy=repr(anneal_strategy))
-        self._schedule_phases = _phases(
-            pct_start * self.total_steps, self.total_steps, three_phase=three_phase
-        )
+        self._schedule_phases = _phases(pct_start * self.total_steps, self.total_steps, three_phase=three_phase)
         self._anneal_func_type = anneal_strategy
         max_lrs = for_each_group("max_lr", optimizer, max_lr)
         if last_epoch == -1:
@@ -103,11 +101,7 @@ class OneCycleLR(LRScheduler):
 
 
 def _total_steps(total: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
-    given = (
-        {"total_steps": total}
-        if total is not None
-        else {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
-    )
+    given = {"total_steps": total} if total is not None else {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
     if None in given.values():
         raise errors.value("give total_steps, or epochs and steps_per_epoch")
     result = 1

@@ -52,9 +52,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.default_min_lr = None if isinstance(min_lr, list | tuple) else min_lr
         self.min_lrs = list(min_lr) if isinstance(min_lr, list | tuple) else [min_lr] * groups
         if len(self.min_lrs) != groups:
-            raise errors.value(
-                "min_lr needs one value per parameter group", values=len(self.min_lrs), groups=groups
-            )
+            raise errors.value("min_lr needs one value per parameter group", values=len(self.min_lrs), groups=groups)
         self.patience = patience
         self.cooldown = cooldown
         self.eps = eps

@@ -281,3 +281,13 @@ def test_threads_record_apart_and_share_values() -> None:
     assert seen.count([3.0, 5.0]) == 4
     assert seen.count([2.0, 4.0]) == 4
     assert (pending + 2.0).tolist() == [4.0, 6.0]
+
+
+def test_numbers_in_remembered_functions_keep_their_precision() -> None:
+    from zerograd.tensor.door import remembered
+
+    @remembered
+    def third(x: torch.Tensor) -> torch.Tensor:
+        return x * (1 / 3)
+
+    assert third(torch.tensor(1.0, dtype=torch.float64)).item() == 1 / 3

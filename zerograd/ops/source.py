@@ -11,11 +11,13 @@ from zerograd.ir.graph import Array, Node, Op, TensorType
 from zerograd.ir.record import constant, constants_made_by
 from zerograd.shapes import Shape
 
-full = Op(
-    "full",
-    lambda *, fill, type: type,
-    lambda *, fill, type: np.full(type.shape, fill, type.dtype.numpy),
-)
+def _reference_full(*, fill: Any, type: TensorType) -> Array:
+    if type.weak:  # a number takes the precision of what it meets: it is not rounded before
+        return np.asarray(fill)
+    return np.full(type.shape, fill, type.dtype.numpy)
+
+
+full = Op("full", lambda *, fill, type: type, _reference_full)
 """A constant: the same number everywhere."""
 constants_made_by(full)
 

@@ -21,9 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """`zerograd arguments`."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from zerograd.cli.main import main; sys.exit(main())"
-    )
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from zerograd.cli.main import main; sys.exit(main())"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,
@@ -51,9 +49,7 @@ def test_the_demo_learns_compares_and_draws(tmp_path: Path) -> None:
     assert accuracy
     assert float(accuracy[1]) >= 97
     assert float(accuracy[1]) == round(100 * int(accuracy[2]) / 359, 2)
-    rows = re.findall(
-        r"^ *\d+-\d+ +([\d.]+) +([\d.]+)° +([\d.]+) +([\d.]+)° +([\d.]+) +([\d.]+)°$", done.stdout, re.M
-    )
+    rows = re.findall(r"^ *\d+-\d+ +([\d.]+) +([\d.]+)° +([\d.]+) +([\d.]+)° +([\d.]+) +([\d.]+)°$", done.stdout, re.M)
     series = np.array(rows, float)
     assert series.shape == (10, 6)
     assert (series[:, 1] < 0.1).all(), "with zero_grad the applied gradient is the true one"
@@ -82,9 +78,7 @@ def test_bad_epochs_are_refused(tmp_path: Path, epochs: str) -> None:
 
 
 def test_the_version_is_the_packages(tmp_path: Path) -> None:
-    assert command("--version", folder=tmp_path).stdout.startswith(
-        f"zerograd {zerograd.__version__} (Python 3."
-    )
+    assert command("--version", folder=tmp_path).stdout.startswith(f"zerograd {zerograd.__version__} (Python 3.")
     assert f'\nversion = "{zerograd.__version__}"\n' in (ROOT / "pyproject.toml").read_text()
 
 
@@ -116,9 +110,7 @@ def test_the_angle_is_that_of_the_whole_gradient() -> None:
     assert np.isnan(angle(a, [zerograd.zeros(2), None, zerograd.zeros(1, 1)]))
 
 
-def test_without_matplotlib_there_is_no_picture_but_a_hint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_matplotlib_there_is_no_picture_but_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert "zerograd[plot]" in draw(runs(cleared=0.0, kept=1.0, halved=0.5), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -11,9 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def run(
-    *arguments: str | Path, folder: Path, python: tuple[str, ...] = ()
-) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, folder: Path, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """`python -m zerograd run arguments`, from another folder than the repository's."""
     command = [sys.executable, *python, "-c", BOOT, *map(str, arguments)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
@@ -98,16 +96,14 @@ def test_arguments_go_to_the_program_and_its_folder_is_searched_first(tmp_path: 
     script = write(folder, "import sys, neighbour\nprint(sys.argv[1:], sys.path[0], __name__, __file__)\n")
     write(folder, "", "neighbour.py")
     done = run(script, "--epochs", "3", "-m", "x", folder=tmp_path)
-    assert done.stdout.split(maxsplit=0) == [
-        f"['--epochs', '3', '-m', 'x'] {folder.resolve()} __main__ {script}\n"
-    ], done.stderr
+    assert done.stdout.split(maxsplit=0) == [f"['--epochs', '3', '-m', 'x'] {folder.resolve()} __main__ {script}\n"], (
+        done.stderr
+    )
 
 
 def test_modules_and_packages_run_from_the_working_folder(tmp_path: Path) -> None:
     write(tmp_path, "import sys, torch\nprint(__spec__.name, sys.argv, torch.__name__)\n", "tool/__main__.py")
-    write(
-        tmp_path, "import sys\nfrom . import other\nprint(__package__, __name__, sys.argv)\n", "tool/train.py"
-    )
+    write(tmp_path, "import sys\nfrom . import other\nprint(__package__, __name__, sys.argv)\n", "tool/train.py")
     write(tmp_path, "", "tool/other.py")
     package, module = run("-m", "tool", "-v", folder=tmp_path), run("-m", "tool.train", "-v", folder=tmp_path)
     assert package.stdout == f"tool.__main__ ['{tmp_path}/tool/__main__.py', '-v'] zerograd\n", package.stderr
@@ -148,36 +144,28 @@ def outer():
 outer()
 """,
     )
-    plain = subprocess.run(
-        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    plain = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run(script, folder=tmp_path).stderr == plain.stderr
     assert plain.stderr.count("File") == 4
 
 
 def test_a_syntax_error_is_shown_as_by_python(tmp_path: Path) -> None:
     script = write(tmp_path, "x = (1,\n")
-    plain = subprocess.run(
-        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    plain = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
     done = run(script, folder=tmp_path)
     assert done.stderr == plain.stderr
     assert done.returncode == plain.returncode
 
 
 def test_the_programs_own_excepthook_is_used(tmp_path: Path) -> None:
-    script = write(
-        tmp_path, "import sys\nsys.excepthook = lambda t, e, tb: print('caught', t.__name__)\n[][1]\n"
-    )
+    script = write(tmp_path, "import sys\nsys.excepthook = lambda t, e, tb: print('caught', t.__name__)\n[][1]\n")
     done = run(script, folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (1, "caught IndexError\n", "")
 
 
 def test_a_missing_module_is_named(tmp_path: Path) -> None:
     expected = "zerograd has no torch.imagined.part; if PyTorch 2.13 has it, zerograd does not support it yet"
-    assert error_of(tmp_path, "import torch.imagined.part") == "ModuleNotFoundError: " + expected.replace(
-        ".part", ""
-    )
+    assert error_of(tmp_path, "import torch.imagined.part") == "ModuleNotFoundError: " + expected.replace(".part", "")
     assert error_of(tmp_path, "import torch.nn.imagined").startswith(
         "ModuleNotFoundError: zerograd has no torch.nn.imagined;"
     )
@@ -189,10 +177,7 @@ def test_a_missing_name_is_named(tmp_path: Path) -> None:
     says = "zerograd has no torch.{}; if PyTorch 2.13 has it, zerograd does not support it yet"
     assert error_of(tmp_path, "import torch\ntorch.imagined") == f"AttributeError: {says.format('imagined')}"
     assert error_of(tmp_path, "from torch import imagined") == f"ImportError: {says.format('imagined')}"
-    assert (
-        error_of(tmp_path, "import torch\ntorch.nn.Imagined")
-        == f"AttributeError: {says.format('nn.Imagined')}"
-    )
+    assert error_of(tmp_path, "import torch\ntorch.nn.Imagined") == f"AttributeError: {says.format('nn.Imagined')}"
     assert error_of(tmp_path, "from torch.nn import Imagined") == f"ImportError: {says.format('nn.Imagined')}"
     assert error_of(tmp_path, "import torch.nn.functional as F\nF.imagined").startswith(
         "AttributeError: zerograd has no torch.nn.functional.imagined;"
@@ -251,6 +236,28 @@ if __name__ == "__main__":
 """,
     )
     assert printed == ["('zerograd', 'zerograd.nn.functional')"]
+
+
+def test_workers_of_a_dataloader_get_zerograd_too(tmp_path: Path) -> None:
+    printed = lines_of(
+        tmp_path,
+        """
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+class Squares(Dataset):
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, i):
+        return torch.tensor(i * i)
+
+if __name__ == "__main__":
+    for batch in DataLoader(Squares(), batch_size=3, num_workers=2, multiprocessing_context="spawn"):
+        print(batch.tolist())
+""",
+    )
+    assert printed == ["[0, 1, 4]", "[9, 16]"]
 
 
 def test_what_cannot_be_run_is_said(tmp_path: Path) -> None:

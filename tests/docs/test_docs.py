@@ -56,8 +56,9 @@ def execute(page: str, name: str) -> int:
         expected = EXPECTED.search(block.code)
         assert expected, f"{name}:{block.line}: no comment names the error"
         kind = getattr(builtins, expected["type"], None) or getattr(errors, expected["type"])
-        with pytest.raises(kind, match=re.escape(expected["text"] or "").strip()) as raised:
+        with pytest.raises(kind) as raised:
             exec(code, namespace)
+        assert (expected["text"] or "").strip() in str(raised.value)
         assert type(raised.value).__name__ == expected["type"]
     return len(found)
 
@@ -78,6 +79,8 @@ def test_a_page_that_fails_is_found() -> None:
         execute("```python error\n# ValueError: no\nx = 1\n```\n", "page.md")
     with pytest.raises(AssertionError):
         execute("```python error\nraise ValueError\n```\n", "page.md")
+    with pytest.raises(AssertionError):
+        execute("```python error\nint('x')  # ValueError: something else\n```\n", "page.md")
     with pytest.raises(AssertionError):
         execute("```python\nimport torch.nn\n```\n", "page.md")
     assert execute("```python error\nint('x')  # ValueError: invalid literal\n```\n", "page.md") == 1

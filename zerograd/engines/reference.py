@@ -73,7 +73,7 @@ def _operands(node: Node) -> tuple[Node, ...]:
 
 
 def _peel(node: Node) -> Node:
-    if node.op is full:
+    if node.op is full and node.type.shape:
         return filled(node.attributes["fill"], node.type.with_shape(()))
     return node.inputs[0] if node.op is expand else node
 

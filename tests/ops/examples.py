@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import zerograd.fft
 import zerograd.linalg
 import zerograd.nn.functional
 import zerograd.special  # noqa: F401  so that all ops are in the table
@@ -48,10 +49,13 @@ class Example:
 
 # Ops whose gradient is not the derivative of their value, and ops tested where their tables are made.
 LEFT_OUT = {
+    "heaviside": "it has no derivative, here as in PyTorch",
     "graft": "its gradient is by purpose that of something else",
     "dead_end": "its gradient is an error",
     "sampled": "its value is random",
     "eig": "defined up to a complex factor of each vector; see the tests of linear algebra",
+    "ctc": "its derivative is an op of its own, tested with the loss",
+    "ctc_gradient": "tested with the loss",
     "max_pool": "its tables are made by torch.nn.functional, whose tests cover it",
     "resample": "its tables are made by torch.nn.functional, whose tests cover it",
 }
@@ -120,6 +124,7 @@ def movement() -> list[Example]:
         _example("slice", normal(2, 4), **box),
         _example("slice_write", normal(2, 4), normal(2, 2), **box),
         _example("flip", normal(2, 3), axes=(1,)),
+        _example("overwrite", normal(2, 3), normal(2, 3)),
         _example("cat", normal(2, 3), normal(2, 1), normal(2, 2), axis=1),
         _example("index", normal(3, 2), _places(4, below=3)),
         _example("index_write", normal(4, 2), normal(2, 2), np.array([3, 1]), accumulate=False),
@@ -173,6 +178,11 @@ def products() -> list[Example]:
     return [
         _example("matmul", normal(2, 2, 3), normal(2, 3, 2)),
         _example("matmul", complex_normal(2, 3), complex_normal(3, 2)),
+        _example("fourier", complex_normal(2, 3), axes=(0, 1), forward=True),
+        _example("fourier", complex_normal(2, 3), axes=(1,), forward=False),
+        _example("half_fourier", normal(2, 5), axis=1),
+        _example("whole", complex_normal(2, 3), axis=1, size=5),
+        _example("whole", complex_normal(2, 3), axis=1, size=4),
         _example("conv", normal(2, 2, 5), normal(3, 2, 2), **conv),
         _example("conv_input", normal(2, 3, 3), normal(3, 2, 2), size=(5,), **conv),
         _example("conv_weight", normal(2, 2, 5), normal(2, 3, 3), kernel=(2,), **conv),

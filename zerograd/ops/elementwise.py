@@ -232,9 +232,7 @@ ge = predicate("ge", np.greater_equal, 2)
 
 def _infer_where(condition: TensorType, x: TensorType, y: TensorType) -> TensorType:
     if condition.dtype is not dtypes.bool_ or condition.shape != x.shape:
-        raise errors.runtime(
-            "where needs a boolean condition of the operands' shape", condition=condition, x=x
-        )
+        raise errors.runtime("where needs a boolean condition of the operands' shape", condition=condition, x=x)
     return same("where", x, y)
 
 
@@ -250,7 +248,7 @@ where = Op(
     elementwise=True,
 )
 
-relu = unary("relu", lambda x: np.maximum(x, 0), lambda grad, out: kept_where(gt(out, zeros_like(out)), grad))
+relu = unary("relu", lambda x: np.maximum(x, 0), lambda grad, out: zeroed_where(le(out, zeros_like(out)), grad))
 
 
 def kept_where(condition: Node, x: Node) -> Node:
@@ -272,8 +270,15 @@ def _sign_gradient(grad: Node, x: Node, out: Node) -> Node:
     return zeroed_where(eq(size, zeros_like(size)), turn)
 
 
-sign = unary("sign", lambda x: x if x.dtype.kind == "b" else np.sign(x), _sign_gradient)
-"""-1, 0 or 1; x / |x| for complex numbers."""
+def _reference_sign(x: Array) -> Array:
+    if x.dtype.kind == "b":
+        return x
+    out = np.sign(x)
+    return out if x.dtype.kind in "iuc" else np.where(np.isnan(x), x.dtype.type(0), out)
+
+
+sign = unary("sign", _reference_sign, _sign_gradient)
+"""-1, 0 or 1, also for NaN 0; x / |x| for complex numbers."""
 
 
 def _abs_gradient(grad: Node, x: Node) -> Node:
@@ -359,11 +364,21 @@ graft = Op("graft", lambda x, history: x, lambda x, history: x, (None, lambda gr
 """The value of ``x`` with the history of ``history``: a write without gradients to a value that has a history."""
 
 
-def _refuse(grad: Node, name: str) -> Node:
-    raise errors.runtime(
-        f"derivative for {name} is not implemented", hint="detach() its operands to stop gradients"
-    )
+def refusing(name: str) -> Rule:
+    """The rule of a function that PyTorch has no derivative for: asking for one is an error."""
+
+    def rule(grad: Node) -> Node:
+        raise NotImplementedError(
+            errors.message(f"derivative for {name} is not implemented", hint="detach() its operands to stop gradients")
+        )
+
+    return rule
 
 
-dead_end = Op("dead_end", lambda x, *, name: x, lambda x, *, name: x, _refuse)
-"""The value of a function that PyTorch has no derivative for: asking for one is an error."""
+dead_end = Op(
+    "dead_end",
+    lambda x, *, name: x,
+    lambda x, *, name: x,
+    lambda grad, name: refusing(name)(grad),
+)
+"""The value of a function that PyTorch has no derivative for, where the function is made of others."""

@@ -88,7 +88,12 @@ prod = Op(
 
 def _spread_gradient(grad: Node, x: Node, out: Node, axes: Shape) -> Node:
     """Equal extreme values share the gradient equally; if there are NaNs, they are the extreme values."""
-    chosen = cast(either(eq(x, expand(out, shape=x.shape)), ne(x, x)), dtype=x.dtype)
+    return shared_among(either(eq(x, expand(out, shape=x.shape)), ne(x, x)), grad, x, axes)
+
+
+def shared_among(condition: Node, grad: Node, x: Node, axes: Shape) -> Node:
+    """The gradient in equal parts where the condition holds."""
+    chosen = cast(condition, dtype=x.dtype)
     share = div(chosen, expand(sum(chosen, axes=axes), shape=x.shape))
     return mul(expand(grad, shape=x.shape), share)
 
@@ -227,10 +232,10 @@ def _reference_norm(x: Array, *, axes: Shape, p: float) -> Array:
     return np.power(np.sum(np.power(size, p), axis=axes, keepdims=True), 1 / p)
 
 
-def _norm_gradient(grad: Node, x: Node, out: Node, axes: Shape, p: float) -> Node:
+def _norm_gradient(grad: Node, x: Node, out: Node, axes: Shape, p: float) -> Node | None:
     """At 0, where the norm has no derivative, 0."""
     if p == 0:
-        return zeros_like(x)
+        return None
     spread = expand(grad, shape=x.shape)
     if p == 1:
         return mul(convert(spread, x.dtype), sign(x))

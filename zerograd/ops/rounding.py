@@ -18,6 +18,7 @@ from zerograd.ops.elementwise import (
     mul,
     neg,
     predicate,
+    refusing,
     unary,
     zeroed_where,
 )
@@ -53,9 +54,7 @@ remainder = binary(
 )
 """x - y * floor(x / y): has the divisor's sign."""
 
-fmod = binary(
-    "fmod", in_single(np.fmod), (lambda grad: grad, _divisor_gradient(lambda x, y: div_trunc(x, y)))
-)
+fmod = binary("fmod", in_single(np.fmod), (lambda grad: grad, _divisor_gradient(lambda x, y: div_trunc(x, y))))
 """x - y * trunc(x / y): has the dividend's sign."""
 
 # --- the representation of a number ------------------------------------------------------------------
@@ -69,10 +68,14 @@ copysign = binary("copysign", np.copysign, (_copysign_gradient, flat), domain=(0
 """|x| with the sign of y."""
 
 signbit = predicate("signbit", lambda x: np.signbit(x) if x.dtype.kind in "fV" else x < 0, 1)
-nextafter = binary("nextafter", np.nextafter, (lambda grad: grad, flat))
+nextafter = binary("nextafter", np.nextafter, (lambda grad, x, y: zeroed_where(eq(x, y), grad), flat))
 """The next representable number from x towards y."""
 
-heaviside = binary("heaviside", lambda x, y: np.where(x == 0, y, (x > 0).astype(y.dtype)))
+heaviside = binary(
+    "heaviside",
+    lambda x, y: np.where(x == 0, y, (x > 0).astype(y.dtype)),
+    (refusing("heaviside"), refusing("heaviside")),
+)
 """0 for negative x, 1 for positive, y for 0."""
 
 

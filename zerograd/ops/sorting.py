@@ -12,10 +12,10 @@ import numpy as np
 
 from zerograd import dtypes, errors
 from zerograd.ir.graph import Array, Node, Op, TensorType
-from zerograd.ops.elementwise import is_half
+from zerograd.ops.elementwise import eq, is_half
 from zerograd.ops.indexing import scatter
-from zerograd.ops.movement import zeros_of
-from zerograd.ops.reduction import folded, max, picking
+from zerograd.ops.movement import expand, zeros_of
+from zerograd.ops.reduction import folded, max, picking, shared_among
 
 
 def _wide(x: Array) -> Array:
@@ -98,7 +98,12 @@ def _middle_value(picker: Op) -> Any:
 median = Op("median", lambda x, *, axes: folded(x, axes), _middle_value(median_at), max.gradient)
 """The lower middle of a vector, whose gradient equal elements share."""
 
-nanmedian = Op("nanmedian", lambda x, *, axes: folded(x, axes), _middle_value(nanmedian_at), max.gradient)
+nanmedian = Op(
+    "nanmedian",
+    lambda x, *, axes: folded(x, axes),
+    _middle_value(nanmedian_at),
+    lambda grad, x, out, axes: shared_among(eq(x, expand(out, shape=x.shape)), grad, x, axes),
+)
 
 
 def _reference_mode(x: Array, *, axis: int) -> Array:

@@ -12,23 +12,29 @@ import numpy as np
 
 from zerograd.ir.graph import Array, Node
 from zerograd.ops.elementwise import (
+    abs,
     add,
     binary,
+    both,
     conj,
     div,
     eq,
     exp,
+    ge,
     in_single,
+    le,
     mul,
     neg,
     plus,
+    reciprocal,
     square,
     sub,
     times,
     unary,
+    where,
     zeroed_where,
 )
-from zerograd.ops.source import ones_like, zeros_like
+from zerograd.ops.source import filled, ones_like, zeros_like
 
 LN2, LN10 = math.log(2), math.log(10)
 
@@ -94,7 +100,9 @@ logaddexp2 = binary(
 
 
 def _logit_gradient(grad: Node, x: Node) -> Node:
-    return div(grad, mul(x, sub(ones_like(x), x)))
+    zero, one = zeros_like(x), ones_like(x)
+    slope = reciprocal(abs(mul(x, sub(one, x))))
+    return where(both(ge(x, zero), le(x, one)), mul(grad, slope), filled(math.nan, x.type))
 
 
 logit = unary("logit", in_single(lambda x: np.log(x / (1 - x))), _logit_gradient, domain=(0.1, 0.9))
@@ -121,6 +129,8 @@ asinh = unary("asinh", np.arcsinh, lambda grad, x: mul(grad, conj(rsqrt(plus(mul
 
 
 def _acosh_gradient(grad: Node, x: Node) -> Node:
+    if not x.dtype.is_complex:
+        return mul(grad, rsqrt(plus(mul(x, x), -1)))
     return mul(grad, conj(mul(rsqrt(plus(x, -1)), rsqrt(plus(x, 1)))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,34 @@ from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import Body, apply, binary, common_dtype, floats, labelled, together, unary, write_out
 from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.refusals import NUMBERS, REAL, require
+
+
+def two_kinds(body: Body, *, number: str = "", tensor: str = "", **options: bool) -> Callable[..., Any]:
+    """The public function of two operands whose ``grad_fn`` tells a number from a tensor, as PyTorch's does.
+
+    Args:
+        number, tensor: the names in ``grad_fn``; by default the body's with 0 and 1.
+        options: those of ``binary``; ``left`` is False unless given.
+    """
+    name = "".join(word.title() for word in body.__name__.split("_"))
+    labels = (number or f"{name}Backward0", tensor or f"{name}Backward1")
+    with_number, with_tensor = (binary(_relabelled(body, one), **{"left": False, **options}) for one in labels)
+
+    def function(input: Any, other: Any, *, out: Any = None) -> Any:
+        return (with_tensor if isinstance(other, TensorBase) else with_number)(input, other, out=out)
+
+    function.__name__ = function.__qualname__ = with_tensor.__name__
+    function.__doc__ = body.__doc__
+    return function
+
+
+def _relabelled(body: Body, label: str) -> Body:
+    def same(x: Node, y: Node) -> Node:
+        return body(x, y)
+
+    same.__name__, same.__doc__ = body.__name__, body.__doc__
+    return labelled(label)(same)
+
 
 # --- sums and differences ------------------------------------------------------------------------------
 
@@ -79,7 +108,10 @@ def _rsub_scaled(x: Node, y: Node, alpha: Node) -> Node:
     return _sub(x, y)
 
 
-_add_two, _sub_two, _rsub_two = binary(_add), binary(_sub), binary(_rsub, left=False)
+_add_two, _sub_two = binary(_add), binary(_sub)
+
+
+_rsub_two = two_kinds(_rsub, number="RsubBackward1", tensor="RsubBackward0")
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
@@ -125,35 +157,37 @@ def _rdiv(x: Node, y: Node) -> Node:
     return _mul(_reciprocal(x), y)
 
 
-@labelled("DivBackward1")
+@labelled("DivBackward2")
 def _div_floor(x: Node, y: Node) -> Node:
     x, y = together("div", x, y)
     require("div_floor", x, REAL)
     return rounding.div_floor(x, y)
 
 
-@labelled("DivBackward1")
+@labelled("DivBackward2")
 def _div_trunc(x: Node, y: Node) -> Node:
     x, y = together("div", x, y)
     require("div_trunc", x, REAL)
     return rounding.div_trunc(x, y)
 
 
+@labelled("NotImplemented")
 def _floor_divide(x: Node, y: Node) -> Node:
     return ops.dead_end(_div_floor(x, y), name="floor_divide")
 
 
+@labelled("NotImplemented")
 def _rfloor_divide(x: Node, y: Node) -> Node:
     return _floor_divide(y, x)
 
 
-@labelled("RemainderBackward0")
 def _remainder(x: Node, y: Node) -> Node:
     x, y = together("remainder", x, y)
     require("remainder", x, REAL)
     return rounding.remainder(x, y)
 
 
+@labelled("RemainderBackward1")
 def _rremainder(x: Node, y: Node) -> Node:
     out = _remainder(y, x)
     return ops.dead_end(out, name="remainder of a number by a tensor") if y.type.weak else out
@@ -193,7 +227,7 @@ true_divide = binary(_div)
 _floor_divide_two, _remainder_two, _fmod_two = (
     binary(_floor_divide),
     binary(_remainder),
-    binary(_fmod, left=False),
+    two_kinds(_fmod),
 )
 
 
@@ -204,7 +238,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = 
     rounded = _ROUNDED.get(rounding_mode)
     if rounded is None:
         raise errors.runtime(
-            f"div expected rounding_mode to be one of None, 'trunc', or 'floor', got {rounding_mode!r}"
+            f'div rounds with rounding_mode "trunc" (towards 0) or "floor" (down), not {rounding_mode!r}'
         )
     check_divisor(input, other)
     return rounded(input, other, out=out)
@@ -274,7 +308,7 @@ neg, reciprocal, square, abs, sign, sgn = map(unary, (_neg, _reciprocal, _square
 def positive(input: TensorBase) -> TensorBase:
     """``+input``: the tensor itself. Source: torch.positive."""
     if input.dtype is bool_:
-        raise errors.runtime("the `+` operator on a bool tensor is not supported")
+        raise errors.runtime("+input has no meaning for bools", input=input._type)
     return input
 
 
@@ -291,8 +325,6 @@ def _small_power(x: Node, exponent: float) -> Node | None:
             return ops.mul(ops.square(x), x)
         case -1:
             return ops.reciprocal(x)
-        case -2:
-            return ops.reciprocal(ops.square(x))
         case 0.5:
             return ops.sqrt(x)
         case -0.5:
@@ -312,8 +344,8 @@ def _pow_float(x: Node, exponent: float) -> Node:
 
 
 _KNOWN_POWERS: dict[tuple[type, float], Body] = {(int, exponent): _pow_whole for exponent in (1, 2, 3)}
-_KNOWN_POWERS |= {(int, exponent): _pow_float for exponent in (-1, -2)}
-_KNOWN_POWERS |= {(float, exponent): _pow_float for exponent in (1.0, 2.0, 3.0, -1.0, -2.0, 0.5, -0.5)}
+_KNOWN_POWERS |= {(int, exponent): _pow_float for exponent in (-1,)}
+_KNOWN_POWERS |= {(float, exponent): _pow_float for exponent in (1.0, 2.0, 3.0, -1.0, 0.5, -0.5)}
 
 
 def _pow(x: Node, y: Node) -> Node:
@@ -353,7 +385,10 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
     if of_tensor and (kind is int or kind is float):
         if kind is int and exponent < 0 and not input.dtype.is_inexact:
             raise errors.runtime(
-                "integers to negative integer powers are not allowed", hint="input.float() ** exponent"
+                "a negative power of integers is a fraction, which their dtype cannot hold",
+                input=input._type,
+                exponent=exponent,
+                hint="input.float() ** exponent",
             )
         body = _KNOWN_POWERS.get((kind, exponent))
         if body is not None:
@@ -368,27 +403,29 @@ def _float_power(x: Node, y: Node) -> Node:
     return ops.pow(broadcast_to(convert(x, kind), shape), broadcast_to(convert(y, kind), shape))
 
 
-_float_power.label = "PowBackward0"  # pyright: ignore[reportFunctionMemberAccess]
-float_power = binary(_float_power)
+float_power = two_kinds(_float_power, number="PowBackward0", tensor="PowBackward1", left=True)
 
 # --- three operands --------------------------------------------------------------------------------------
 
 
-@labelled("LerpBackward0")
+@labelled("LerpBackward1")
 def _lerp(x: Node, y: Node, weight: Node) -> Node:
     for name, one in (("end", y), ("weight", weight)):
         if one.dtype is not x.dtype and not one.type.weak:
-            raise errors.runtime(
-                f"lerp: expected dtype {x.dtype.name} for `{name}` but got dtype {one.dtype.name}"
-            )
+            raise errors.runtime(f"lerp: expected dtype {x.dtype.name} for `{name}` but got dtype {one.dtype.name}")
     require("lerp", x, dtypes.ALL[6:])
     return ops.lerp(*together("lerp", x, y, weight))
+
+
+@labelled("LerpBackward0")
+def _lerp_number(x: Node, y: Node, weight: Node) -> Node:
+    return _lerp(x, y, weight)
 
 
 def lerp(input: Any, end: Any, weight: Any, *, out: Any = None) -> Any:
     """``input + weight * (end - input)``, exact at weights 0 and 1. Source: torch.lerp."""
     _tensors("lerp", input=input, end=end)
-    return written("lerp", apply(_lerp, (input, end, weight)), out)
+    return written("lerp", apply(_lerp if isinstance(weight, TensorBase) else _lerp_number, (input, end, weight)), out)
 
 
 def _tensors(name: str, **given: Any) -> None:
@@ -411,7 +448,10 @@ def _addcmul(x: Node, y: Node, z: Node, value: Node | None) -> Node:
 def _addcdiv(x: Node, y: Node, z: Node, value: Node | None) -> Node:
     if not y.dtype.is_inexact and not z.dtype.is_inexact:
         raise errors.runtime(
-            "integer division with addcdiv is no longer supported", tensor1=y.type, tensor2=z.type
+            "addcdiv of integers: say how to round",
+            tensor1=y.type,
+            tensor2=z.type,
+            hint='input + value * torch.div(tensor1, tensor2, rounding_mode="trunc")',
         )
     x, y, z = together("addcdiv", x, y, z)
     return ops.add(x, ops.div(_times_value(x, y, value), z))
@@ -470,7 +510,8 @@ _floor_divide_method, _rfloor_divide_method = (
     binary(_floor_divide, operator=True),
     binary(_rfloor_divide, operator=True),
 )
-_remainder_method, _rremainder_method = binary(_remainder, operator=True), binary(_rremainder, operator=True)
+_remainder_method = two_kinds(_remainder, operator=True)
+_rremainder_method = binary(_rremainder, operator=True)
 _add_method, _mul_method = binary(_add, operator=True), binary(_mul, operator=True)
 _div_method, _rdiv_method = binary(_div, operator=True), binary(_rdiv, operator=True)
 absolute, negative, subtract, multiply, divide = abs, neg, sub, mul, div

@@ -10,7 +10,6 @@ import numpy as np
 from zerograd import dtypes, errors
 from zerograd.dtypes import float32, float64, int64
 from zerograd.ir.graph import Array, Node, TensorType
-from zerograd.ops import elementwise
 from zerograd.ops import sorting as ops
 from zerograd.shapes import axis as one_axis
 from zerograd.tensor.base import TensorBase
@@ -55,7 +54,9 @@ def _slices_along(name: str, input: TensorBase, dim: int) -> int:
     if not shape:
         raise errors.index(f"{name}: dimension {dim} of a tensor that has no dimensions")
     if shape[axis] and 0 in shape:
-        raise errors.runtime(f"{name}: there are 0 sized dimensions, and they aren't selected", input=input._type, dim=dim)
+        raise errors.runtime(
+            f"{name}: the slices along dimension {dim} are empty, so none is like another", input=input._type
+        )
     return axis
 
 
@@ -78,9 +79,7 @@ def unique(
         _values(input), return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
     shape = input._shape if axis is None else (input._shape[axis],)
-    return _chosen(
-        _made(distinct, input.dtype), inverse.reshape(shape), counts, return_inverse, return_counts
-    )
+    return _chosen(_made(distinct, input.dtype), inverse.reshape(shape), counts, return_inverse, return_counts)
 
 
 def unique_consecutive(
@@ -100,9 +99,7 @@ def unique_consecutive(
     counts = np.diff(starts, append=len(rows))
     if dim is None:
         inverse = inverse.reshape(input._shape)
-    return _chosen(
-        _made(np.take(array, starts, axis), input.dtype), inverse, counts, return_inverse, return_counts
-    )
+    return _chosen(_made(np.take(array, starts, axis), input.dtype), inverse, counts, return_inverse, return_counts)
 
 
 # --- counts ----------------------------------------------------------------------------------------------
@@ -120,7 +117,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     if minlength < 0:
         raise errors.runtime(f"bincount: minlength should be >= 0, got {minlength}")
     if array.ndim != 1 or (array.size and array.min() < 0):
-        raise errors.runtime("bincount only supports 1-d non-negative integral inputs", input=input._type)
+        raise errors.runtime("bincount counts the numbers 0, 1, 2, ... in a vector", input=input._type)
     if weights is None:
         return _made(np.bincount(array, minlength=minlength), int64)
     if weights._shape != input._shape:
@@ -131,7 +128,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 def _histc(x: Node, bins: int, low: float, high: float) -> Node:
     require("histc", x, FLOATING)
-    return elementwise.dead_end(ops.histogram(x, bins=bins, low=low, high=high), name="histc")
+    return ops.histogram(x, bins=bins, low=low, high=high)
 
 
 @accepts_out

@@ -17,7 +17,7 @@ from zerograd.ops.source import filled
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import Body, accepts_out, apply, binary, floats, labelled, together, unary
 from zerograd.tensor.functions.arguments import as_tensor_argument
-from zerograd.tensor.functions.arithmetic import written
+from zerograd.tensor.functions.arithmetic import two_kinds, written
 from zerograd.tensor.functions.named_results import named_result
 from zerograd.tensor.functions.refusals import FLOATING, ORDERED, REAL, require
 
@@ -134,24 +134,22 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
     """
     as_tensor_argument("clamp", "input", input)
     if min is None and max is None:
-        raise errors.runtime("torch.clamp: at least one of 'min' or 'max' must not be None")
+        raise errors.runtime("clamp needs a bound: min, max or both", input=input._type)
     kinds = {isinstance(bound, TensorBase) for bound in (min, max) if bound is not None}
     if len(kinds) > 1:
         raise errors.type_("clamp(): min and max must both be numbers or both be tensors", min=min, max=max)
     return written("clamp", apply(_clamp_tensors if kinds.pop() else _clamp, (input, min, max)), out)
 
 
-@labelled("ClampMinBackward0")
 def _clamp_min(x: Node, y: Node) -> Node:
     return _bounded(x, y, None, REAL if y.type.weak else ORDERED)
 
 
-@labelled("ClampMaxBackward0")
 def _clamp_max(x: Node, y: Node) -> Node:
     return _bounded(x, None, y, REAL if y.type.weak else ORDERED)
 
 
-_clamp_min_two, _clamp_max_two = binary(_clamp_min, left=False), binary(_clamp_max, left=False)
+_clamp_min_two, _clamp_max_two = two_kinds(_clamp_min), two_kinds(_clamp_max)
 
 
 def clamp_min(input: Any, min: Any, *, out: Any = None) -> Any:
@@ -199,9 +197,7 @@ def _nan_to_num(x: Node, nan: float | None, posinf: float | None, neginf: float 
 
 
 @accepts_out
-def nan_to_num(
-    input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
-) -> Any:
+def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
     """NaN and the infinities replaced: by 0 and the dtype's extreme numbers by default. Source: torch.nan_to_num."""
     return apply(_nan_to_num, (input,), (nan, posinf, neginf))
 
@@ -224,7 +220,7 @@ def _float_pair(op: Op, allowed: frozenset[Any] | None = None) -> Body:
 
 _INEXACT = frozenset(dtypes.ALL[6:])
 atan2 = binary(_float_pair(transcendental.atan2), left=False, right=False)
-copysign = binary(_float_pair(rounding.copysign), left=False)
+copysign = two_kinds(_float_pair(rounding.copysign), number="CopysignBackward1", tensor="CopysignBackward0")
 hypot, nextafter, logaddexp2 = (
     binary(_float_pair(op, FLOATING), left=False, right=False)
     for op in (transcendental.hypot, rounding.nextafter, transcendental.logaddexp2)
@@ -232,12 +228,13 @@ hypot, nextafter, logaddexp2 = (
 logaddexp = binary(_float_pair(transcendental.logaddexp, _INEXACT), left=False, right=False)
 
 
+@labelled("NotImplemented")
 def _heaviside(x: Node, y: Node) -> Node:
     """0 for negative numbers, 1 for positive ones, ``values`` for 0. Source: torch.heaviside."""
     if x.dtype is not y.dtype:
         raise errors.runtime("heaviside needs operands of one dtype", input=x.type, values=y.type)
     require("heaviside", x, ORDERED)
-    return ops.dead_end(rounding.heaviside(*together("heaviside", x, y)), name="heaviside")
+    return rounding.heaviside(*together("heaviside", x, y))
 
 
 _heaviside_two = binary(_heaviside, left=False, right=False)

@@ -34,8 +34,8 @@ def spread(name: str, x: Node, dims: Any, correction: float, keepdim: bool) -> t
     axes = reduced_axes(x, dims)
     if count([x.shape[i] for i in axes]) - correction <= 0:
         warnings.warn(
-            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the number of elements"
-            f" (correction {correction}, elements {count([x.shape[i] for i in axes])})",
+            f"{name} divides by elements - correction, but {count([x.shape[i] for i in axes])} - {correction} is not"
+            " positive: the result is nan or infinite",
             UserWarning,
             stacklevel=6,
         )
@@ -65,16 +65,12 @@ def _std_mean(x: Node, dims: Any, correction: float, keepdim: bool) -> tuple[Nod
     return transcendental.root(variance), mean
 
 
-def _corrected(
-    body: Any, input: Any, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None
-) -> Any:
+def _corrected(body: Any, input: Any, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None) -> Any:
     """The call with its forms of arguments brought to one."""
     if isinstance(dim, bool):  # std(input, unbiased)
         dim, unbiased = None, dim
     if unbiased is not None and correction is not None:
-        raise errors.type_(
-            "give either unbiased or correction, not both", unbiased=unbiased, correction=correction
-        )
+        raise errors.type_("give either unbiased or correction, not both", unbiased=unbiased, correction=correction)
     if correction is None:
         correction = 0 if unbiased is False else 1
     return apply(body, (input,), (static_dims(dim), float(correction), keepdim))
@@ -150,11 +146,9 @@ def _weights(x: Node, name: str, w: Node | None, whole: bool) -> Node | None:
 def covariance(x: Node, frequencies: Node | None, importance: Node | None, correction: int) -> Node:
     """The matrix of covariances of the rows of ``x``, a vector being one row."""
     if x.rank > 2:
-        raise errors.runtime(
-            f"cov(): expected input to have two or fewer dimensions but got {x.rank}", input=x.type
-        )
+        raise errors.runtime("cov needs a matrix, a row for each variable, or a vector", input=x.type)
     if x.dtype is dtypes.bool_:
-        raise errors.runtime("cov(): bool dtype is not supported for input")
+        raise errors.runtime("cov: bools have no covariance", input=x.type, hint="input.float()")
     x = x if x.dtype.is_inexact else convert(x, dtypes.get_default_dtype())
     x = x if x.rank == 2 else reshape(x, shape=(1, x.type.count))
     f, a = _weights(x, "fweights", frequencies, True), _weights(x, "aweights", importance, False)
@@ -189,6 +183,7 @@ def _unless_single(c: Node) -> Node:
     return reshape(c, shape=() if c.shape == (1, 1) else c.shape)
 
 
+@labelled("SqueezeBackward0")
 def _cov(x: Node, frequencies: Node | None, importance: Node | None, correction: int) -> Node:
     return _unless_single(covariance(x, frequencies, importance, correction))
 
@@ -211,7 +206,7 @@ def _corrcoef(x: Node) -> Node:
     return _unless_single(c)
 
 
-_corrcoef.label = "ClipBackward1"  # pyright: ignore[reportFunctionMemberAccess]
+_corrcoef.label = "ClampBackward1"  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def corrcoef(input: Any) -> Any:
@@ -236,19 +231,16 @@ def _ranks(rows: Node, q: Node, ignore_nan: bool) -> Node:
     return elementwise.where(whole, elementwise.times(q, n - 1), filled(n - 1, q.type))
 
 
+@labelled("SqueezeBackward4")
 def _quantile(x: Node, q: Node, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool) -> Node:
     if x.dtype not in (dtypes.float32, dtypes.float64):
-        raise errors.runtime(
-            f"quantile() input tensor must be either float or double dtype, got {x.dtype.name}"
-        )
+        raise errors.runtime("quantile needs an input of float32 or float64", input=x.type)
     if q.dtype is not x.dtype and not q.type.weak:
-        raise errors.runtime(
-            "quantile() q tensor must be same dtype as the input tensor", input=x.type, q=q.type
-        )
+        raise errors.runtime("quantile needs input and q of one dtype", input=x.type, q=q.type)
     if q.rank > 1:
-        raise errors.runtime("quantile() q must be a scalar or 1D tensor", q=q.type)
+        raise errors.runtime("quantile: q is a number or a vector of numbers", q=q.type)
     if not x.type.count:
-        raise errors.runtime("quantile() input tensor must be non-empty", input=x.type)
+        raise errors.runtime("quantile of no elements", input=x.type)
     q = convert(q, x.dtype)
     wide = at_least_1d(x) if dim is not None else reshape(x, shape=(x.type.count,))
     axis = 0 if dim is None else one_axis(dim, x.rank)
@@ -261,13 +253,7 @@ def _quantile(x: Node, q: Node, dim: int | None, keepdim: bool, interpolation: s
     if dim is None:
         kept = (1,) * x.rank if keepdim else ()
     else:
-        kept = (
-            tuple(1 if i == axis else n for i, n in enumerate(x.shape))
-            if keepdim
-            else others
-            if x.rank
-            else ()
-        )
+        kept = tuple(1 if i == axis else n for i, n in enumerate(x.shape)) if keepdim else others if x.rank else ()
     return reshape(permute(found, order=(1, 0)), shape=(*q.shape, *kept))
 
 
@@ -298,11 +284,12 @@ def _any_quantile(input: Any, q: Any, dim: Any, keepdim: bool, interpolation: st
     if isinstance(q, TensorBase):
         array = q._array()
         if not ((array >= 0) & (array <= 1)).all():
-            raise errors.runtime("quantile() q values must be in the range [0, 1]")
+            wrong = array[~((array >= 0) & (array <= 1))].flat[0]
+            raise errors.runtime(f"quantile: q is a share from 0 to 1, but holds {wrong}")
     elif not isinstance(q, float | int):
         raise errors.type_(f"quantile(): argument 'q' must be Tensor or float, not {type(q).__name__}")
     elif not 0 <= q <= 1:
-        raise errors.runtime(f"quantile() q must be in the range [0, 1] but got {q}")
+        raise errors.runtime(f"quantile: q is a share from 0 to 1, got {q}")
     statics = (None if dim is None else static_dims(dim), keepdim, interpolation, ignore_nan)
     return apply(_quantile, (input, q), statics)
 

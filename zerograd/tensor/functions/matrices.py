@@ -34,7 +34,8 @@ def matrix_power(A: Any, n: int) -> Any:
     if n == 0:
         return eye(A._shape[-1], dtype=A.dtype).expand(A._shape).clone()
     base = inv(A) if n < 0 else A
-    result, n = None, builtins.abs(n)
+    result: Any = None
+    n = builtins.abs(n)
     while n:
         if n & 1:
             result = base if result is None else matmul(result, base)
@@ -83,14 +84,19 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
     if ord in (2, -2, "nuc"):
         others = [i for i in range(rank) if i not in dims]
         values = svdvals(x.permute(*others, *dims))
-        found = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord == 2 else values.amin(-1)
+        found = values.sum(-1) if ord == "nuc" else _largest(values, -1) if ord == 2 else values.amin(-1)
         return found.reshape([1 if i in dims else n for i, n in enumerate(A._shape)]) if keepdim else found
     if ord not in (1, -1, float("inf"), float("-inf")):
         raise errors.runtime(f"linalg.matrix_norm: order {ord!r} is not supported", hint="use 'fro', 'nuc', inf, 1 or 2, or their negatives")
     inner, outer = dims if builtins.abs(ord) == 1 else dims[::-1]
     sums = x.abs().sum(inner, True)
-    found = sums.amax(outer, True) if ord > 0 else sums.amin(outer, True)
+    found = _largest(sums, outer, True) if ord > 0 else sums.amin(outer, True)
     return found if keepdim else found.squeeze(dims)
+
+
+def _largest(sizes: Any, dim: int, keepdim: bool = False) -> Any:
+    """The maximum of what is not negative; 0 where there is nothing."""
+    return sizes.amax(dim, keepdim) if sizes._shape[dim] else sizes.sum(dim, keepdim)
 
 
 def vector_norm_of(x: Any, dims: Any, keepdim: bool) -> Any:

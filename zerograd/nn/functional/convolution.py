@@ -118,8 +118,8 @@ def _convolution(x: Node, w: Node, bias: Node | None, how: Convolution) -> Node:
     if min(windows) < 1:
         padded = [n + a + b for n, (a, b) in zip(images.shape[2:], how.padding, strict=True)]
         raise errors.runtime(
-            f"{how.name}: kernel size can't be greater than actual input size, but a window of"
-            f" {' x '.join(map(str, w.shape[2:]))} does not fit into {' x '.join(map(str, padded))}",
+            f"{how.name}: a window of {' x '.join(map(str, w.shape[2:]))} does not fit into the padded input of"
+            f" {' x '.join(map(str, padded))}",
             input=x.type,
             weight=w.type,
             padding=how.padding,
@@ -145,19 +145,23 @@ def _transposed_convolution(x: Node, w: Node, bias: Node | None, how: Convolutio
         raise errors.runtime(
             f"{how.name}: output size is too small, {' x '.join(map(str, size))}", input=x.type, weight=w.type
         )
-    # What the windows reach, and one stride less one at most; rows beyond are in no window's reach.
-    reached = tuple(n - max(more - s + 1, 0) for n, (*_, s, _, _, more) in zip(size, axes, strict=True))
-    out = ops.conv_input(images, w, size=reached, **how.geometry())
-    if reached != size:
-        after = tuple(n - m for n, m in zip(size, reached, strict=True))
-        out = pad(out, (0,) * out.rank, (0, 0, *after))
+    # Of the extra rows, one stride less one can be in a window's reach. Those beyond are taken from the padding
+    # that is cut off, and where there is none, they are zeros.
+    beyond = [max(more - s + 1, 0) for *_, s, _, _, more in axes]
+    around = tuple((p, max(p - b, 0)) for (p, _), b in zip(how.padding, beyond, strict=True))
+    missing = tuple(max(b - p, 0) for (p, _), b in zip(how.padding, beyond, strict=True))
+    reached = tuple(n - m for n, m in zip(size, missing, strict=True))
+    geometry = {**how.geometry(), "padding": around}
+    out = ops.conv_input(images, w, size=reached, **geometry)
+    if any(missing):
+        out = pad(out, (0,) * out.rank, (0, 0, *missing))
     return _like(_with_bias(out, bias), x)
 
 
 def _same_padding(name: str, kernel: Shape, dilation: Shape, stride: Shape) -> ops.Padding:
     if max(stride) > 1:
         raise errors.runtime(
-            f"{name}: padding='same' is not supported for strided convolutions", stride=stride
+            f'{name}: padding="same" keeps the size, but a stride reduces it', stride=stride
         )
     total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     return tuple((one // 2, one - one // 2) for one in total)
@@ -358,7 +362,7 @@ def _blocks(name: str, size: Shape, kernel: Shape, dilation: Shape, padding: Sha
     around = tuple((one, one) for one in padding)
     if min(kernel) < 1 or min(dilation) < 1 or min(stride) < 1 or min(padding) < 0:
         raise errors.runtime(
-            f"{name}: kernel size, dilation and stride should be greater than zero, padding not negative",
+            f"{name}: kernel size, dilation and stride are 1 or more, padding is 0 or more",
             kernel_size=kernel,
             dilation=dilation,
             padding=padding,
@@ -367,7 +371,7 @@ def _blocks(name: str, size: Shape, kernel: Shape, dilation: Shape, padding: Sha
     blocks = ops.window_counts(size, kernel, stride, around, dilation)
     if min(blocks) < 1:
         raise errors.runtime(
-            f"{name}: the array of sliding blocks has shape {blocks}, but its components must be at least one",
+            f"{name}: not one block fits into the padded input",
             size=size,
             kernel_size=kernel,
             dilation=dilation,
@@ -413,8 +417,8 @@ def _fold(x: Node, size: Shape, kernel: Shape, dilation: Shape, padding: Shape, 
     blocks = _blocks("fold", size, kernel, dilation, padding, stride)
     if x.shape[-2] % count(kernel):
         raise errors.runtime(
-            f"fold: the rows of the input must be divisible by the product of kernel_size, but {x.shape[-2]} is"
-            f" not a multiple of {count(kernel)}",
+            f"fold needs a row for each element of a block in each channel, but {x.shape[-2]} is not a multiple of"
+            f" {count(kernel)}",
             input=x.type,
         )
     if x.shape[-1] != count(blocks):

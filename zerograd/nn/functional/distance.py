@@ -32,8 +32,11 @@ def _dropped(x: Node, axis: int) -> Node:
 def _cosine_similarity(x: Node, y: Node, dim: int, eps: float) -> Node:
     x, y = together("cosine_similarity", x, y, inexact=True)
     axis = shapes.axis(dim, x.rank)
+    shape = tuple(n for i, n in enumerate(x.shape) if i != axis)
+    if not x.rank:
+        x, y = reshape(x, shape=(1,)), reshape(y, shape=(1,))
     product = mul(_unit(x, axis, eps), _unit(y, axis, eps))
-    return _dropped(total_of(product, axes=(axis,)), axis)
+    return reshape(total_of(product, axes=(axis,)), shape=shape)
 
 
 def _unit(x: Node, axis: int, eps: float) -> Node:
@@ -126,14 +129,14 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = MODES[0]) -> Any
         ValueError: another compute_mode.
     Source: torch.cdist.
     """
-    for name, one in (("X1", x1), ("X2", x2)):
+    for name, one in (("x1", x1), ("x2", x2)):
         if not one.dtype.is_floating_point:
-            raise errors.runtime(f"cdist only supports floating-point dtypes, {name} got {one.dtype.name}")
+            raise errors.runtime("cdist needs points of a floating dtype", **{name: one._type})
         if len(one._shape) < 2:
-            raise errors.runtime(f"cdist only supports at least 2D tensors, {name} got {len(one._shape)}D")
+            raise errors.runtime("cdist needs matrices, a point in each row", **{name: one._type})
     if x1._shape[-1] != x2._shape[-1]:
         raise errors.runtime(
-            "cdist: X1 and X2 must have the same number of columns", X1=x1._type, X2=x2._type
+            "cdist needs points of equally many coordinates", x1=x1._type, x2=x2._type
         )
     if compute_mode not in MODES:
         raise errors.value(

@@ -103,6 +103,8 @@ def _batch_norm(
     kind, work = x.dtype, _work_type(x.type)
     named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     _check_parameters("batch_norm", x.type, (channels,), named)
+    if not x.type.count:
+        return convert_new(x, kind), None, None
     across = (1, channels, *(1,) * (x.rank - 2))
     x = convert(x, work)
     if training:
@@ -133,7 +135,7 @@ def convert_new(x: Node, kind: dtype) -> Node:
 def _check_more_than_one(size: Shape) -> None:
     if count((size[0], *size[2:])) == 1:
         raise errors.value(
-            "expected more than 1 value per channel when training",
+            "while training, a channel's mean and variance need more than one value",
             input=list(size),
             hint="use a larger batch (drop_last=True in a DataLoader), or eval() mode",
         )
@@ -220,11 +222,13 @@ def instance_norm(
     if not use_input_stats:
         if running_mean is None or running_var is None:
             raise errors.runtime(
-                "instance_norm: expected running_mean and running_var to be defined when use_input_stats is false"
+                "instance_norm with use_input_stats=False needs running_mean and running_var"
             )
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if count(input._shape[2:]) == 1:
-        raise errors.value("expected more than 1 spatial element when training", input=list(input._shape))
+        raise errors.value(
+            "while training, instance_norm needs more than one element in a channel", input=list(input._shape)
+        )
     updating = running_mean is not None or running_var is not None
     operands = (input, running_mean, running_var, weight, bias, float(momentum) if updating else None)
     out, mean, variance = apply(_instance_norm, operands, (float(eps),))
@@ -339,7 +343,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
         )
     if num_groups < 1 or shape[1] % num_groups:
         raise errors.runtime(
-            "group_norm: expected number of channels in input to be divisible by num_groups",
+            f"group_norm: {shape[1]} channels cannot be cut into {num_groups} groups",
             input=input._type,
             num_groups=num_groups,
         )

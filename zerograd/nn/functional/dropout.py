@@ -21,7 +21,7 @@ ALPHA = 1.7580993408473766  # minus the limit of selu for small numbers: what al
 
 def _check_probability(p: float) -> None:
     if not 0.0 <= p <= 1.0:
-        raise errors.value(f"dropout probability has to be between 0 and 1, but got {p}")
+        raise errors.value(f"dropout: p is a probability from 0 to 1, got {p}")
 
 
 def _kept(input: Any, shape: Shape, p: float) -> Any:
@@ -52,7 +52,7 @@ def _drop(input: Any, shape: Shape, p: float, training: bool, inplace: bool) -> 
         return _times(input, 0.0, inplace)
     if not input.dtype.is_inexact:
         raise errors.runtime(
-            "dropout: result type float can't be cast to the desired output type", input=input._type, hint="use .float()"
+            "dropout scales what it keeps, so it needs a floating dtype", input=input._type, hint="use .float()"
         )
     mask = _kept(input, shape, p)
     return _times(input, _tensor(mask / mask.dtype.type(1 - p), input), inplace)
@@ -69,19 +69,19 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     return _drop(input, input._shape, p, training, inplace)
 
 
-def _drop_channels(name: str, input: Any, p: float, training: bool, inplace: bool) -> Any:
+def drop_channels(name: str, input: Any, p: float, training: bool, inplace: bool) -> Any:
     shape = input._shape
     if len(shape) < 2:
-        raise errors.runtime(f"{name}: feature dropout requires at least 2 dimensions in the input", input=input._type)
+        raise errors.runtime(f"{name} drops channels: the input is (batch, channels, ...)", input=input._type)
     return _drop(input, (*shape[:2], *(1,) * (len(shape) - 2)), p, training, inplace)
 
 
 def _without_batch(name: str, input: Any, p: float, training: bool, inplace: bool) -> Any:
     """Channel dropout of one image without batch axis."""
     if inplace:
-        _drop_channels(name, input.unsqueeze(0), p, training, True)
+        drop_channels(name, input.unsqueeze(0), p, training, True)
         return input
-    return _drop_channels(name, input.unsqueeze(0), p, training, False).squeeze(0)
+    return drop_channels(name, input.unsqueeze(0), p, training, False).squeeze(0)
 
 
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -98,7 +98,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
         raise errors.runtime(
             "dropout1d: expected 2D or 3D input (channels and length, with or without a batch)", input=input._type
         )
-    drop = _drop_channels if rank == 3 else _without_batch
+    drop = drop_channels if rank == 3 else _without_batch
     return drop("dropout1d", input, p, training, inplace)
 
 
@@ -121,7 +121,7 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
             " one image without batch",
             stacklevel=2,
         )
-    return _drop_channels("dropout2d", input, p, training, inplace)
+    return drop_channels("dropout2d", input, p, training, inplace)
 
 
 def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -135,7 +135,7 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     rank = len(input._shape)
     if rank not in (4, 5):
         warnings.warn(f"dropout3d: an input with {rank} dimensions is deprecated, expected 4 or 5", stacklevel=2)
-    drop = _drop_channels if rank == 5 else _without_batch
+    drop = drop_channels if rank == 5 else _without_batch
     return drop("dropout3d", input, p, training, inplace)
 
 
@@ -177,5 +177,5 @@ def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, in
     if not training:
         return input
     if len(shape) < 2:
-        raise errors.runtime("feature dropout requires at least 2 dimensions in the input", input=input._type)
+        raise errors.runtime("feature_alpha_dropout drops channels: the input is (batch, channels, ...)", input=input._type)
     return _alpha_drop(input, (*shape[:2], *(1,) * (len(shape) - 2)), p, training, inplace)

@@ -135,7 +135,7 @@ def embedding(
     known = verified("embedding", input, weight._shape[0])
     padding = _padding(padding_idx, weight._shape[0])
     if max_norm is not None:
-        _limit_norms(weight, input, float(max_norm), float(norm_type))
+        limit_norms(weight, input, float(max_norm), float(norm_type))
     return apply(
         _embedding, (weight, input), (Lookup("embedding", padding, bool(scale_grad_by_freq), known),)
     )
@@ -150,7 +150,7 @@ def _renormed(weight: Node, named: Node, limit: float, p: float) -> Node:
     return index_write(weight, mul(found, expand(factor, shape=found.shape)), named, accumulate=False)
 
 
-def _limit_norms(weight: Any, places: Any, limit: float, p: float) -> None:
+def limit_norms(weight: Any, places: Any, limit: float, p: float) -> None:
     named = np.unique(places._array()).astype(np.int64)
     tensor = TensorBase.of_array(named, TensorType(named.shape, dtypes.int64))
     with grad_mode(False):
@@ -236,16 +236,16 @@ def _check_offsets(offsets: Array, total: int, include_last: bool) -> None:
 def _check_bags(input: Any, weight: Any, mode: str, shares: Any, by_frequency: bool, sparse: bool) -> None:
     if shares is not None and shares._shape != input._shape:
         raise errors.value(
-            "embedding_bag: per_sample_weights must have the same shape as the input",
+            "embedding_bag needs one of per_sample_weights for each index",
             input=input._type,
             per_sample_weights=shares._type,
         )
     if len(weight._shape) != 2:
-        raise errors.value("embedding_bag: weight has to be a 2D Tensor", weight=weight._type)
+        raise errors.value("embedding_bag: the weight is a matrix, a vector in each row", weight=weight._type)
     if len(input._shape) not in (1, 2):
-        raise errors.value("embedding_bag: input has to be a 1D or 2D Tensor", input=input._type)
+        raise errors.value("embedding_bag: the input is a vector of indices, or a matrix with a bag in each row", input=input._type)
     if mode not in ("sum", "mean", "max"):
-        raise errors.value(f"embedding_bag: mode has to be one of sum, mean or max, got {mode!r}")
+        raise errors.value(f'embedding_bag knows the modes "sum", "mean" and "max", not {mode!r}')
     if mode == "max" and (by_frequency or sparse):
         raise errors.value(
             "embedding_bag: max mode supports neither scaling the gradient by frequency nor sparse"
@@ -317,7 +317,7 @@ def embedding_bag(
     known = verified("embedding_bag", input, weight._shape[0], error=errors.runtime)
     padding = None if padding_idx is None else padding_idx % weight._shape[0]
     if max_norm is not None:
-        _limit_norms(weight, input, float(max_norm), float(norm_type))
+        limit_norms(weight, input, float(max_norm), float(norm_type))
     how = Lookup("embedding_bag", padding, bool(scale_grad_by_freq), known)
     flat = input.reshape(-1)
     if mode == "max" and len(bags):

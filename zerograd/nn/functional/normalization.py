@@ -46,7 +46,7 @@ def _check_parameters(name: str, x: TensorType, shape: Shape, parameters: dict[s
             )
 
 
-def _standardized(x: Node, axes: Shape, eps: float) -> tuple[Node, Node, Node, Node]:
+def standardized(x: Node, axes: Shape, eps: float) -> tuple[Node, Node, Node, Node]:
     """(x - mean) / sqrt(variance + eps) over axes; the mean, the variance and the last factor."""
     mean = mean_of(x, axes)
     centred = sub(x, broadcast_to(mean, x.shape))
@@ -109,14 +109,12 @@ def _batch_norm(
     x = convert(x, work)
     if training:
         axes = tuple(i for i in range(x.rank) if i != 1)
-        out, mean, variance, _ = _standardized(x, axes, eps)
+        out, mean, variance, _ = standardized(x, axes, eps)
         size = x.type.count // max(channels, 1)
         updates = _refreshed((running_mean, running_var), mean, variance, size, momentum)
     elif running_mean is None or running_var is None:
         missing = "running_mean" if running_mean is None else "running_var"
-        raise errors.runtime(
-            f"batch_norm: {missing} must be defined in evaluation mode", hint="or pass training=True"
-        )
+        raise errors.runtime(f"batch_norm: {missing} must be defined in evaluation mode", hint="or pass training=True")
     else:
         mean = reshape(convert(running_mean, work), shape=across)
         factor = rsqrt(plus(reshape(convert(running_var, work), shape=across), eps))
@@ -192,7 +190,7 @@ def _instance_norm(
     named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     _check_parameters("instance_norm", x.type, (channels,), named)
     x = convert(x, _work_type(x.type))
-    out, mean, variance, _ = _standardized(x, tuple(range(2, x.rank)), eps)
+    out, mean, variance, _ = standardized(x, tuple(range(2, x.rank)), eps)
     averages = mean_of(mean, (0,)), mean_of(variance, (0,))
     size = count(x.shape[2:])
     updates = _refreshed((running_mean, running_var), *averages, size, momentum)
@@ -221,9 +219,7 @@ def instance_norm(
     """
     if not use_input_stats:
         if running_mean is None or running_var is None:
-            raise errors.runtime(
-                "instance_norm with use_input_stats=False needs running_mean and running_var"
-            )
+            raise errors.runtime("instance_norm with use_input_stats=False needs running_mean and running_var")
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if count(input._shape[2:]) == 1:
         raise errors.value(
@@ -254,12 +250,19 @@ def _feature_axes(name: str, x: TensorType, features: Shape, parameters: dict[st
     return tuple(range(x.rank - len(features), x.rank))
 
 
-@labelled("NativeLayerNormBackward0")
-def _layer_norm(x: Node, weight: Node | None, bias: Node | None, features: Shape, eps: float) -> Node:
+def layer_norm_nodes(
+    x: Node, weight: Node | None, bias: Node | None, features: Shape, eps: float
+) -> tuple[Node, Node, Node]:
+    """The normalized features, their means and the factors that they were multiplied by."""
     require("layer_norm", x, FLOATING)
     axes = _feature_axes("layer_norm", x.type, features, {"weight": weight, "bias": bias})
-    out, *_ = _standardized(convert(x, _work_type(x.type)), axes, eps)
-    return convert_new(_scaled(out, weight, bias, features), x.dtype)
+    out, mean, _, factor = standardized(convert(x, _work_type(x.type)), axes, eps)
+    return convert_new(_scaled(out, weight, bias, features), x.dtype), mean, factor
+
+
+@labelled("NativeLayerNormBackward0")
+def _layer_norm(x: Node, weight: Node | None, bias: Node | None, features: Shape, eps: float) -> Node:
+    return layer_norm_nodes(x, weight, bias, features, eps)[0]
 
 
 def _features(name: str, normalized_shape: Any) -> Shape:
@@ -270,9 +273,7 @@ def _features(name: str, normalized_shape: Any) -> Shape:
     return tuple(int(one) for one in normalized_shape)
 
 
-def layer_norm(
-    input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> Any:
+def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Each vector of features minus its mean, divided by sqrt(variance + eps), times weight, plus bias.
 
     Args:
@@ -314,16 +315,23 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
 # --- over channels ---------------------------------------------------------------------------------------
 
 
-@labelled("NativeGroupNormBackward0")
-def _group_norm(x: Node, weight: Node | None, bias: Node | None, groups: int, eps: float) -> Node:
+def group_norm_nodes(
+    x: Node, weight: Node | None, bias: Node | None, groups: int, eps: float
+) -> tuple[Node, Node, Node]:
+    """The normalized channels, their groups' means and the factors that they were multiplied by."""
     require("group_norm", x, FLOATING)
     batch, channels, *size = x.shape
     _check_parameters("group_norm", x.type, (channels,), {"weight": weight, "bias": bias})
     wide = convert(x, _work_type(x.type))
     grouped = reshape(wide, shape=(batch, groups, (channels // groups) * count(size)))
-    out, *_ = _standardized(grouped, (2,), eps)
+    out, mean, _, factor = standardized(grouped, (2,), eps)
     out = _scaled(reshape(out, shape=x.shape), weight, bias, (1, channels, *(1,) * len(size)))
-    return convert_new(out, x.dtype)
+    return convert_new(out, x.dtype), mean, factor
+
+
+@labelled("NativeGroupNormBackward0")
+def _group_norm(x: Node, weight: Node | None, bias: Node | None, groups: int, eps: float) -> Node:
+    return group_norm_nodes(x, weight, bias, groups, eps)[0]
 
 
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -338,9 +346,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     """
     shape = input._shape
     if len(shape) < 2:
-        raise errors.runtime(
-            "group_norm: expected at least 2 dimensions (batch and channels)", input=input._type
-        )
+        raise errors.runtime("group_norm: expected at least 2 dimensions (batch and channels)", input=input._type)
     if num_groups < 1 or shape[1] % num_groups:
         raise errors.runtime(
             f"group_norm: {shape[1]} channels cannot be cut into {num_groups} groups",
@@ -362,9 +368,7 @@ def _local_response_norm(x: Node, size: int, alpha: float, beta: float, k: float
     return ew.div(x, ew.pow(plus(times(mean, alpha), k), filled(beta, x.type)))
 
 
-def local_response_norm(
-    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Any:
+def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
     """x / (k + alpha * mean of squares over ``size`` neighbouring channels) ^ beta.
 
     Raises:

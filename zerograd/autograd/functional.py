@@ -18,7 +18,7 @@ def _tuple(value: Any, what: str) -> tuple[bool, tuple[Any, ...]]:
     values = tuple(value) if several else (value,)
     for i, one in enumerate(values):
         if not isinstance(one, TensorBase):
-            raise errors.type_(f"The {what} must be a Tensor or a tuple of Tensors, but item {i} is {type(one).__name__}")
+            raise errors.type_(f"{what}: tensors are needed, one or a tuple of them, but number {i} is a {type(one).__name__}")
     return several, values
 
 
@@ -40,7 +40,7 @@ def _evaluate(func: Callable[..., Any], inputs: Any, create_graph: bool) -> tupl
 def _grads(outputs: Any, inputs: Any, weights: Any, create_graph: bool, strict: bool) -> tuple[Any, ...]:
     pairs = [(o, w) for o, w in zip(outputs, weights, strict=True) if o.requires_grad]
     if strict and len(pairs) < len(outputs):
-        raise errors.runtime("an output of the user-provided function is independent of the inputs; strict=True forbids it")
+        raise errors.runtime("strict=True: one of the function's outputs does not depend on its inputs")
     if not pairs:
         return (None,) * len(inputs)
     with grad_mode(True):
@@ -125,7 +125,7 @@ def _check_scalar(output: Any, name: str) -> None:
 def _weights(v: Any, like: tuple[Any, ...], what: str) -> tuple[Any, ...]:
     if v is None:
         if len(like) != 1 or like[0]._type.count != 1:
-            raise errors.runtime(f"The vector v can only be None if the {what} is a single scalar")
+            raise errors.runtime(f"v may be left out where the {what} is one number", hint="give a v of its shape")
         return (ones_like(like[0]),)
     _, weights = _tuple(v, "vector v")
     if len(weights) != len(like) or any(a._shape != b._shape for a, b in zip(weights, like, strict=True)):

@@ -20,7 +20,7 @@ def no_gpu() -> Never:
         AssertionError: always, as PyTorch built without CUDA does.
     """
     raise AssertionError(
-        "Torch not compiled with CUDA enabled: zerograd computes on the CPU"
+        "zerograd computes on the CPU and has no CUDA"
         '\n  hint   device = "cuda" if torch.cuda.is_available() else "cpu" chooses what is there'
     )
 

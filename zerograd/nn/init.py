@@ -236,8 +236,8 @@ def trunc_normal_(
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
-            "trunc_normal_: the mean is more than 2 std from [a, b], so the numbers may not have the wanted"
-            " distribution",
+            "trunc_normal_: [a, b] lies more than 2 std from the mean, where few numbers are drawn, so they may not be"
+            " distributed as they should",
             stacklevel=2,
         )
     accepted = _normal_share((b - mean) / std) - _normal_share((a - mean) / std)

@@ -30,7 +30,7 @@ def _infer_wrap(places: TensorType, *, size: int) -> TensorType:
 def _reference_wrap(places: Array, *, size: int) -> Array:
     if places.size and (np.min(places) < -size or np.max(places) >= size):
         wrong = places[(places < -size) | (places >= size)].flat[0]
-        raise errors.index(f"index {wrong} is out of bounds for dimension with size {size}")
+        raise errors.index(f"there is no index {wrong} among {size} elements")
     return np.where(places < 0, places + size, places)
 
 

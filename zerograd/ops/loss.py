@@ -15,7 +15,11 @@ from zerograd.ops.transcendental import log1p
 
 def _reference_binary_cross_entropy(p: Array, y: Array) -> Array:
     if p.size and not bool(np.all((p >= 0) & (p <= 1))):
-        raise errors.runtime("binary_cross_entropy: all elements of input should be between 0 and 1")
+        wrong = p[~((p >= 0) & (p <= 1))].flat[0]
+        raise errors.runtime(
+            f"binary_cross_entropy needs probabilities from 0 to 1, but the input holds {wrong}",
+            hint="apply sigmoid first, or use binary_cross_entropy_with_logits",
+        )
     least = p.dtype.type(-100)
     return -(y * np.maximum(np.log(p), least) + (1 - y) * np.maximum(np.log1p(-p), least))
 

@@ -129,7 +129,7 @@ def check(given: Any) -> None:
         return
     if name in ("cuda", "xpu", "hip"):
         raise AssertionError(
-            f"Torch not compiled with {name.upper()} enabled: zerograd computes on the CPU"
+            f"zerograd computes on the CPU and has no {name.upper()}"
             '\n  hint   device = "cuda" if torch.cuda.is_available() else "cpu" chooses what is there'
         )
     raise errors.runtime(f"zerograd has no support for {name} devices", hint='it computes on "cpu"')

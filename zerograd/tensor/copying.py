@@ -11,6 +11,7 @@ from zerograd.tensor.base import TensorBase
 from zerograd.tensor.memory import copied
 from zerograd.tensor.storage import Storage
 from zerograd.tensor.strided import as_strided_step
+from zerograd.tensor.view import alias
 
 _OWN = frozenset(
     {
@@ -35,7 +36,7 @@ class CopyingMethods(TensorBase):
             return known
         if not self.is_leaf:
             raise errors.runtime(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment",
+                "a deep copy of a result with history would have to copy the history; only leaves can be copied",
                 tensor=self._type,
                 hint="copy tensor.detach(), or take the tensor out of the object that is copied",
             )
@@ -74,7 +75,7 @@ class CopyingMethods(TensorBase):
     def as_subclass(self, cls: Any) -> Any:
         """This tensor's storage and history in an object of class ``cls``. Source: torch.Tensor.as_subclass."""
         other = object.__new__(cls)
-        other.__dict__.update(self.view(self._shape).__dict__ if self.requires_grad else self._alias().__dict__)
+        other.__dict__.update(self._see(alias(len(self._shape))).__dict__ if self.requires_grad else self._alias().__dict__)
         return other
 
     @classmethod

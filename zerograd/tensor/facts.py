@@ -32,7 +32,7 @@ class FactMethods(TensorBase):
             return self.shape
         shape = self._shape
         if not shape:
-            raise errors.index("Dimension specified as 0 but tensor has no dimensions", dim=dim)
+            raise errors.index("size() of one dimension of a tensor that has none", dim=dim)
         return shape[shapes.axis(dim, len(shape))]
 
     def dim(self) -> int:

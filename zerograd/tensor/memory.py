@@ -343,7 +343,7 @@ class MemoryMethods(TensorBase):
     def pin_memory(self, device: Any = None) -> Self:
         """An error, as on PyTorch without an accelerator. Source: torch.Tensor.pin_memory."""
         raise errors.runtime(
-            "Cannot access accelerator device when none is available: memory is pinned for copies to an accelerator",
+            "memory is pinned to be copied to an accelerator, and there is none",
             hint="leave out pin_memory",
         )
 

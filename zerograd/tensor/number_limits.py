@@ -57,7 +57,7 @@ class iinfo:  # noqa: N801  PyTorch's own name
         if not isinstance(type, dtype) or type.is_inexact:
             raise errors.type_(f"torch.iinfo() requires an integer type, got {type!r}", hint="torch.finfo")
         if type is dtypes.bool_:
-            raise errors.type_("torch.bool is not supported by torch.iinfo")
+            raise errors.type_("torch.iinfo describes integers, and bool is none", got="torch.bool")
         info = np.iinfo(type.numpy)
         self.bits, self.min, self.max = int(info.bits), int(info.min), int(info.max)
         self.dtype = type.name

@@ -48,8 +48,9 @@ class ReadingMethods(TensorBase):
         """
         if self.requires_grad and not force:
             raise errors.runtime(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
-                hint="gradients don't flow through NumPy",
+                "numpy() of a tensor that needs gradients: they would end there unseen",
+                tensor=self._type,
+                hint="tensor.detach().numpy() says that they shall end",
             )
         if self.dtype is bfloat16:
             raise errors.type_("Got unsupported ScalarType BFloat16", hint="use .float().numpy()")
@@ -75,7 +76,11 @@ class ReadingMethods(TensorBase):
     def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
         """The memory as a DLPack capsule, shared with whoever takes it."""
         if self.requires_grad:
-            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+            raise BufferError(
+                errors.message(
+                    "other libraries cannot follow the gradients of this tensor", tensor=self._type, hint="tensor.detach()"
+                )
+            )
         if self.dtype is bfloat16:
             raise BufferError("NumPy, through which zerograd exports memory, has no bfloat16")
         self._storage.share().pin()
@@ -87,14 +92,21 @@ class ReadingMethods(TensorBase):
     def apply_(self, callable: Callable[[Any], Any]) -> Self:
         """Each element replaced by what a Python function gives for it; slow. Source: torch.Tensor.apply_."""
         if self.requires_grad:
-            raise errors.type_("can't call apply_() on Tensor that requires grad. Use tensor.detach().apply_() instead.")
+            raise errors.type_(
+                "apply_() has no gradient, which this tensor needs", tensor=self._type, hint="tensor.detach().apply_(...)"
+            )
         values = [callable(one) for one in self.flatten().tolist()]
         return self.copy_(made_of(values, self.dtype).reshape(self._shape))
 
     def map_(self, tensor: TensorBase, callable: Callable[[Any, Any], Any]) -> Self:
         """Each element replaced by what a function gives for it and the other tensor's. Source: torch.Tensor.map_."""
         if self.requires_grad or tensor.requires_grad:
-            raise errors.type_("can't call map_() on Tensor that requires grad. Use tensor.detach().map_() instead.")
+            raise errors.type_(
+                "map_() has no gradient, which one of the tensors needs",
+                self=self._type,
+                tensor=tensor._type,
+                hint="call it on tensor.detach(), with other.detach()",
+            )
         if tensor.dtype is not self.dtype:
             raise errors.type_("map_: expected tensors of one dtype", self=self._type, tensor=tensor._type)
         pairs = zip(self.flatten().tolist(), tensor.expand(self._shape).flatten().tolist(), strict=True)
@@ -111,7 +123,7 @@ class ReadingMethods(TensorBase):
     def __contains__(self, element: Any) -> bool:
         if not isinstance(element, (TensorBase, *NUMBERS)):
             raise errors.runtime(
-                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+                f"`element in tensor` asks for a number or a tensor, not a {type(element).__name__}"
             )
         return bool((element == self).any().item())
 
@@ -143,7 +155,7 @@ class ReadingMethods(TensorBase):
     def __index__(self) -> int:
         if self._type.count != 1 or self.dtype.is_inexact:
             raise errors.type_(
-                "only integer tensors of a single element can be converted to an index", tensor=self._type
+                "an index must be a tensor of one element and of an integer dtype", tensor=self._type
             )
         return int(self.item())
 

@@ -23,7 +23,7 @@ class Size(tuple[int, ...]):
                     one = one.__index__()
                 except AttributeError:
                     raise errors.type_(
-                        f"torch.Size() takes an iterable of 'int' (item {i} is '{type(one).__name__}')"
+                        f"a torch.Size is made of integers, but number {i} of those given is a {type(one).__name__}"
                     ) from None
             checked.append(one)
         return super().__new__(cls, checked)

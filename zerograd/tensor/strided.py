@@ -188,7 +188,9 @@ def as_strided_step(base: Layout, shape: Shape, strides: Shape, offset: int) -> 
     if len(shape) != len(strides):
         raise errors.runtime("mismatch in length of strides and shape", size=list(shape), stride=list(strides))
     if min(strides, default=0) < 0:
-        raise errors.runtime("as_strided: Negative strides are not supported at the moment", stride=list(strides))
+        raise errors.runtime(
+            "as_strided cannot walk backwards: a stride is negative", stride=list(strides), hint="use flip"
+        )
     if min(shape, default=0) < 0 or offset < 0:
         raise errors.runtime(
             "as_strided: sizes and storage offset must not be negative", size=list(shape), storage_offset=offset
@@ -202,7 +204,9 @@ def as_strided_step(base: Layout, shape: Shape, strides: Shape, offset: int) -> 
         last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
         if last >= count(base.shape):
             raise errors.runtime(
-                f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset {offset} require a storage of"
-                f" {last + 1} elements and are out of bounds for storage of size {count(base.shape)}"
+                f"as_strided reaches element {last} of a storage of {count(base.shape)}",
+                size=list(shape),
+                stride=list(strides),
+                storage_offset=offset,
             )
     return AsStrided(shape, strides, offset, order)

@@ -108,7 +108,7 @@ def _as_dtype(given: Any) -> dtype:
         raise errors.value(f"invalid type: '{given}'", hint="the form is 'torch.FloatTensor'")
     if isinstance(given, type) and given in (float, int, bool):
         return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_}[given]
-    raise errors.type_("dtype must be a type, str, or dtype object", got=repr(given))
+    raise errors.type_(f"type() takes a dtype, a tensor type or the name of one, not {given!r}")
 
 
 def set_default_tensor_type(t: Any) -> None:

@@ -195,7 +195,7 @@ def rrelu(
         return rrelu_(input, lower, upper, training)
     if not lower <= upper:
         raise errors.runtime(
-            "rrelu: the lower bound should be less than or equal to the upper bound", lower=lower, upper=upper
+            "rrelu: the lower bound lies above the upper one", lower=lower, upper=upper
         )
     if not training:
         return _applied(_evaluated_rrelu, input, (lower + upper) / 2)
@@ -225,7 +225,7 @@ def _gelu(x: Node, approximate: str) -> Node:
         return mul(times(x, 0.5), plus(erf(times(x, ROOT_HALF)), 1))
     if approximate != "tanh":
         raise errors.runtime(
-            "gelu: the approximate argument must be either none or tanh", approximate=approximate
+            f'gelu knows approximate="none" and "tanh", not {approximate!r}'
         )
     cube = mul(x, ew.square(x))
     inner = times(ew.add(x, times(cube, 0.044715)), ROOT_TWO_OVER_PI)

@@ -201,7 +201,7 @@ def _fractional(
     size = input._shape[-rank:]
     if output_size is None:
         if ratio is None:
-            raise errors.value(f"{name} requires specifying either an output_size or an output_ratio")
+            raise errors.value(f"{name} has to know how much to pool: give output_size or output_ratio")
         if not isinstance(ratio, list | tuple):
             ratio = (ratio,) * rank
         if len(ratio) != rank or not all(0 < one < 1 for one in ratio):

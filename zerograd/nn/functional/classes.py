@@ -91,6 +91,6 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
         num_classes = int(array.max()) + 1
     elif array.max() >= num_classes:
         raise errors.runtime(
-            f"one_hot: class values must be smaller than num_classes, {num_classes}, found {array.max()}"
+            f"one_hot: with num_classes = {num_classes} there is no class {array.max()}"
         )
     return apply(_one_hot, (input,), (num_classes,))

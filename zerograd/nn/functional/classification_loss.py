@@ -113,9 +113,13 @@ def _check_target(name: str, input: Any, target: Any) -> None:
         raise errors.value(f"{name}: expected an input with 1 or more dimensions (got 0)")
     if len(shape) == 1:
         if len(given) > 1:
-            raise errors.runtime(f"{name}: 0D or 1D target tensor expected for a 1D input", target=target._type)
+            raise errors.runtime(
+                f"{name}: an input without batch has one target", input=input._type, target=target._type
+            )
         if len(given) == 1 and given[0] != 1:
-            raise errors.value(f"{name}: for 1D input, 1D target must have size 1", target=target._type)
+            raise errors.value(
+                f"{name}: an input without batch has one target", input=input._type, target=target._type
+            )
         return
     if len(given) and given[0] != shape[0]:
         raise errors.value(
@@ -142,7 +146,7 @@ def _numbered(
     _check_target(name, input, target)
     if target.dtype not in TARGETS:
         raise errors.runtime(
-            f"{name}: expected target dtype to be int64 or uint8, but got {target.dtype.name}",
+            f"{name} needs class numbers of int64 or uint8 as targets",
             target=target._type,
             hint="class numbers need target.long()",
         )

@@ -103,12 +103,14 @@ class Windows:
                 dilation=self.dilation,
             )
         if min(self.stride) < 1:
-            raise errors.runtime(f"{self.name}: stride should not be zero or negative", stride=self.stride)
+            raise errors.runtime(f"{self.name}: a stride is 1 or more", stride=self.stride)
         for k, p, d in zip(self.kernel, self.padding, self.dilation, strict=True):
             if not 0 <= p <= (d * (k - 1) + 1) // 2:
                 raise errors.runtime(
-                    f"{self.name}: pad should be non-negative and at most half of effective kernel size,"
-                    f" but got pad={p}, kernel_size={k} and dilation={d}"
+                    f"{self.name}: padding is 0 to half a window, so that no window sees only padding",
+                    padding=p,
+                    kernel_size=k,
+                    dilation=d,
                 )
 
     def _count(self, axis: int, size: int) -> int:
@@ -176,6 +178,6 @@ def adaptive_sizes(name: str, x: TensorType, given: Any, rank: int) -> Shape:
     )
     if min(sizes) < 0:
         raise errors.runtime(
-            f"{name}: elements of output_size must be greater than or equal to 0", given=list(sizes)
+            f"{name}: a size must not be negative", output_size=list(sizes)
         )
     return sizes

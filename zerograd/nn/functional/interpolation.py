@@ -175,7 +175,7 @@ def _resized(x: Node, how: Resizing) -> Node:
     require("interpolate", x, FLOATING | {dtypes.uint8} if how.mode in STEPPED else FLOATING)
     if min(x.shape[2:]) < 1 or min(how.size) < 1:
         raise errors.runtime(
-            "interpolate: input and output sizes should be greater than 0",
+            "interpolate can neither read nor make images without pixels",
             input=x.type,
             output=list(how.size),
         )
@@ -197,7 +197,7 @@ def _sizes(name: str, given: Any, rank: int, input: Any) -> tuple[Any, ...]:
     if isinstance(given, Sequence):
         if len(given) != rank:
             raise errors.value(
-                f"interpolate: input and {name} must have the same number of spatial dimensions",
+                f"interpolate needs {rank} numbers as {name}, one for each dimension of the image",
                 input=input._type,
                 **{name: tuple(given)},
                 hint="the input is (batch, channels, d1, ...), the size (o1, ...)",
@@ -212,11 +212,12 @@ def _target(
     """The wanted size and the ratios that positions are computed from (``None``: those of the sizes)."""
     rank = len(input._shape) - 2
     if (size is None) == (scale_factor is None):
-        which = "either" if size is None else "only one of"
-        raise errors.value(f"interpolate: {which} size or scale_factor should be defined")
+        raise errors.value(
+            f"interpolate needs size or scale_factor, and got {'neither' if size is None else 'both'}", input=input._type
+        )
     if size is not None:
         if recompute:
-            raise errors.value("interpolate: recompute_scale_factor is not meaningful with an explicit size")
+            raise errors.value("interpolate: with a size there is no scale to recompute", recompute_scale_factor=True)
         sizes = _sizes("size", size, rank, input)
         try:
             return tuple([one.__index__() for one in sizes]), (None,) * rank
@@ -290,6 +291,9 @@ def interpolate(
     return apply(_resized, (input,), (how,))
 
 
+_OLD_NAME = "{} is an old name: write {} instead"
+
+
 def upsample(
     input: Any,
     size: Any = None,
@@ -298,19 +302,18 @@ def upsample(
     align_corners: bool | None = None,
 ) -> Any:
     """The old name of ``interpolate``. Source: torch.nn.functional.upsample."""
-    warnings.warn("nn.functional.upsample is deprecated: use nn.functional.interpolate", stacklevel=2)
+    warnings.warn(_OLD_NAME.format("upsample", "interpolate(...)"), stacklevel=2)
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
     """``interpolate`` with mode "nearest". Source: torch.nn.functional.upsample_nearest."""
-    warnings.warn("nn.functional.upsample_nearest is deprecated: use nn.functional.interpolate", stacklevel=2)
+    warnings.warn(_OLD_NAME.format("upsample_nearest", "interpolate(...)"), stacklevel=2)
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
 def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
     """``interpolate`` with mode "bilinear" and aligned corners. Source: torch.nn.functional.upsample_bilinear."""
-    warnings.warn(
-        "nn.functional.upsample_bilinear is deprecated: use nn.functional.interpolate", stacklevel=2
-    )
+    new = 'interpolate(..., mode="bilinear", align_corners=True)'
+    warnings.warn(_OLD_NAME.format("upsample_bilinear", new), stacklevel=2)
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

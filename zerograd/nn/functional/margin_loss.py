@@ -261,7 +261,7 @@ def cosine_embedding_loss(
     rank = len(target._shape)
     if rank > 1:
         raise errors.runtime(
-            "cosine_embedding_loss: 0D or 1D target tensor expected, multi-target not supported", target=target._type
+            "cosine_embedding_loss has one target for each pair: a vector, or a number", target=target._type
         )
     for one in (input1, input2):
         if len(one._shape) != rank + 1:
@@ -296,7 +296,7 @@ def _check_triplet(name: str, triplet: tuple[Any, Any, Any], margin: float) -> N
     if len({len(one._shape) for one in triplet}) > 1:
         named = dict(zip(("anchor", "positive", "negative"), (one._type for one in triplet), strict=True))
         raise errors.runtime(
-            f"{name}: anchor, positive and negative are expected to have the same number of dimensions", **named
+            f"{name} needs tensors of equally many dimensions", **named
         )
 
 

@@ -308,11 +308,11 @@ class Unpooling:
 
 def _max_unpool(x: Node, places: Node, how: Unpooling) -> Node:
     if places.dtype is not dtypes.int64:
-        raise errors.runtime(f"{how.name}: elements in indices should be type int64", indices=places.type)
+        raise errors.runtime(f"{how.name} needs indices of int64", indices=places.type)
     check_rank(how.name, x.type, len(how.size))
     if places.shape != x.shape:
         raise errors.runtime(
-            f"{how.name}: expected shape of indices to be same as that of the input tensor",
+            f"{how.name} needs an index for each element of the input",
             input=x.type,
             indices=places.type,
         )

@@ -68,7 +68,8 @@ def binary_cross_entropy(
         values = input._array()
         if values.size and not bool(((values >= 0) & (values <= 1)).all()):
             raise errors.runtime(
-                "binary_cross_entropy: all elements of input should be between 0 and 1",
+                f"binary_cross_entropy needs probabilities from 0 to 1, but the input goes from {values.min()} to"
+                f" {values.max()}",
                 input=input._type,
                 hint="apply sigmoid first, or use binary_cross_entropy_with_logits",
             )
@@ -118,9 +119,10 @@ def binary_cross_entropy_with_logits(
     how = chosen(reduction, size_average, reduce)
     if target._shape != input._shape:
         raise errors.value(
-            "binary_cross_entropy_with_logits: target size must be the same as input size",
+            "binary_cross_entropy_with_logits needs a target for each element of the input",
             input=input._type,
             target=target._type,
+            hint="target.view_as(input), if only dimensions of size 1 differ",
         )
     return apply(_with_logits, (input, target, weight, pos_weight), (how,))
 

@@ -65,7 +65,7 @@ def _weighted_l1_loss(x: Node, y: Node, weight: Node, how: Reducing) -> Node:
 
 def _check_weight(name: str, weight: Any, input: Any) -> None:
     if weight._shape != input._shape:
-        raise errors.value(f"{name}: weights and input must have the same size", weight=weight._type, input=input._type)
+        raise errors.value(f"{name} needs a weight for each element", weight=weight._type, input=input._type)
 
 
 def mse_loss(
@@ -140,7 +140,7 @@ def smooth_l1_loss(
     warn_of_broadcast("smooth_l1_loss", input, target)
     how = chosen(reduction, size_average, reduce)
     if beta < 0:
-        raise errors.runtime(f"smooth_l1_loss does not support negative values for beta, got {beta}")
+        raise errors.runtime(f"smooth_l1_loss: beta is a distance from 0, so not negative, got {beta}")
     if beta == 0.0:
         return apply(_l1_loss, (input, target), (Reducing(how, "AbsBackward0"),))
     return apply(_smooth_l1_loss, (input, target), (how, float(beta)))
@@ -174,7 +174,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     warn_of_broadcast("huber_loss", input, target)
     how = chosen(reduction)
     if delta <= 0:
-        raise errors.runtime(f"huber_loss does not support non-positive values for delta, got {delta}")
+        raise errors.runtime(f"huber_loss: delta is a distance above 0, got {delta}")
     if weight is None:
         return apply(_huber_loss, (input, target), (how, float(delta)))
     _check_weight("huber_loss", weight, input)

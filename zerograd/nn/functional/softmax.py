@@ -92,7 +92,7 @@ def gumbel_softmax(
     Source: torch.nn.functional.gumbel_softmax.
     """
     if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+        warnings.warn("gumbel_softmax: eps changes nothing and will go; leave it out", stacklevel=2)
     drawn = random.exponential(None, logits._shape, logits.dtype)
     draws = TensorBase.of_array(drawn, TensorType(drawn.shape, logits.dtype))
     return apply(_hard_gumbel if hard else _soft_gumbel, (logits, draws), (float(tau), dim))

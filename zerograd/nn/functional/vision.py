@@ -30,14 +30,13 @@ DEFAULT_CORNERS = "{}: the default of align_corners is False since PyTorch 1.3; 
 @labelled("PixelShuffleBackward0")
 def _pixel_shuffle(x: Node, factor: int) -> Node:
     if x.rank < 3:
-        raise errors.runtime("pixel_shuffle expects input to have at least 3 dimensions", input=x.type)
+        raise errors.runtime("pixel_shuffle needs an image (channels, height, width), or a batch", input=x.type)
     if factor <= 0:
         raise errors.runtime(f"pixel_shuffle expects a positive upscale_factor, but got {factor}")
     *batch, channels, height, width = x.shape
     if channels % factor**2:
         raise errors.runtime(
-            f"pixel_shuffle expects the channels to be divisible by the square of upscale_factor, but {channels} is"
-            f" not divisible by {factor**2}",
+            f"pixel_shuffle makes {factor} x {factor} pixels of {factor**2} channels, which do not divide {channels}",
             input=x.type,
         )
     n, kept = count(tuple(batch)), channels // factor**2
@@ -49,7 +48,7 @@ def _pixel_shuffle(x: Node, factor: int) -> Node:
 @labelled("PixelUnshuffleBackward0")
 def _pixel_unshuffle(x: Node, factor: int) -> Node:
     if x.rank < 3:
-        raise errors.runtime("pixel_unshuffle expects input to have at least 3 dimensions", input=x.type)
+        raise errors.runtime("pixel_unshuffle needs an image (channels, height, width), or a batch", input=x.type)
     if factor <= 0:
         raise errors.runtime(f"pixel_unshuffle expects a positive downscale_factor, but got {factor}")
     *batch, channels, height, width = x.shape
@@ -71,8 +70,7 @@ def _channel_shuffle(x: Node, groups: int) -> Node:
     batch, channels, *size = x.shape
     if groups <= 0 or channels % groups:
         raise errors.runtime(
-            f"channel_shuffle: the number of channels must be divisible by groups, got {channels} and {groups}",
-            input=x.type,
+            f"channel_shuffle: {channels} channels cannot be cut into {groups} groups", input=x.type
         )
     parts = reshape(x, shape=(batch, groups, channels // groups, count(tuple(size))))
     return reshape(permute(parts, order=(0, 2, 1, 3)), shape=x.shape)
@@ -354,11 +352,11 @@ def grid_sample(
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise errors.value(
-            f"grid_sample: expected mode to be 'bilinear', 'nearest' or 'bicubic', but got {mode!r}"
+            f'grid_sample knows mode="bilinear", "nearest" and "bicubic", not {mode!r}'
         )
     if padding_mode not in ("zeros", "border", "reflection"):
         raise errors.value(
-            f"grid_sample: expected padding_mode to be 'zeros', 'border' or 'reflection', but got {padding_mode!r}"
+            f'grid_sample knows padding_mode="zeros", "border" and "reflection", not {padding_mode!r}'
         )
     if align_corners is None:
         warnings.warn(DEFAULT_CORNERS.format("grid_sample"), stacklevel=2)

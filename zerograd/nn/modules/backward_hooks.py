@@ -60,8 +60,8 @@ class BackwardHooks:
         """The result as seen through the output gate."""
         if not isinstance(result, (Tensor, tuple)):
             warnings.warn(
-                f"the backward hooks of {self.module._get_name()} cannot run: its output must be a tensor"
-                f" or a tuple of tensors, not a {type(result).__name__}",
+                f"the backward hooks of {self.module._get_name()} cannot run: they see outputs that are a tensor or a"
+                f" tuple, but this is a {type(result).__name__}",
                 stacklevel=5,
             )
             return result

@@ -32,7 +32,7 @@ def poisson(generator: Generator | None, rate: Array) -> Array:
     valid = rate >= 0
     if not valid.all():
         raise errors.runtime(
-            "invalid Poisson rate, expected rate to be non-negative", rate=rate[~valid].flat[0]
+            "poisson needs rates of 0 or more", rate=rate[~valid].flat[0]
         )
     with Stepwise(choose(generator)) as source:
         numbers = [_poisson(one, source.uniform) for one in rate.astype(np.float64).ravel().tolist()]
@@ -81,7 +81,7 @@ def binomial(generator: Generator | None, count: Array, probability: Array) -> A
     """
     kind = dtypes.from_numpy(count.dtype)
     if not kind.is_floating_point:
-        raise errors.value("binomial only supports floating-point dtypes for count", got=kind)
+        raise errors.value("binomial needs counts of a floating dtype", got=kind)
     if probability.dtype != count.dtype:
         raise errors.runtime("binomial needs one dtype", count=count.dtype, probability=probability.dtype)
     if kind.itemsize == 2:

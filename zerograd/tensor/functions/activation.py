@@ -36,7 +36,7 @@ def _prelu(x: Node, w: Node) -> Node:
         )
     if w.type.count != 1 and (w.rank != 1 or w.type.count != channels):
         raise errors.runtime(
-            f"prelu: mismatch of parameter numbers and input channel size, {w.type.count} against {channels}",
+            f"prelu has a weight of {w.type.count} numbers for {channels} channels",
             input=x.type,
             weight=w.type,
             hint="the weight has one number, or one for each channel (dimension 1 of the input)",

@@ -51,7 +51,7 @@ def _invert(self: Any) -> Any:
     """``~input``: the complement of each bit; of bools, logical not."""
     if self.dtype.is_inexact:
         raise errors.type_(
-            "~ (operator.invert) is only implemented on integer and Boolean-type tensors", input=self._type
+            "~tensor complements bits, so it needs integers or bools", input=self._type, hint="-tensor negates"
         )
     return bitwise_not(self)
 

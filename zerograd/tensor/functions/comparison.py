@@ -156,7 +156,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
     as_tensor_argument("isclose", "other", other)
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance < 0:
-            raise errors.runtime(f"isclose: {name} must be greater than or equal to zero, got {tolerance}")
+            raise errors.runtime(f"isclose: {name} must not be negative, got {tolerance}")
     return apply(_isclose, (input, other, float(rtol), float(atol)), (equal_nan,))
 
 
@@ -188,7 +188,7 @@ def is_nonzero(input: TensorBase) -> bool:
 def _contains(self: TensorBase, element: Any) -> bool:
     """``element in tensor``: whether an element equals it."""
     if not isinstance(element, TensorBase | int | float | complex):
-        raise errors.runtime(f"Tensor.__contains__ only supports Tensor or scalar, but got {type(element).__name__}")
+        raise errors.runtime(f"`element in tensor` asks for a number or a tensor, not a {type(element).__name__}")
     return bool(np.any(eq(self, element)._array()))
 
 
@@ -226,7 +226,8 @@ logical_not = unary(_logical_not)
 def _where(condition: Node, x: Node, y: Node) -> Node:
     if condition.dtype is not bool_:
         raise errors.runtime(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.name}",
+            "where chooses by bools",
+            condition=condition.type,
             hint="compare it first, e.g. condition != 0",
         )
     shape = broadcast("where", condition.shape, x.shape, y.shape)

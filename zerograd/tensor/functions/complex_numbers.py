@@ -102,7 +102,7 @@ def imag(input: TensorBase) -> Any:
         RuntimeError: the tensor is real.
     """
     if not input.dtype.is_complex:
-        raise errors.runtime("imag is not implemented for tensors with non-complex dtypes", input=input._type)
+        raise errors.runtime("imag is the part of a complex tensor, and this one is real", input=input._type)
     return input._see(Part(input.dtype.to_real(), 1))
 
 

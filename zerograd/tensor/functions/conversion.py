@@ -60,7 +60,9 @@ def clone(input: Any, *, memory_format: Any = None) -> Any:
 def contiguous(input: TensorBase, memory_format: Any = contiguous_format) -> Any:
     """The tensor itself if its elements lie in row-major order, else a copy. Source: torch.Tensor.contiguous."""
     if memory_format is preserve_format:
-        raise errors.runtime("preserve memory format is unsupported by the contiguous operator")
+        raise errors.runtime(
+            "contiguous() has to know the order of elements", got=memory_format, hint="torch.contiguous_format"
+        )
     if input.is_contiguous(memory_format):
         return input
     return apply(_clone_in_order, (input,), (_strides(input, memory_format),))
@@ -193,7 +195,9 @@ def fill_(input: TensorBase, value: Any) -> Any:
     """``value`` everywhere. Source: torch.Tensor.fill_."""
     if isinstance(value, TensorBase) and value._shape:
         raise errors.runtime(
-            f"fill_ only supports 0-dimension value tensor but got tensor with {len(value._shape)} dimensions."
+            "fill_ writes one number everywhere, so a tensor given must be without dimensions",
+            value=value._type,
+            hint="use copy_",
         )
     return copy_(input, value)
 

@@ -127,7 +127,7 @@ def _resolved(data: Any) -> Any:
     if isinstance(data, TensorBase):
         if data._type.count != 1:
             raise errors.value(
-                "only one element tensors can be converted to Python scalars",
+                "a tensor among the data must hold one number",
                 tensor=data._type,
                 hint="torch.stack(tensors) joins tensors",
             )
@@ -193,20 +193,27 @@ def from_numpy(ndarray: Any) -> Any:
         raise errors.type_(f"expected np.ndarray (got {type(ndarray).__name__})")
     kind = dtypes.from_numpy(ndarray.dtype)
     if ndarray.dtype != kind.numpy:
-        raise errors.value("given numpy array has byte order different from the native byte order", dtype=ndarray.dtype)
+        raise errors.value(
+            "from_numpy shares memory, but the array's bytes are in another order than this machine's",
+            dtype=ndarray.dtype,
+            hint='array.astype(array.dtype.newbyteorder("=")) makes a copy in its order',
+        )
     if any(stride < 0 for stride in ndarray.strides):
         raise errors.value(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not"
-            " supported",
+            "the array is walked backwards in memory (a stride is negative), which a tensor cannot do",
             strides=ndarray.strides,
             hint="from_numpy(array.copy()) makes a positive one",
         )
     if any(stride % ndarray.itemsize for stride in ndarray.strides):
-        raise errors.value("given numpy array strides not a multiple of the element byte size")
+        raise errors.value(
+            f"the array's strides must be whole elements of {ndarray.itemsize} bytes",
+            strides=ndarray.strides,
+            hint="from_numpy(array.copy())",
+        )
     if not ndarray.flags.writeable:
         warnings.warn(
-            "The given NumPy array is not writable, and a tensor over it would be: writing to it is undefined;"
-            " copy the array first",
+            "the array is read-only, but the tensor that shares its memory could write to it; from_numpy(array.copy())"
+            " is safe",
             UserWarning,
             stacklevel=2,
         )
@@ -274,20 +281,22 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     memory = memoryview(buffer)
     length = memory.nbytes
     if not length or not count:
-        raise errors.value(f"both buffer length ({length}) and count ({count}) must not be 0")
+        raise errors.value("frombuffer makes no empty tensor", buffer=f"{length} bytes", count=count)
     if not 0 <= offset < length:
-        raise errors.value(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({length})")
+        raise errors.value(f"frombuffer: the buffer has {length} bytes, so it cannot be read from byte {offset} on")
     if count < 0:
         if (length - offset) % dtype.itemsize:
             raise errors.value(
-                f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element"
-                f" size ({dtype.itemsize})"
+                f"frombuffer: {length - offset} bytes are not a whole number of elements of {dtype.itemsize} bytes",
+                dtype=dtype,
+                offset=offset,
+                hint="give count=, the number of elements",
             )
         count = (length - offset) // dtype.itemsize
     if offset + count * dtype.itemsize > length:
         raise errors.value(
-            f"requested buffer length ({count} * {dtype.itemsize} bytes) after offset ({offset} bytes) must not be"
-            f" greater than actual buffer length ({length} bytes)"
+            f"frombuffer: {count} elements of {dtype.itemsize} bytes from byte {offset} on end at byte"
+            f" {offset + count * dtype.itemsize}, but the buffer has {length}"
         )
     if memory.readonly:
         warnings.warn("The given buffer is not writable; writing to the tensor is undefined", UserWarning, stacklevel=2)

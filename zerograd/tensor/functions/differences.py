@@ -30,7 +30,7 @@ def _tail(x: Node, axis: int) -> Node:
 
 def _diff(x: Node, before: Node | None, after: Node | None, n: int, dim: int) -> Node:
     if not x.shape:
-        raise errors.runtime("diff expects input to be at least one-dimensional", input=x.type)
+        raise errors.runtime("diff: a number has no neighbours to subtract", input=x.type)
     axis = one_axis(dim, x.rank)
     given = [one for one in (before, x, after) if one is not None]
     if len(given) > 1:
@@ -70,7 +70,7 @@ def _strips(y: Node, x: Node | None, dx: Node | None, dim: int) -> tuple[Node, i
     if x.rank == 1:
         if x.shape[0] != y.shape[axis]:
             raise errors.runtime(
-                "trapezoid: there must be one x value for each sample point", x=x.type, y=y.type
+                f"trapezoid: x needs as many values as y has in dimension {axis}", x=x.type, y=y.type
             )
         x = reshape(x, shape=tuple(x.shape[0] if i == axis else 1 for i in range(y.rank)))
     elif x.rank < y.rank:

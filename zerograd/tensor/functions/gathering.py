@@ -42,7 +42,7 @@ def _gather(x: Node, places: Node, dim: int) -> Node:
     shape = places.shape
     if x.rank != places.rank and x.rank + places.rank != 1 and places.type.count:
         raise errors.runtime(
-            "gather: Index tensor must have the same number of dimensions as input tensor",
+            f"gather needs an index of {x.rank} dimensions, as the input has",
             input=x.type,
             index=places.type,
         )
@@ -64,11 +64,11 @@ def _scatter_operands(name: str, x: Node, places: Node, values: Node) -> tuple[N
     if values.type.weak:
         values = broadcast_to(cast(values, dtype=x.dtype), places.shape)
     if values.dtype is not x.dtype:
-        raise errors.runtime(f"{name}(): Expected self.dtype to be equal to src.dtype", self=x.type, src=values.type)
+        raise errors.runtime(f"{name} needs one dtype", self=x.type, src=values.type)
     x, places, values = _vector(x), _vector(places), _vector(values)
     if not x.rank == places.rank == values.rank:
         raise errors.runtime(
-            f"{name}(): Index tensor must have the same number of dimensions as self and src tensor",
+            f"{name} needs tensors of equally many dimensions",
             self=x.type,
             index=places.type,
             src=values.type,
@@ -119,7 +119,7 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     """
     src = value if src is None else src
     if reduce not in _OLD_KINDS:
-        raise errors.runtime("reduce argument must be either add or multiply.", reduce=repr(reduce))
+        raise errors.runtime(f'scatter knows reduce="add" and "multiply", not {reduce!r}', hint="scatter_reduce knows more")
     at = _places("scatter", index, as_tensor_argument("scatter", "input", input), dim, kinds=_WIDE)
     return apply(_scatter, (input, index, src), (at, _OLD_KINDS[reduce]))
 
@@ -182,7 +182,7 @@ def _reduced(
 def _reduction(name: str, reduce: str) -> str:
     if reduce not in _KINDS:
         raise errors.runtime(
-            f"{name}(): reduce argument must be either sum, prod, mean, amax or amin, got {reduce}."
+            f"{name} knows the reductions {', '.join(_KINDS)}, not {reduce!r}"
         )
     return reduce
 
@@ -231,7 +231,7 @@ def index_reduce(
 
 def _index_select(x: Node, places: Node, dim: int) -> Node:
     if places.rank > 1:
-        raise errors.index("index_select(): Index is supposed to be a vector", index=places.type)
+        raise errors.index("index_select takes a vector of indices", index=places.type)
     shape = x.shape
     places = elementwise.convert(_vector(places), dtypes.int64)
     out = indexing.take_axis(_vector(x), places, dim)
@@ -248,10 +248,10 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
 def _slices(name: str, x: Node, places: Node, source: Node, dim: int) -> tuple[Node, Node, Node]:
     """Operands of the functions that write whole slices."""
     if places.rank > 1:
-        raise errors.index(f"{name}(): Index is supposed to be a vector, but got dim: {places.rank}")
+        raise errors.index(f"{name} takes a vector of indices", index=places.type)
     x, places, source = _vector(x), _vector(places), _vector(source)
     if source.dtype is not x.dtype:
-        raise errors.runtime(f"{name}(): self and source expected to have the same dtype", self=x.type, source=source.type)
+        raise errors.runtime(f"{name} needs one dtype", self=x.type, source=source.type)
     wanted = (*x.shape[:dim], places.shape[0], *x.shape[dim + 1 :])
     if source.shape != wanted:
         error = errors.index if source.rank == x.rank and source.shape[dim] != places.shape[0] else errors.runtime
@@ -319,11 +319,11 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
 
 def _masked_fill(x: Node, mask: Node, value: Node) -> Node:
     if mask.dtype is not dtypes.bool_:
-        raise errors.runtime("masked_fill only supports boolean masks, but got mask with dtype " + mask.dtype.name)
+        raise errors.runtime("masked_fill needs a mask of bools", mask=mask.type, hint="mask.bool(), or a comparison")
     if value.rank:
-        raise errors.runtime("masked_fill only supports a 0-dimensional value tensor", value=value.type)
+        raise errors.runtime("masked_fill writes one number everywhere", value=value.type, hint="torch.where")
     if value.dtype.category > x.dtype.category and not (value.type.weak and value.dtype.category < dtypes.COMPLEX):
-        raise errors.runtime(f"value cannot be converted to type {x.dtype.name} without overflow", value=value.type)
+        raise errors.runtime(f"masked_fill: {x.dtype.name} does not hold the value", input=x.type, value=value.type)
     shape: Shape = shapes.broadcast("masked_fill", x.shape, mask.shape)
     value = broadcast_to(cast(value, dtype=x.dtype), shape)
     return elementwise.where(broadcast_to(mask, shape), value, broadcast_to(x, shape))

@@ -22,7 +22,7 @@ from zerograd.tensor.door import apply, labelled
 from zerograd.tensor.functions.conversion import copy_
 from zerograd.tensor.functions.data import made_of
 from zerograd.tensor.functions.shaping import select
-from zerograd.tensor.view import Reshape, Slice
+from zerograd.tensor.view import Insert, Slice, alias
 
 Window = tuple[Any, list[Any]]  # the view, and per dimension an index tensor or None
 
@@ -64,7 +64,7 @@ def write(window: Any, tensors: list[Any], value: Any, *, accumulate: bool) -> N
         scalar = not value._shape and not accumulate
         if value.dtype is not window.dtype and not (scalar and mask is not None):
             raise errors.runtime(
-                "Index put requires the source and destination dtypes match",
+                "a tensor of another dtype cannot be written at an index",
                 destination=window._type,
                 source=value._type,
                 hint=f"convert the value: value.to(torch.{window.dtype.name})",
@@ -108,13 +108,17 @@ def parse(input: TensorBase, index: Any) -> Window:
         if not shape and len(parts) == 1 and isinstance(parts[0], int):
             raise _no_dimensions()
         raise errors.index(f"too many indices for tensor of dimension {len(shape)}", indices=consumed)
-    window = _Window(shape)
-    for one in parts:
-        if one is Ellipsis:
-            window.skip(len(shape) - consumed if not window.dotted else 0)
-            window.dotted = True
-        else:
+    window = _Window(input)
+    for i, one in enumerate(parts):
+        if one is not Ellipsis:
             window.take(one)
+        elif not window.dotted:
+            window.skip(len(shape) - consumed)
+            window.dotted = True
+        elif consumed < len(shape):
+            if any(other is not Ellipsis and other != slice(None) for other in parts[i:]):
+                raise errors.index("an index can contain one `...`: a second one leaves no dimension for what follows")
+            break
     return window.of(input), window.tensors if any(one is not None for one in window.tensors) else []
 
 
@@ -127,8 +131,8 @@ def _one_or_many(index: Any) -> Any:
     if isinstance(index, list) and len(index) < 32:
         if any(isinstance(one, TensorBase | list | tuple | slice) or one is None or one is Ellipsis for one in index):
             warnings.warn(
-                "Using a non-tuple sequence for multidimensional indexing is deprecated: write x[tuple(seq)], or"
-                " x[torch.tensor(seq)] for an index tensor",
+                "x[a list of several indices] is read as x[tuple(list)], which will change: write x[tuple(list)], or"
+                " x[torch.tensor(list)] to take those places",
                 UserWarning,
                 stacklevel=4,
             )
@@ -152,15 +156,15 @@ def _as_index(one: Any) -> Any:
         return one.__index__()
     except (AttributeError, TypeError):
         raise errors.index(
-            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
-            f" (got {type(one).__name__})"
+            f"a tensor cannot be indexed by a {type(one).__name__}",
+            hint="indices are integers, slices, ..., None, and tensors and lists of integers or bools",
         ) from None
 
 
 def _as_places(one: TensorBase) -> Any:
     if one.dtype is dtypes.uint8:
         warnings.warn(
-            "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
+            "an index of uint8 is read as a mask, which will change: write mask.bool()",
             UserWarning,
             stacklevel=4,
         )
@@ -172,7 +176,7 @@ def _as_places(one: TensorBase) -> Any:
             return one.item()
         if one.dtype in (dtypes.int64, dtypes.int32):
             return one.long()
-    raise errors.index("tensors used as indices must be long, int, byte or bool tensors", index=one._type)
+    raise errors.index("an index tensor holds integers (int64, int32) or is a mask of bools", index=one._type)
 
 
 def _consumes(one: Any) -> int:
@@ -193,16 +197,19 @@ class _Window:
 
     Attributes:
         at: the next dimension of the input.
+        inserted: the new dimensions of the result and their strides, of the dimension that follows as it is uncut.
         tensors: for each dimension of the result, an index tensor or ``None``.
     """
 
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+    def __init__(self, input: TensorBase) -> None:
+        layout = input._laid_out()
+        self.shape = shape = layout.shape
+        self.strides = layout.strides
         self.at = 0
         self.dotted = False
         self.starts, self.stops, self.steps = [0] * len(shape), list(shape), [1] * len(shape)
         self.dropped: list[int] = []
-        self.inserted: list[int] = []
+        self.inserted: dict[int, int] = {}
         self.tensors: list[Any] = []
         self.label = "AliasBackward0"
 
@@ -229,7 +236,8 @@ class _Window:
             self.index(one)
 
     def insert(self, tensor: Any, label: str) -> None:
-        self.inserted.append(len(self.tensors))
+        at = self.at
+        self.inserted[len(self.tensors)] = self.shape[at] * self.strides[at] if at < len(self.shape) else 1
         self.tensors.append(tensor)
         self.label = label
 
@@ -251,8 +259,10 @@ class _Window:
             for i, size in enumerate(sizes):
                 if size != self.shape[self.at + i]:
                     raise errors.index(
-                        f"The shape of the mask {list(sizes)} at index {i} does not match the shape of the indexed"
-                        f" tensor {list(self.shape)} at index {self.at + i}"
+                        f"dimension {i} of the mask has {size} elements, but what it masks, dimension {self.at + i},"
+                        f" has {self.shape[self.at + i]}",
+                        mask=one._type,
+                        tensor=list(self.shape),
                     )
             self.at += len(sizes)
             self.tensors += [one, *[None] * (len(sizes) - 1)]
@@ -271,11 +281,9 @@ class _Window:
                 Slice(tuple(self.starts), tuple(self.stops), tuple(self.steps), tuple(self.dropped), label)
             )
         if self.inserted:
-            sizes = iter(input._shape)
-            shape = tuple(1 if i in self.inserted else next(sizes) for i in range(len(self.tensors)))
-            return input._see(Reshape(shape, self.label))
+            return input._see(Insert(tuple(self.inserted), tuple(self.inserted.values()), self.label))
         if self.label == "AliasBackward0" and not any(one is not None for one in self.tensors):
-            return input._see(Reshape(input._shape, self.label))
+            return input._see(alias(len(input._shape)))
         return input
 
 
@@ -345,8 +353,7 @@ def broadcast_places(*places: Any) -> Shape:
         return broadcast("index", *[one.shape for one in places])
     except RuntimeError:
         raise errors.index(
-            "shape mismatch: indexing tensors could not be broadcast together with shapes"
-            f" {', '.join(str(list(one.shape)) for one in places)}"
+            f"the index tensors have no common shape: {', '.join(str(list(one.shape)) for one in places)}"
         ) from None
 
 
@@ -405,8 +412,9 @@ def _fitted(values: Node, shape: Shape) -> Node:
     )
     if not fits:
         raise errors.runtime(
-            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of"
-            f" shape {list(shape)}"
+            "the value does not broadcast to the places that it is written to",
+            value=list(values.shape),
+            places=list(shape),
         )
     return movement.broadcast_to(values, shape)
 

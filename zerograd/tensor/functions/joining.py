@@ -13,7 +13,7 @@ from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import accepts_out, apply, labelled, promote
 from zerograd.tensor.functions.arguments import by_keyword, integer
-from zerograd.tensor.functions.shaping import part, select
+from zerograd.tensor.functions.shaping import part, select, unsqueeze
 from zerograd.tensor.view import Reshape
 
 
@@ -43,17 +43,17 @@ def _cat(xs: tuple[Node, ...], dim: int) -> Node:
     for i, x in enumerate(kept):
         if x.rank != rank:
             raise errors.runtime(
-                f"Tensors must have same number of dimensions: got {rank} and {x.rank}",
+                f"cat joins tensors of equally many dimensions, but {rank} != {x.rank}",
                 first=first.type,
                 other=x.type,
             )
         if any(m != n for k, (m, n) in enumerate(zip(first.shape, x.shape, strict=True)) if k != axis):
             different = next(k for k in range(rank) if k != axis and first.shape[k] != x.shape[k])
             raise errors.runtime(
-                f"Sizes of tensors must match except in dimension {axis}. Expected size {first.shape[different]} but"
-                f" got size {x.shape[different]} for tensor number {i} in the list.",
+                f"cat along dimension {axis} needs the other sizes equal, but in dimension {different}"
+                f" {first.shape[different]} != {x.shape[different]}",
                 first=first.type,
-                other=x.type,
+                other=f"{x.type}, number {i}",
             )
     return movement.cat(*kept, axis=axis)
 
@@ -75,8 +75,9 @@ def _stack(xs: tuple[Node, ...], dim: int) -> Node:
     for i, x in enumerate(xs):
         if x.shape != first:
             raise errors.runtime(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at"
-                f" entry {i}",
+                "stack needs tensors of one shape",
+                first=xs[0].type,
+                other=f"{x.type}, number {i}",
                 hint="torch.nn.utils.rnn.pad_sequence pads sequences of different lengths",
             )
     slots = [reshape(x, shape=(*first[:axis], 1, *first[axis:])) for x in xs]
@@ -94,14 +95,14 @@ def stack(tensors: Any, dim: Any = 0) -> Any:
 
 def atleast(input: TensorBase, rank: int) -> Any:
     """A view with at least ``rank`` dimensions, added where NumPy adds them."""
-    shape = input._shape
-    if len(shape) >= rank:
+    before = len(input._shape)
+    if before >= rank:
         return input
-    if rank == 3:
-        shape = {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)]
-    else:
-        shape = (*(1,) * (rank - len(shape)), *shape)
-    return input._see(Reshape(shape))
+    if not before:
+        return input._see(Reshape((1,) * rank))
+    if before < 2:
+        input = unsqueeze(input, 0)
+    return unsqueeze(input, -1) if rank == 3 else input
 
 
 def _atleast(rank: int) -> Any:
@@ -175,10 +176,10 @@ def split(tensor: TensorBase, split_size: Any, dim: int = 0) -> tuple[Any, ...]:
     at = _split_axis("split", tensor, dim)
     split_size, size = integer(split_size, "split_size"), tensor._shape[at]
     if split_size < 0:
-        raise errors.runtime(f"split expects split_size be non-negative, but got split_size={split_size}")
+        raise errors.runtime(f"split: a part cannot have {split_size} elements", tensor=tensor._type)
     if split_size == 0:
         if size:
-            raise errors.runtime(f"split_size can only be 0 if dimension size is 0, but got dimension size of {size}")
+            raise errors.runtime(f"split: parts of size 0 never add up to {size}", tensor=tensor._type)
         return _parts(tensor, at, [0, 0], "SplitBackward0")
     bounds = [*range(0, size, split_size), size] if size else [0, 0]
     return _parts(tensor, at, bounds, "SplitBackward0")
@@ -190,12 +191,13 @@ def split_with_sizes(input: TensorBase, split_sizes: Any, dim: int = 0) -> tuple
     lengths = [integer(one, "split_sizes") for one in split_sizes]
     if min(lengths, default=0) < 0:
         raise errors.runtime(
-            f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={lengths}"
+            f"split_with_sizes: a part cannot have {min(lengths)} elements", split_sizes=lengths
         )
     if sum(lengths) != input._shape[at]:
         raise errors.runtime(
-            f"split_with_sizes expects split_sizes to sum exactly to {input._shape[at]} (input tensor's size at"
-            f" dimension {at}), but got split_sizes={lengths}"
+            f"split_with_sizes: dimension {at} has {input._shape[at]} elements, but the parts have {sum(lengths)}",
+            input=input._type,
+            split_sizes=lengths,
         )
     return _parts(input, at, _bounds(lengths), "SplitWithSizesBackward0")
 
@@ -211,7 +213,7 @@ def chunk(input: TensorBase, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """At most ``chunks`` parts of equal size (the last may be smaller); views. Source: torch.chunk."""
     at = _split_axis("chunk", input, dim)
     if chunks <= 0:
-        raise errors.runtime(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+        raise errors.runtime(f"chunk makes one part or more, not {chunks}")
     size = input._shape[at]
     each = -(-size // chunks)
     if not each:
@@ -222,7 +224,7 @@ def chunk(input: TensorBase, chunks: int, dim: int = 0) -> tuple[Any, ...]:
 def unbind(input: TensorBase, dim: int = 0) -> tuple[Any, ...]:
     """The slices along a dimension, which disappears; views. Source: torch.unbind."""
     if not input._shape:
-        raise errors.index("Dimension specified as 0 but tensor has no dimensions")
+        raise errors.index("unbind: a tensor without dimensions has no slices", input=input._type)
     at = shapes.axis(dim, len(input._shape))
     return tuple([select(input, at, i, "UnbindBackward0") for i in range(input._shape[at])])
 
@@ -231,7 +233,7 @@ def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0, **gi
     """Parts of nearly equal size, or parts between the given indices; views. Source: torch.tensor_split."""
     indices_or_sections = given.get("sections", given.get("indices", indices_or_sections))
     if not input._shape:
-        raise errors.runtime("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+        raise errors.runtime("tensor_split: a tensor without dimensions has no parts", input=input._type)
     at = shapes.axis(dim, len(input._shape))
     size = input._shape[at]
     if isinstance(indices_or_sections, TensorBase):
@@ -242,7 +244,7 @@ def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0, **gi
         return tuple([part(input, at, a, max(a, b)) for a, b in clipped])
     sections = integer(indices_or_sections, "sections")
     if sections <= 0:
-        raise errors.runtime(f"number of sections must be larger than 0, got {sections}")
+        raise errors.runtime(f"tensor_split makes one section or more, not {sections}")
     small, larger = divmod(size, sections)
     lengths = [small + 1] * larger + [small] * (sections - larger)
     return _parts(input, at, _bounds(lengths), "SliceBackward0")
@@ -297,12 +299,12 @@ def repeat(input: TensorBase, *repeats: Any) -> Any:
     times = sizes(repeats, "repeats")
     if len(times) < len(input._shape):
         raise errors.runtime(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor",
+            f"repeat needs a count for each of the {len(input._shape)} dimensions, but got {len(times)}",
             input=input._type,
             repeats=list(times),
         )
     if min(times, default=0) < 0:
-        raise errors.runtime(f"Trying to create tensor with negative dimension: repeats {list(times)}")
+        raise errors.runtime("repeat: a count must not be negative", repeats=list(times))
     return apply(_repeat, (input,), (times,))
 
 

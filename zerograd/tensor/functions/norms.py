@@ -43,7 +43,7 @@ def vector_norm_nodes(x: Node, p: float, dims: Any, keepdim: bool, kind: dtype |
     axes = reduced_axes(x, dims)
     if (p < 0 or math.isinf(p)) and any(x.shape[i] == 0 for i in axes):
         raise errors.runtime(
-            f"vector_norm cannot compute the {p} norm on an empty tensor because the operation does not have an identity",
+            f"vector_norm of order {p} takes a largest or smallest element, and there is none",
             input=x.type,
         )
     return dropped(reduction.norm(x, axes=axes, p=p), x, axes, keepdim)
@@ -72,7 +72,7 @@ def norm(input: Any, p: P = "fro", dim: Dims = None, keepdim: bool = False, dtyp
 
         return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     if isinstance(p, str) and p != "fro":
-        raise errors.runtime(f"only valid string values are 'fro' and 'nuc', found {p!r}")
+        raise errors.runtime(f'norm: p is a number, "fro" or "nuc", not {p!r}')
     return vector_norm(input, 2.0 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
 
 

@@ -26,8 +26,7 @@ def _fill(self: TensorBase, body: Callable[..., Any], draw: Callable[[Shape, boo
     shape, strides = self._laid_out().shape, self._laid_out().strides
     if any(stride == 0 and n > 1 for n, stride in zip(shape, strides, strict=True)):
         raise errors.runtime(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory"
-            " location",
+            "elements of this tensor share memory, so each cannot get a number of its own",
             tensor=self._type,
             strides=strides,
             hint="an expanded tensor has fewer elements than it shows; .clone() it first",

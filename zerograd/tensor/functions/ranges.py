@@ -83,7 +83,7 @@ def _steps(name: str, start: Any, end: Any, step: Any, kind: dtype, *, inclusive
         start, end, step = int(start), int(end), int(step) or step
     if (step > 0 and end < start) or (step < 0 and end > start):
         raise errors.runtime(
-            f"{name}: upper bound and lower bound inconsistent with step sign", start=start, end=end, step=step
+            f"{name}: the steps lead away from the end", start=start, end=end, step=step
         )
     if inclusive:
         return int((end - start) / step) + 1
@@ -188,7 +188,7 @@ def eye(
     n = integer(n, "n")
     m = n if m is None else integer(m, "m")
     if n < 0 or m < 0:
-        raise errors.runtime(f"eye: n and m must be greater or equal to 0, got {n} and {m}")
+        raise errors.runtime(f"eye: numbers of rows and columns must not be negative, got {n} and {m}")
     return finished(
         _made(source.diagonal_ones, TensorType((n, m), kind), shape=(n, m), dtype=kind), requires_grad, out, "eye"
     )

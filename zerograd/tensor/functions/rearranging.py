@@ -73,22 +73,22 @@ def repeat_interleave(
         return apply(_repeat_interleave, (input,), (int(counts.reshape(-1)[0]), axis))
     if counts.shape not in ((input._shape[axis],), (1,)):
         raise errors.runtime(
-            "repeats must have the same size as input along dim",
+            f"repeat_interleave needs one number of repeats for each element of dimension {axis}",
             repeats=counts.size,
             size=input._shape[axis],
             dim=axis,
         )
     places = np.repeat(np.arange(input._shape[axis]), counts)
     if output_size is not None and output_size != places.size:
-        raise errors.runtime(f"allocated size does not match required size: {output_size} != {places.size}")
+        raise errors.runtime("repeat_interleave: output_size is wrong", output_size=output_size, repeats=f"make {places.size}")
     return apply(_taken, (input, made_of(places, dtypes.int64)), (axis,))
 
 
 def _counts(repeats: TensorBase) -> Any:
     if repeats.dtype not in (dtypes.int64, dtypes.int32):
-        raise errors.runtime("repeats has to be Long or Int tensor", repeats=repeats._type)
+        raise errors.runtime("repeat_interleave counts in int64 or int32", repeats=repeats._type)
     if len(repeats._shape) > 1:
-        raise errors.runtime("repeat_interleave only accept 1D vector as repeat", repeats=repeats._type)
+        raise errors.runtime("repeat_interleave needs the numbers of repeats in a vector", repeats=repeats._type)
     counts = repeats._array()
     if counts.size and counts.min() < 0:
         raise errors.runtime("repeats can not be negative", repeats=counts.tolist())
@@ -172,7 +172,7 @@ def rot90(input: TensorBase, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
         raise errors.runtime(f"expected total dims >= 2, but got total dims = {rank}")
     first, second = (shapes.axis(one, rank) for one in dims)
     if first == second:
-        raise errors.runtime(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
+        raise errors.runtime(f"rot90 turns one dimension into another, but dims = {list(dims)} are the same one")
     return apply(_rot90, (input,), (k % 4, first, second))
 
 
@@ -190,21 +190,21 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
         tensors = tuple(tensors[0])
     if indexing is None:
         warnings.warn(
-            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.",
+            'meshgrid without indexing means indexing="ij"; write it, since NumPy\'s default is "xy"',
             UserWarning,
             stacklevel=2,
         )
     if indexing not in (None, "ij", "xy"):
         raise errors.runtime(
-            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
+            f'meshgrid knows indexing="ij" and "xy", not {indexing!r}'
         )
     if not tensors:
-        raise errors.runtime("meshgrid expects a non-empty TensorList")
+        raise errors.runtime("meshgrid needs at least one tensor")
     for one in tensors:
         if len(one._shape) > 1:
-            raise errors.runtime(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {one._type}")
+            raise errors.runtime("meshgrid makes a grid of vectors and numbers", got=one._type)
         if one.dtype is not tensors[0].dtype:
-            raise errors.runtime("torch.meshgrid expects all tensors to have the same dtype")
+            raise errors.runtime("meshgrid needs tensors of one dtype", first=tensors[0]._type, other=one._type)
     swap = indexing == "xy" and len(tensors) >= 2
     if swap:
         tensors = (tensors[1], tensors[0], *tensors[2:])
@@ -260,7 +260,7 @@ def block_diag(*tensors: Any) -> Any:
         as_tensor_argument("block_diag", f"tensors[{i}]", one)
         if len(one._shape) > 2:
             raise errors.runtime(
-                f"block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {len(one._shape)} dimensions"
+                f"block_diag is of matrices, vectors and numbers, but tensor {i} has {len(one._shape)} dimensions"
             )
     return apply(_block_diag, (tensors,)) if tensors else made_of(np.empty((1, 0)), dtypes.get_default_dtype())
 
@@ -289,7 +289,7 @@ def unravel_index(indices: TensorBase, shape: Any) -> tuple[Any, ...]:
     """Places in a flattened tensor as places per dimension. Source: torch.unravel_index."""
     shape = sizes((shape,), "shape")
     if indices.dtype.category != dtypes.INTEGER:
-        raise errors.value(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+        raise errors.value("unravel_index needs indices of an integer dtype", indices=indices._type)
     if min(shape, default=0) < 0:
         raise errors.value("'shape' cannot have negative values", shape=list(shape))
     count = math.prod(shape)

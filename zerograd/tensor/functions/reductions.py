@@ -64,9 +64,8 @@ def averaged(x: Node, dims: Any, keepdim: bool, kind: dtype | None) -> Node:
     x = x if kind is None else convert(x, kind)
     if not x.dtype.is_inexact:
         raise errors.runtime(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype."
-            f" Got: {x.dtype.name}",
-            hint="x.float().mean()",
+            f"mean of {x.dtype.name}: the result would not be of the input's dtype, so which one has to be said",
+            hint="x.float().mean(), or x.mean(dtype=torch.float32)",
         )
     axes = reduced_axes(x, dims)
     if x.dtype.itemsize == 2:
@@ -219,9 +218,9 @@ def nonempty(name: str, x: Node, axes: Any) -> None:
 def _nonempty_all(name: str, x: Node) -> None:
     if not x.type.count:
         raise errors.runtime(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
-            " Specify the reduction dim with the 'dim' argument.",
+            f"{name} of no elements",
             input=x.type,
+            hint="with dim=, an input of size 0 in other dimensions has an empty result",
         )
 
 
@@ -326,7 +325,9 @@ def _place(x: Node, dim: int | None, keepdim: bool, op: Op) -> Node:
     if dim is None:
         if not x.type.count:
             raise errors.index(
-                f"{op.name}(): Expected reduction dim to be specified for input.numel() == 0.", input=x.type
+                f"{op.name} of no elements",
+                input=x.type,
+                hint="with dim=, an input of size 0 in other dimensions has an empty result",
             )
         found = op(reshape(x, shape=(x.type.count,)), axis=0)
         return reshape(found, shape=(1,) * x.rank if keepdim else ())

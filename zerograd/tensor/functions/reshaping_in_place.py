@@ -32,7 +32,11 @@ def _method(name: str, view: Any) -> Any:
 def _t(input: TensorBase) -> Any:
     rank = len(input._shape)
     if rank > 2:
-        raise errors.runtime(f"t_() expects a tensor with <= 2 dimensions, but self is {rank}D", input=input._type)
+        raise errors.runtime(
+            f"t_() transposes matrices, but this tensor has {rank} dimensions",
+            input=input._type,
+            hint="transpose_(dim0, dim1)",
+        )
     return input._see(Permute((1, 0) if rank == 2 else tuple(range(rank)), "TBackward0"))
 
 

@@ -49,10 +49,10 @@ def searchsorted(
         RuntimeError: shapes that do not fit, or side="left" with right=True.
     """
     if side not in (None, "left", "right"):
-        raise errors.runtime(f"searchsorted: side can only be 'left' or 'right', got {side!r}")
+        raise errors.runtime(f'searchsorted knows the sides "left" and "right", not {side!r}')
     if side == "left" and right:
         raise errors.runtime(
-            "searchsorted: side and right can't be set to opposites, got side of left and right of True"
+            'searchsorted: side="left" and right=True contradict each other; give one of them'
         )
     return apply(_searchsorted, (sorted_sequence, input, sorter), (right or side == "right", out_int32))
 

@@ -88,14 +88,14 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
         raise errors.runtime("masked_scatter_ only supports boolean masks", mask=mask._type)
     if source.dtype is not input.dtype:
         raise errors.runtime(
-            "masked_scatter: expected self and source to have same dtypes", self=input._type, source=source._type
+            "masked_scatter needs one dtype", self=input._type, source=source._type
         )
     shape = shapes.broadcast("masked_scatter", input._shape, mask._shape)
     places = _true_places(mask if mask._shape == shape else mask.expand(shape))
     if places._type.count > source._type.count:
         raise errors.runtime(
-            "masked_scatter: expected the source to have at least as many elements as the mask has ones",
-            ones=places._type.count,
+            f"masked_scatter: the mask takes {places._type.count} elements, and the source has {source._type.count}",
+            mask=mask._type,
             source=source._type,
         )
     return apply(_masked_scatter, (input, source, places), (shape,))
@@ -129,10 +129,10 @@ def take(input: Any, index: Any) -> Any:
 @labelled("PutBackward0")
 def _put(x: Node, places: Node, source: Node, accumulate: bool) -> Node:
     if source.dtype is not x.dtype:
-        raise errors.runtime("put_(): self and source expected to have the same dtype", self=x.type, source=source.type)
+        raise errors.runtime("put_ needs one dtype", self=x.type, source=source.type)
     if source.type.count != places.type.count:
         raise errors.runtime(
-            "put_(): Expected source and index to have the same number of elements",
+            "put_ needs one element of source for each index",
             source=source.type,
             index=places.type,
         )
@@ -156,14 +156,16 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     as_tensor_argument("take_along_dim", "indices", indices)
     if indices.dtype is not dtypes.int64:
         raise errors.runtime(
-            "torch.take_along_dim(): dtype of indices should be Long but got something else", indices=indices._type
+            "take_along_dim needs indices of int64", indices=indices._type, hint="indices.long()"
         )
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
     if len(input._shape) != len(indices._shape):
         raise errors.runtime(
-            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got"
-            f" {len(input._shape)} dimensions for input, and {len(indices._shape)} dimensions for indices"
+            f"take_along_dim needs indices of {len(input._shape)} dimensions, as the input has, not"
+            f" {len(indices._shape)}",
+            input=input._type,
+            indices=indices._type,
         )
     at = shapes.axis(dim, len(input._shape))
 

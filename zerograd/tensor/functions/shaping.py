@@ -14,7 +14,7 @@ from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, labelled
 from zerograd.tensor.functions.arguments import by_keyword, integer, sizes
-from zerograd.tensor.view import Expand, Permute, Reshape, Slice, view_strides
+from zerograd.tensor.view import Drop, Expand, Insert, Permute, Reshape, Slice, view_strides
 
 
 @by_keyword("size")
@@ -62,7 +62,7 @@ def flatten(input: TensorBase, start_dim: int = 0, end_dim: int = -1) -> Any:
     shape = input._shape
     first, last = shapes.axis(start_dim, len(shape)), shapes.axis(end_dim, len(shape))
     if first > last:
-        raise errors.runtime("flatten() has invalid args: start_dim cannot come after end_dim", start=first, end=last)
+        raise errors.runtime("flatten: start_dim lies behind end_dim", start_dim=start_dim, end_dim=end_dim)
     if not shape:
         return _reshaped(input, (1,), "ViewBackward0")
     if first == last:
@@ -86,9 +86,7 @@ def unflatten(input: TensorBase, dim: int, sizes: Any) -> Any:
         cut = shapes.infer_size(sizes, shape[at])
     except RuntimeError:
         raise errors.runtime(
-            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {at} ({shape[at]}) in the"
-            " input tensor",
-            input=input._type,
+            f"unflatten: a dimension of size {shape[at]} cannot be cut into {list(sizes)}", input=input._type, dim=at
         ) from None
     return view(input, (*shape[:at], *cut, *shape[at + 1 :]))
 
@@ -103,9 +101,7 @@ def permute(input: TensorBase, *dims: Any) -> Any:
     rank = len(input._shape)
     if len(order) != rank:
         raise errors.runtime(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired"
-            f" ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = {len(order)}",
-            input=input._type,
+            f"permute needs each of the {rank} dimensions once, but got {len(order)}", input=input._type, dims=list(order)
         )
     return input._see(Permute(shapes.axes(order, rank)))
 
@@ -129,7 +125,9 @@ def t(input: TensorBase) -> Any:
     rank = len(input._shape)
     if rank > 2:
         raise errors.runtime(
-            f"t() expects a tensor with <= 2 dimensions, but self is {rank}D", hint="use .mT or transpose(dim0, dim1)"
+            f"t() transposes matrices, but this tensor has {rank} dimensions",
+            input=input._type,
+            hint="use .mT or transpose(dim0, dim1)",
         )
     return input._see(Permute((1, 0) if rank == 2 else tuple(range(rank)), "TBackward0"))
 
@@ -160,17 +158,26 @@ def _property_t(input: TensorBase) -> Any:
     """All dimensions in reverse order."""
     if len(input._shape) not in (0, 2):
         warnings.warn(
-            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated: use `x.mT` to"
-            " transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse all dimensions",
+            f"x.T of a tensor of {len(input._shape)} dimensions will be an error: x.mT transposes batches of matrices,"
+            " x.permute(tuple(range(x.ndim))[::-1]) puts all dimensions in reverse",
             UserWarning,
             stacklevel=2,
         )
+    if not input._shape:
+        return _scalar(input, "T")
     return input._see(Permute(tuple(reversed(range(len(input._shape)))), "PermuteBackward0"))
+
+
+def _scalar(input: TensorBase, name: str) -> Any:
+    warnings.warn(f"x.{name} of a tensor without dimensions is deprecated: it is x itself", UserWarning, stacklevel=3)
+    return input
 
 
 def adjoint(input: TensorBase) -> Any:
     """The last two dimensions swapped, and the complex conjugate. Source: torch.adjoint."""
-    turned = matrix_transpose(input) if input._shape else input
+    if not input._shape:
+        return _scalar(input, "mH")
+    turned = matrix_transpose(input)
     return turned.conj() if input.dtype.is_complex else turned
 
 
@@ -178,7 +185,8 @@ def _property_h(input: TensorBase) -> Any:
     """A matrix transposed and conjugated."""
     if len(input._shape) not in (0, 2):
         raise errors.runtime(
-            f"tensor.H is only supported on matrices (2-D tensors). Got {len(input._shape)}-D tensor.",
+            f".H is of matrices, but this tensor has {len(input._shape)} dimensions",
+            input=input._type,
             hint="use .mH for batches of matrices",
         )
     return adjoint(input)
@@ -187,16 +195,17 @@ def _property_h(input: TensorBase) -> Any:
 def _property_mh(input: TensorBase) -> Any:
     """The last two dimensions swapped, and the complex conjugate."""
     if len(input._shape) == 1:
-        raise errors.runtime("tensor.mH is only supported on matrices or batches of matrices. Got 1-D tensor.")
+        raise errors.runtime(".mH is of matrices, but this tensor has 1 dimension", input=input._type)
     return adjoint(input)
 
 
 def matrix_transpose(input: TensorBase) -> Any:
     """The last two dimensions swapped; a view."""
+    if not input._shape:
+        return _scalar(input, "mT")
     if len(input._shape) < 2:
         raise errors.runtime(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {len(input._shape)}-D tensor.",
-            input=input._type,
+            f".mT is of matrices, but this tensor's number of dimensions is {len(input._shape)}", input=input._type
         )
     return input._see(Permute(_swapped(input, -2, -1), "TransposeBackward0"))
 
@@ -206,26 +215,20 @@ def matrix_transpose(input: TensorBase) -> Any:
 
 def squeeze(input: TensorBase, dim: Any = None) -> Any:
     """Without dimensions of size 1, or without those in ``dim`` that have size 1; a view. Source: torch.squeeze."""
-    wanted, label = _squeezed(input._shape, dim)
-    return input._see(Reshape(wanted, label))
-
-
-def _squeezed(shape: Shape, dim: Any) -> tuple[Shape, str]:
+    shape = input._shape
     if dim is None:
-        return tuple(n for n in shape if n != 1), "SqueezeBackward0"
+        return input._see(Drop(tuple(i for i, n in enumerate(shape) if n == 1)))
     axes = shapes.axes(tuple(dim) if isinstance(dim, list) else dim, len(shape))
     label = "SqueezeBackward2" if isinstance(dim, list | tuple) else "SqueezeBackward1"
-    return tuple(n for i, n in enumerate(shape) if n != 1 or i not in axes), label
+    return input._see(Drop(tuple(sorted(i for i in axes if shape[i] == 1)), label))
 
 
 def unsqueeze(input: TensorBase, dim: int) -> Any:
     """A dimension of size 1 inserted; a view. Source: torch.unsqueeze."""
-    return input._see(Reshape(_unsqueezed(input._shape, dim), "UnsqueezeBackward0"))
-
-
-def _unsqueezed(shape: Shape, dim: int) -> Shape:
-    at = shapes.axis(dim, len(shape) + 1)
-    return (*shape[:at], 1, *shape[at:])
+    layout = input._laid_out()
+    at = shapes.axis(dim, len(layout.shape) + 1)
+    stride = layout.shape[at] * layout.strides[at] if at < len(layout.shape) else 1
+    return input._see(Insert((at,), (stride,)))
 
 
 # --- repetition by stride 0 --------------------------------------------------------------------------
@@ -243,8 +246,7 @@ def expand(input: TensorBase, *size: Any, implicit: bool = False) -> Any:
     lead = len(wanted) - len(shape)
     if lead < 0:
         raise errors.runtime(
-            f"expand: the number of sizes provided ({len(wanted)}) must be greater or equal to the number of"
-            f" dimensions in the tensor ({len(shape)})",
+            f"expand needs a size for each of the {len(shape)} dimensions, but got {len(wanted)}",
             input=input._type,
             sizes=list(wanted),
         )
@@ -258,8 +260,8 @@ def _expanded(shape: Shape, wanted: Shape, lead: int) -> Shape:
         if size == -1:
             if before is None:
                 raise errors.runtime(
-                    f"expand: The expanded size of the tensor (-1) isn't allowed in a leading, non-existing"
-                    f" dimension {i}",
+                    f"expand: -1 keeps a dimension as it is, but dimension {i} is a new one",
+                    input=list(shape),
                     sizes=list(wanted),
                 )
             size = before
@@ -313,7 +315,7 @@ def select(input: TensorBase, dim: int, index: int, label: str = "SelectBackward
     """One index of a dimension, which disappears; a view. Source: torch.select."""
     shape = input._shape
     if not shape:
-        raise errors.index("select() cannot be applied to a 0-dim tensor.")
+        raise errors.index("select: a tensor without dimensions has nothing to select from", input=input._type)
     at = shapes.axis(dim, len(shape))
     index = integer(index, "index")
     if not -shape[at] <= index < shape[at]:
@@ -338,16 +340,16 @@ def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
     """``length`` indices of a dimension from ``start`` on; a view. Source: torch.narrow."""
     shape = input._shape
     if not shape:
-        raise errors.runtime("narrow() cannot be applied to a 0-dim tensor.")
+        raise errors.runtime("narrow: a tensor without dimensions cannot be made narrower", input=input._type)
     at = shapes.axis(dim, len(shape))
     start, size = integer(start.item() if isinstance(start, TensorBase) else start, "start"), shape[at]
     if length < 0:
         raise errors.runtime("narrow(): length must be non-negative.", length=length)
     if not -size <= start <= size:
-        raise errors.index(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
+        raise errors.index(f"narrow: start must be from {-size} to {size}, got {start}", input=input._type, dim=at)
     start += size if start < 0 else 0
     if start + length > size:
-        raise errors.runtime(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+        raise errors.runtime(f"narrow: {start} + {length} is more than dimension {at} has", start=start, length=length, size=size)
     return part(input, at, start, start + length)
 
 

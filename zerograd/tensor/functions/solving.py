@@ -31,7 +31,7 @@ def square(name: str, x: Node) -> None:
     matrices(name, x)
     if x.shape[-1] != x.shape[-2]:
         raise errors.runtime(
-            f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices",
+            f"{name} is of square matrices, but got {x.shape[-2]} rows and {x.shape[-1]} columns",
             input=x.type,
         )
 

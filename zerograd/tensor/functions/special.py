@@ -118,7 +118,7 @@ def polygamma(n: int, input: Any) -> Any:
     _require_int("polygamma", "n", 1, n)
     _require_tensor("polygamma", 2, input)
     if n < 0:
-        raise errors.runtime(f"polygamma(n, x) does not support negative n, got n = {n}")
+        raise errors.runtime(f"polygamma: there is no derivative number {n}; n counts from 0")
     return apply(_polygamma, (input,), (n,))
 
 
@@ -150,7 +150,7 @@ def mvlgamma(input: Any, p: int) -> Any:
     _require_tensor("mvlgamma", 1, input)
     _require_int("mvlgamma", "p", 2, p)
     if p < 1:
-        raise errors.runtime(f"mvlgamma: the dimension p has to be greater than or equal to 1, got {p}")
+        raise errors.runtime(f"mvlgamma: the dimension p is 1 or more, got {p}")
     return apply(_mvlgamma, (input,), (p,))
 
 

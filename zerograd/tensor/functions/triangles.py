@@ -109,9 +109,9 @@ def fill_diagonal_(input: TensorBase, fill_value: Any, wrap: bool = False) -> An
     """
     shape = input._shape
     if len(shape) < 2:
-        raise errors.runtime("dimensions must larger than 1", input=input._type)
+        raise errors.runtime("fill_diagonal_ needs at least 2 dimensions", input=input._type)
     if len(shape) > 2 and len(set(shape)) > 1:
-        raise errors.runtime("all dimensions of input must be of equal length", input=input._type)
+        raise errors.runtime("fill_diagonal_ of more than 2 dimensions needs them equally long", input=input._type)
     if len(shape) == 2:
         rows, columns = shape
         height = columns + 1

@@ -13,7 +13,7 @@ from zerograd.tensor.door import apply, labelled
 from zerograd.tensor.functions import shaping
 from zerograd.tensor.functions.arguments import as_tensor_argument, integer, sizes
 from zerograd.tensor.strided import Diagonal, Unfold, as_strided_step
-from zerograd.tensor.view import Bitcast, Reshape, Slice
+from zerograd.tensor.view import Bitcast, Slice, alias
 
 
 def view(input: TensorBase, *shape: Any, **named: Any) -> Any:
@@ -35,7 +35,7 @@ def view(input: TensorBase, *shape: Any, **named: Any) -> Any:
 def view_as_type(input: TensorBase, kind: dtype) -> Any:
     """The bytes of ``input`` read as another dtype."""
     if kind is input.dtype:
-        return input._see(Reshape(input._shape, "AliasBackward0"))
+        return input._see(alias(len(input._shape)))
     return input._see(Bitcast(kind))
 
 
@@ -92,9 +92,9 @@ def _scattered(name: str, input: TensorBase, part: Any, src: Any) -> Any:
     as_tensor_argument(name, "src", src)
     if src._shape != part._shape:
         raise errors.runtime(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._shape)}, slice size ="
-            f" {list(part._shape)}",
-            function=name,
+            f"{name}: src must have the shape of the part that it replaces",
+            src=list(src._shape),
+            part=list(part._shape),
         )
     return apply(_SCATTERS[name], (input, src), (part._steps[len(input._steps) :],))
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from math import e, inf, nan, pi
 
 from typing import Any
@@ -139,13 +140,12 @@ from zerograd.tensor.number_limits import finfo, iinfo
 from zerograd.tensor.printing import set_printoptions
 from zerograd.tensor.size import Size
 from zerograd.tensor.tensor import Tensor
+from zerograd.torch_version import __version__
 from zerograd.tensor.tensor_types import (
     BFloat16Tensor, BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor,
     LongTensor, ShortTensor, detach, get_device, is_inference, is_tensor, numel, set_default_tensor_type,
     typename,
 )  # fmt: skip
-
-__version__ = "0.1.0"
 
 half, double, short, int, long, cfloat, cdouble = float16, float64, int16, int32, int64, complex64, complex128
 
@@ -155,8 +155,9 @@ newaxis = None
 
 _SUBMODULES = frozenset(
     {
-        "amp", "autograd", "backends", "cuda", "distributed", "fft", "func", "jit", "linalg", "nn", "optim", "random",
-        "return_types", "serialization", "special", "testing", "utils", "version",
+        "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "distributed", "fft", "func", "hub",
+        "jit", "linalg", "mps", "multiprocessing", "nn", "optim", "random", "return_types", "serialization", "special",
+        "testing", "torch_version", "utils", "version", "xpu",
     }
 )  # fmt: skip
 _FROM_SUBMODULES = {  # found when they are first used
@@ -165,7 +166,56 @@ _FROM_SUBMODULES = {  # found when they are first used
         ("gru", "gru_cell", "lstm", "lstm_cell", "rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell"),
         "nn.functional.recurrent",
     ),
+    **dict.fromkeys(
+        (
+            "adaptive_avg_pool1d", "avg_pool1d", "bilinear", "celu_", "channel_shuffle", "conv1d",
+            "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d",
+            "conv_transpose3d", "cosine_similarity", "native_channel_shuffle", "pairwise_distance",
+            "pdist", "pixel_shuffle", "pixel_unshuffle", "relu_", "rrelu_", "selu_", "threshold_",
+            "rms_norm",
+        ),
+        "nn.functional",
+    ),
+    **dict.fromkeys(
+        (
+            "adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "batch_norm",
+            "binary_cross_entropy_with_logits", "celu", "cosine_embedding_loss", "ctc_loss",
+            "dropout", "dropout_", "embedding", "embedding_renorm_", "feature_alpha_dropout",
+            "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "group_norm",
+            "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss",
+            "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool3d",
+            "native_batch_norm", "native_dropout", "native_group_norm", "native_layer_norm",
+            "poisson_nll_loss", "rrelu", "selu", "threshold", "triplet_margin_loss",
+        ),
+        "nn.functional.native",
+    ),
+    "cdist": "nn.functional.distance",
+    **dict.fromkeys(("hardshrink", "prelu"), "tensor.functions.activation"),
     "norm_except_dim": "nn.utils.weight_norm",
+    "compile": "compiler", "vmap": "func", "GradScaler": "amp", "OutOfMemoryError": "cuda",
+    **dict.fromkeys(
+        (
+            "autocast", "clear_autocast_cache", "get_autocast_cpu_dtype", "get_autocast_dtype",
+            "get_autocast_gpu_dtype", "is_autocast_cache_enabled", "is_autocast_cpu_enabled", "is_autocast_enabled",
+            "set_autocast_cache_enabled", "set_autocast_cpu_dtype", "set_autocast_dtype", "set_autocast_enabled",
+        ),
+        "amp.autocast_mode",
+    ),
+    **dict.fromkeys(
+        (
+            "are_deterministic_algorithms_enabled", "get_deterministic_debug_mode", "get_float32_matmul_precision",
+            "get_num_interop_threads", "get_num_threads", "is_deterministic_algorithms_warn_only_enabled",
+            "is_warn_always_enabled", "set_deterministic_debug_mode", "set_float32_matmul_precision",
+            "set_flush_denormal", "set_num_interop_threads", "set_num_threads", "set_warn_always",
+            "use_deterministic_algorithms",
+        ),
+        "runtime.process",
+    ),
+    **dict.fromkeys(("is_anomaly_enabled", "is_anomaly_check_nan_enabled", "set_anomaly_enabled"), "autograd.anomaly"),
+    **dict.fromkeys(
+        ("_assert", "_check", "_check_index", "_check_not_implemented", "_check_type", "_check_value"),
+        "tensor.functions.assertions",
+    ),
 }  # fmt: skip
 
 
@@ -176,7 +226,12 @@ def __getattr__(name: str) -> Any:
         found = getattr(importlib.import_module(f"{__name__}.{_FROM_SUBMODULES[name]}"), name)
         globals()[name] = found
         return found
-    raise AttributeError(f"zerograd has no torch.{name}")
+    if name.startswith("_foreach_"):
+        return getattr(importlib.import_module(f"{__name__}.tensor.functions.lists"), name)
+    raise AttributeError(
+        f"zerograd has no torch.{name}; if PyTorch 2.13 has it, zerograd does not support it yet",
+        name=name, obj=sys.modules[__name__],
+    )  # fmt: skip
 
 
 __all__ = [

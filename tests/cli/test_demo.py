@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import zerograd
+from zerograd import version
 from zerograd.cli.demo.comparison import Run, angle
 from zerograd.cli.demo.picture import draw
 from zerograd.cli.demo.progress import Lines
@@ -78,8 +79,8 @@ def test_bad_epochs_are_refused(tmp_path: Path, epochs: str) -> None:
 
 
 def test_the_version_is_the_packages(tmp_path: Path) -> None:
-    assert command("--version", folder=tmp_path).stdout.startswith(f"zerograd {zerograd.__version__} (Python 3.")
-    assert f'\nversion = "{zerograd.__version__}"\n' in (ROOT / "pyproject.toml").read_text()
+    assert command("--version", folder=tmp_path).stdout.startswith(f"zerograd {version.zerograd} (Python 3.")
+    assert f'\nversion = "{version.zerograd}"\n' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_the_sentences_follow_the_numbers() -> None:

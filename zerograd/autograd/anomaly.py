@@ -45,3 +45,13 @@ class detect_anomaly:  # noqa: N801
 def is_anomaly_enabled() -> bool:
     """Whether anomaly detection is on. Source: torch.is_anomaly_enabled."""
     return recorder.own.exact_lines
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether backward passes stop at NaN. Source: torch.is_anomaly_check_nan_enabled."""
+    return recorder.own.check_nan
+
+
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Turn anomaly detection on or off. Source: torch.set_anomaly_enabled."""
+    set_detect_anomaly(mode, check_nan)

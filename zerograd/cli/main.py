@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-import zerograd
+from zerograd import version
 from zerograd.cli import runner
 
 
@@ -102,7 +102,7 @@ class ShowVersion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """`zerograd --version`."""
         numpy = metadata.version("numpy")
-        print(f"zerograd {zerograd.__version__} (Python {platform.python_version()}, NumPy {numpy})")
+        print(f"zerograd {version.zerograd} (Python {platform.python_version()}, NumPy {numpy})")
         parser.exit()
 
 

@@ -8,6 +8,7 @@ with NumPy: there, writes on either side must be seen on the other (``Shared``).
 from __future__ import annotations
 
 import mmap
+import os
 import sys
 import weakref
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.record import Edge, Value, bind, laid, new_variable, recorder
 from zerograd.runtime.realize import array_of
-from zerograd.shapes import Shape, is_contiguous
+from zerograd.shapes import Shape, contiguous_strides, is_contiguous
 
 SMALL = 1 << 16  # bytes of shared memory that are copied rather than read at once
 
@@ -36,9 +37,11 @@ class Shared:
     Attributes:
         array: the memory, as the storage's array.
         between_processes: forked processes share it.
+        descriptor: of the file behind it, which processes that were not forked can be given.
     """
 
     between_processes = False
+    descriptor: int | None = None
 
     def __init__(self, array: Array, *, foreign: bool) -> None:
         self.array = array
@@ -170,18 +173,40 @@ class Storage(Value):
         """Move to memory that processes forked from now on share; it stays there."""
         if self.is_between_processes():
             return
-        kind = self.type
-        memory = mmap.mmap(-1, max(kind.nbytes, 1))
         source = in_memory(array_of(self), self.strides)
-        array = np.lib.stride_tricks.as_strided(
-            np.frombuffer(memory, kind.dtype.numpy, kind.count), source.shape, source.strides
-        )
-        np.copyto(array, source)
-        self.buffer = array
+        descriptor = -1
+        if hasattr(os, "memfd_create"):  # a descriptor can also be sent to processes that were not forked
+            descriptor = os.memfd_create("tensor")
+            os.truncate(descriptor, max(self.type.nbytes, 1))
+        np.copyto(self._lie_in(descriptor, source.shape, source.strides), source)
+
+    def _lie_in(self, descriptor: int, shape: Shape, strides: Shape) -> Array:
+        """Have its array lie in the memory behind a descriptor, or in fresh memory (-1); strides in bytes."""
+        kind = self.type
+        memory = mmap.mmap(descriptor, max(kind.nbytes, 1))
+        array = np.frombuffer(memory, kind.dtype.numpy, kind.count)
+        self.buffer = array = np.lib.stride_tricks.as_strided(array, shape, strides)
         self.serial = 0
         self.shared = Shared(array, foreign=False)
         self.shared.pin()
         self.shared.between_processes = True
+        if descriptor >= 0:
+            self.shared.descriptor = descriptor
+            weakref.finalize(self.shared, os.close, descriptor)
+        return array
+
+    @classmethod
+    def attached(cls, descriptor: int, type: TensorType, strides: Shape | None) -> Storage:
+        """A storage over memory that another process shares; it closes the descriptor in the end."""
+        self = object.__new__(cls)
+        self.own_type, self.own_strides = type, strides
+        steps = contiguous_strides(type.shape) if strides is None else strides
+        self._lie_in(descriptor, type.shape, tuple(step * type.dtype.itemsize for step in steps))
+        return self
+
+    def descriptor(self) -> int | None:
+        """The file descriptor of its memory, if other processes can be given it."""
+        return None if self.shared is None else self.shared.descriptor
 
     def is_between_processes(self) -> bool:
         """Whether forked processes share the memory."""

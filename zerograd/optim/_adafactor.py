@@ -40,14 +40,19 @@ def update(
         p = keep * p
     squares = g * g
     if row is not None and column is not None:
-        row = row + renewal * (squares.mean(-1, keepdim=True) - row)
-        column = column + renewal * (squares.mean(-2, keepdim=True) - column)
+        row = _renewed(row, squares.mean(-1, keepdim=True), renewal)
+        column = _renewed(column, squares.mean(-2, keepdim=True), renewal)
         estimate = row @ column / row.mean(-2, keepdim=True).clamp(min=eps)
     else:
         assert v is not None
-        v = estimate = v + renewal * (squares - v)
+        v = estimate = _renewed(v, squares, renewal)
     direction = g * estimate.clamp(min=eps * eps).rsqrt()
     return p - step_size / (_rms(direction) / clipping).clamp(min=1.0) * direction, row, column, v
+
+
+def _renewed(mean: Tensor, value: Tensor, share: Number) -> Tensor:
+    """The running mean with a share of the new value."""
+    return mean + share * (value - mean)
 
 
 def _rms(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ def check_lr(lr: float | Tensor) -> None:
 
 def check_not_negative(name: str, value: float | Tensor) -> None:
     if not value >= 0.0:
-        raise errors.value(f"{name} must be at least 0", **{name: value})
+        raise errors.value(f"{name} must be at least 0, but is {value}")
 
 
 def check_betas(betas: tuple[float | Tensor, float | Tensor]) -> None:

@@ -65,7 +65,7 @@ class LBFGS(Optimizer):
         return self.param_groups[0]["params"]
 
     @no_grad()
-    def step(self, closure: Closure) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # as PyTorch's
+    def step(self, closure: Closure) -> Any:
         """Minimises until a tolerance or a bound is met.
 
         Args:

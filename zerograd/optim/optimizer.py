@@ -11,8 +11,8 @@ from itertools import chain
 from typing import Any
 
 from zerograd import dtypes, errors
-from zerograd.runtime.realize import clear_gradients, finish_step
-from zerograd.tensor.gradients import RemovableHandle
+from zerograd.runtime.realize import finish_step
+from zerograd.tensor.gradients import RemovableHandle, clear_gradients
 from zerograd.tensor.tensor import Tensor
 
 ParamsT = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -167,8 +167,9 @@ class Optimizer:
                     returned=repr(changed),
                     hook=repr(hook),
                 )
-            (_, *args), kwargs = changed
-        return tuple(args), kwargs
+            (_, *rest), kwargs = changed
+            args = tuple(rest)
+        return args, kwargs
 
     def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` before each step; it may return new (args, kwargs).
@@ -286,20 +287,7 @@ class Optimizer:
 
         Source: torch.optim.Optimizer.zero_grad.
         """
-        for group in self.param_groups:
-            for param in group["params"]:
-                grad = param.grad
-                if grad is None:
-                    continue
-                if set_to_none:
-                    param.grad = None
-                    continue
-                if grad.grad_fn is not None:
-                    grad.detach_()
-                else:
-                    grad.requires_grad_(False)
-                grad.zero_()
-        clear_gradients()
+        clear_gradients((param for group in self.param_groups for param in group["params"]), set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Changes the parameters once, from their gradients.

@@ -37,12 +37,11 @@ def update(
     v = alpha * v + renewal * g * g
     scale = v
     if centered:
-        mean = renewal * g if mean is None else mean + renewal * (g - mean)
-        scale = v - mean * mean
+        new = renewal * g if mean is None else mean + renewal * (g - mean)
+        scale, mean = v - new * new, new
     direction = g / (scale.sqrt() + eps)
     if has_momentum:
-        buffer = direction if buffer is None else momentum * buffer + direction
-        direction = buffer
+        direction = buffer = direction if buffer is None else momentum * buffer + direction
     return p - lr * direction, v, buffer, mean
 
 

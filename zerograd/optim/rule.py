@@ -172,13 +172,14 @@ class Rule(Optimizer):
         columns = [cohort.column(name) for name in self.names]
         inputs = (cohort.params, grads, cohort.vectors, list(numbers.values()), *columns, *operands)
         frozen = tuple(switches.items())
+        update: Any = type(self).update
         if all(name in cohort.present for name in self.made_by_update(group)):
             targets = [x for column in (cohort.params, *columns) if column is not None for x in column]
-            type(self).update.into([*targets, *cohort.vectors], *inputs, switches=frozen, in_place=True)
+            update.into([*targets, *cohort.vectors], *inputs, switches=frozen, in_place=True)
             cohort.numbers = numbers
             cohort.note_versions()
             return
-        first, *results, shown = type(self).update(*inputs, switches=frozen, in_place=False)
+        first, *results, shown = update(*inputs, switches=frozen, in_place=False)
         _write(cohort.params, first)
         _write(cohort.vectors, shown)
         for name, column, new in zip(self.names, columns, results, strict=True):

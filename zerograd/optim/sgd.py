@@ -31,8 +31,8 @@ def update(
     if has_decay:
         g = g + weight_decay * p
     if has_momentum:
-        buffer = g.clone() if buffer is None else momentum * buffer + renewal * g
-        g = g + momentum * buffer if nesterov else buffer
+        new = g.clone() if buffer is None else momentum * buffer + renewal * g
+        g, buffer = g + momentum * new if nesterov else new, new
     return p - lr * g, buffer
 
 

@@ -33,7 +33,7 @@ class SparseAdam(Optimizer):
         check_lr(lr)
         for name, value in (("lr", lr), ("eps", eps)):
             if not value > 0.0:
-                raise errors.value(f"{name} must be above 0", **{name: value})
+                raise errors.value(f"{name} must be above 0, but is {value}")
         check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
         for position, group in enumerate(self.param_groups):

@@ -202,7 +202,7 @@ class SWALR(LRScheduler):
             group["swa_lr"] = lr
         if anneal_strategy not in ("cos", "linear"):
             raise errors.value("anneal_strategy is 'cos' or 'linear'", anneal_strategy=repr(anneal_strategy))
-        if not isinstance(anneal_epochs, int) or anneal_epochs < 0:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise errors.value("anneal_epochs must be an integer of at least 0", anneal_epochs=repr(anneal_epochs))
         self._anneal_strategy = anneal_strategy
         self.anneal_epochs = anneal_epochs

@@ -22,7 +22,7 @@ import numpy as np
 from zerograd import errors
 from zerograd.serialization import archive, legacy
 from zerograd.serialization.memory import restore_by
-from zerograd.serialization.names import SAFE
+from zerograd.serialization.names import SAFE, name_in_torch
 from zerograd.serialization.pickle_reader import Globals
 
 DEFAULT_PROTOCOL = 2
@@ -247,7 +247,7 @@ def _named(values: list[Any]) -> dict[str, Any]:
 
 
 def _full_name(value: Any) -> str:
-    return f"{value.__module__}.{value.__qualname__}"
+    return ".".join(name_in_torch(value) or (value.__module__, value.__qualname__))
 
 
 def get_unsafe_globals_in_checkpoint(f: FileLike) -> list[str]:

@@ -38,7 +38,7 @@ def write(obj: Any, file: IO[bytes], name: str, protocol: int) -> None:
         _write_record(archive, f"{name}/data.pkl", stream.getbuffer())
         _write_record(archive, f"{name}/byteorder", memoryview(sys.byteorder.encode()))
         for number, values in enumerate(memories.values):
-            _write_record(archive, f"{name}/data/{number}", memoryview(values))
+            _write_record(archive, f"{name}/data/{number}", values.data)
         _write_record(archive, f"{name}/version", memoryview(b"3\n"))
 
 

@@ -40,7 +40,7 @@ def write(obj: Any, file: IO[bytes], protocol: int) -> None:
     pickle.dump([str(number) for number in range(len(memories.values))], file, protocol)
     for values, size in zip(memories.values, memories.itemsizes, strict=True):
         file.write(np.array(len(values) // size, "<i8").tobytes())
-        file.write(memoryview(values))
+        file.write(values.data)
 
 
 def read(data: bytes, names: Globals, restore: Restore, encoding: str) -> Any:

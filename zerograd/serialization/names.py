@@ -122,7 +122,7 @@ def numpy_scalar(dtype: np.dtype[Any], data: bytes) -> Any:
 
 def numpy_dtype(code: str, align: bool = False, copy: bool = False) -> np.dtype[Any]:
     """An element type, a new object, since its byte order follows."""
-    dtype = np.dtype(code, align=bool(align), copy=True)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    dtype = np.dtype(code, align=bool(align), copy=True)
     if dtype.hasobject:
         raise TypeError("an array of objects cannot be loaded; save a list")
     return dtype
@@ -254,6 +254,7 @@ def new_instance(kind: type[Any], args: tuple[Any, ...]) -> Any:
     """An instance, made without calling anything that the class defines."""
     if issubclass(kind, tuple):
         return tuple.__new__(kind, args)
+    base: Any
     for base in (OrderedDict, dict, list, set):
         if issubclass(kind, base):
             return base.__new__(kind)

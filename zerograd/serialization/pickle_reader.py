@@ -333,7 +333,7 @@ class Reader:
 
 
 def _build_numpy(target: Any, state: Any) -> None:
-    if isinstance(target, np.dtype):
+    if type(target) is not np.ndarray:
         if state[2:5] != (None, None, None):
             raise UnpicklingError("a NumPy dtype with fields is not loaded")
     elif target.shape != (0,) or state[2].hasobject or not isinstance(state[-1], bytes):

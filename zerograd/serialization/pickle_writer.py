@@ -25,14 +25,17 @@ class _StorageOf:
         self.tensor = tensor
 
 
-class Writer(pickle._Pickler):  # the one in C cannot write names that are not importable here
+_Pickler: Any = pickle._Pickler  # the one in C cannot write names that are not importable here
+
+
+class Writer(_Pickler):
     """Pickles an object with its tensors; their values are collected in `memories`.
 
     Args:
         old_form: references as in files before the zip format.
     """
 
-    dispatch = {**pickle._Pickler.dispatch, Registry: pickle._Pickler.save_dict}
+    dispatch = {**_Pickler.dispatch, Registry: _Pickler.save_dict}
 
     def __init__(self, file: IO[bytes], protocol: int, memories: Memories, *, old_form: bool = False) -> None:
         super().__init__(file, protocol)
@@ -60,7 +63,7 @@ class Writer(pickle._Pickler):  # the one in C cannot write names that are not i
         """A class or function by its name, zerograd's by PyTorch's."""
         known = ("torch", name) if isinstance(obj, dtype | StorageType) else names.name_in_torch(obj)
         if known is None:
-            super().save_global(obj, name)  # pyright: ignore[reportAttributeAccessIssue]
+            super().save_global(obj, name)
             return
         module, name = known
         if self.proto >= 4:

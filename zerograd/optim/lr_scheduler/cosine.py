@@ -55,9 +55,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
         for name, value in (("T_0", T_0), ("T_mult", T_mult)):
-            if not isinstance(value, int) or value < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise errors.value(f"{name} must be a positive integer", **{name: value})
-        if not isinstance(eta_min, float | int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            if not isinstance(value, int) or value < 1:
+                raise errors.value(f"{name} must be a positive integer, but is {value!r}")
+        if not isinstance(eta_min, float | int):
             raise errors.value("eta_min must be a number", eta_min=repr(eta_min))
         self.T_0 = T_0
         self.T_i = T_0

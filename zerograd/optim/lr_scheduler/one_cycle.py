@@ -50,7 +50,7 @@ class OneCycleLR(LRScheduler):
         check_optimizer(optimizer)
         self.optimizer = optimizer
         self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
-        if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
             raise errors.value("pct_start must be a float in [0, 1]", pct_start=repr(pct_start))
         if anneal_strategy not in ("cos", "linear"):
             raise errors.value("anneal_strategy is 'cos' or 'linear'", anneal_strategy=repr(anneal_strategy))
@@ -107,7 +107,7 @@ def _total_steps(total: int | None, epochs: int | None, steps_per_epoch: int | N
     result = 1
     for name, value in given.items():
         if not isinstance(value, int) or value <= 0:
-            raise errors.value(f"{name} must be a positive integer", **{name: repr(value)})
+            raise errors.value(f"{name} must be a positive integer, but is {value!r}")
         result *= value
     return result
 

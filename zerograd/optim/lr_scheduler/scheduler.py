@@ -206,14 +206,14 @@ def _watch_step(optimizer: Optimizer) -> None:
     """Makes the optimizer note its first step, once however many schedules it has."""
     if hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         return
-    function = optimizer.step.__func__  # pyright: ignore[reportFunctionMemberAccess]  # a bound method
-    reference = weakref.ref(optimizer)
+    function = optimizer.step.__func__
+    reference = weakref.ref(optimizer)  # the optimizer must not hold itself through its step
 
     @functools.wraps(function)
     def step(*args: Any, **kwargs: Any) -> Any:
-        owner = reference()
+        owner: Any = reference()
         owner._opt_called = True
         return function(owner, *args, **kwargs)
 
-    step._wrapped_by_lr_sched = True  # pyright: ignore[reportFunctionMemberAccess]
+    step.__dict__["_wrapped_by_lr_sched"] = True
     optimizer.step = step

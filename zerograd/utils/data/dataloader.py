@@ -159,7 +159,7 @@ class DataLoader(Generic[T_co]):
             if context not in methods:
                 raise errors.value(f"processes are started by one of {methods}", multiprocessing_context=repr(context))
             context = multiprocessing.get_context(context)
-        if context is not None and not isinstance(context, BaseContext):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if context is not None and not isinstance(context, BaseContext):
             raise errors.type_(
                 "multiprocessing_context is a start method or a context of multiprocessing",
                 multiprocessing_context=repr(context),

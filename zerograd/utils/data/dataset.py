@@ -122,8 +122,9 @@ class StackDataset(Dataset[Any]):
 
 def _fetch_all(dataset: Any, indices: Sequence[Any]) -> list[Any]:
     """The samples at these indices, at once where the dataset can."""
-    at_once = getattr(dataset, "__getitems__", None)
-    return at_once(list(indices)) if callable(at_once) else [dataset[index] for index in indices]
+    if callable(getattr(dataset, "__getitems__", None)):
+        return dataset.__getitems__(list(indices))
+    return [dataset[index] for index in indices]
 
 
 class ConcatDataset(Dataset[T_co]):
@@ -241,7 +242,7 @@ def random_split(
         )
     indices = permutation(stream_of(generator), size).tolist()
     ends = itertools.accumulate(lengths)
-    return [Subset(dataset, indices[end - length : end]) for end, length in zip(ends, lengths, strict=True)]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    return [Subset(dataset, indices[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
 
 
 def _whole_lengths(fractions: Sequence[float], size: int) -> list[int]:

@@ -83,7 +83,7 @@ class RandomSampler(Sampler[int]):
         self.replacement = replacement
         self._num_samples = num_samples
         self.generator = generator
-        if not isinstance(replacement, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(replacement, bool):
             raise errors.type_("replacement must be a bool", replacement=repr(replacement))
         _check_positive("num_samples", self.num_samples, bool_allowed=True)
 
@@ -150,7 +150,7 @@ class WeightedRandomSampler(Sampler[int]):
         generator: Generator | None = None,
     ) -> None:
         _check_positive("num_samples", num_samples)
-        if not isinstance(replacement, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(replacement, bool):
             raise errors.value("replacement must be a bool", replacement=repr(replacement))
         self.weights = as_tensor(weights, dtype=dtypes.float64)
         if self.weights.dim() != 1:
@@ -180,7 +180,7 @@ class BatchSampler(Sampler[list[int]]):
 
     def __init__(self, sampler: Sampler[int] | Iterable[int], batch_size: int, drop_last: bool) -> None:
         _check_positive("batch_size", batch_size)
-        if not isinstance(drop_last, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(drop_last, bool):
             raise errors.value("drop_last must be a bool", drop_last=repr(drop_last))
         self.sampler = sampler
         self.batch_size = batch_size
@@ -200,4 +200,4 @@ class BatchSampler(Sampler[list[int]]):
 
 def _check_positive(name: str, value: Any, *, bool_allowed: bool = False) -> None:
     if not isinstance(value, int) or (isinstance(value, bool) and not bool_allowed) or value <= 0:
-        raise errors.value(f"{name} must be a positive integer", **{name: repr(value)})
+        raise errors.value(f"{name} must be a positive integer, but is {value!r}")

@@ -87,7 +87,7 @@ def send(connection: Connection, parts: list[memoryview]) -> None:
     descriptor = _memory(parts, sizes)
     try:
         connection.send_bytes(_SHARED + pickle.dumps(sizes))
-        send_handle(connection, descriptor, None)  # pyright: ignore[reportArgumentType]  # the process is unused here
+        send_handle(connection, descriptor, None)  # the process matters on Windows only
     finally:
         os.close(descriptor)
 

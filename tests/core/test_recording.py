@@ -94,7 +94,7 @@ def train(steps: int, rate: Callable[[int], float], read: Callable[[int], bool])
             w -= rate(k) * w.grad
         realize.finish_step()
         w.grad = None
-        realize.clear_gradients()
+        realize.gradients_cleared()
     return w.tolist()
 
 

@@ -28,16 +28,18 @@ class Plan:
 
     __slots__ = ("kept", "outputs", "program", "roots", "slots")
 
+    kept: tuple[tuple[Node, int], ...]
+
     def __init__(
         self, nodes: tuple[Node, ...], entered: tuple[Node, ...], freed: tuple[frozenset[Node], ...]
     ) -> None:
         self.roots = tuple(dict.fromkeys((*(node for node in nodes if node.tracked), *entered)))
-        self.kept = kept_by(self.roots, freed)
-        self.outputs = tuple(dict.fromkeys((*nodes, *self.kept)))
+        kept = kept_by(self.roots, freed)
+        self.outputs = tuple(dict.fromkeys((*nodes, *kept)))
         place = {node: i for i, node in enumerate(self.outputs)}
         self.slots = tuple(place[node] for node in nodes)
         self.program: Program = reference.compile(self.outputs)
-        self.kept = tuple((node, place[node]) for node in self.kept)
+        self.kept = tuple((node, place[node]) for node in kept)
 
 
 def launch() -> None:
@@ -130,7 +132,7 @@ def begin_backward() -> None:
         launch()
 
 
-def clear_gradients() -> None:
+def gradients_cleared() -> None:
     """Gradients have been cleared: a finished step ends here."""
     if recorder.trace.finished_step:
         launch()

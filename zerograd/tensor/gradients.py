@@ -257,6 +257,26 @@ class _Hooks(dict[int, Any]):
         return hook
 
 
+def clear_gradients(tensors: Iterable[Any], set_to_none: bool) -> None:
+    """End the life of the tensors' gradients: ``None``, or zeros in the same tensors.
+
+    A step that an optimizer has finished ends here too; gradients that became ``None`` are never written to memory.
+    """
+    for tensor in tensors:
+        grad = tensor._grad
+        if grad is None:
+            continue
+        if set_to_none:
+            tensor._grad = None
+            continue
+        if grad.grad_fn is not None:
+            grad.detach_()
+        else:
+            grad.requires_grad_(False)
+        grad.zero_()
+    realize.gradients_cleared()
+
+
 def held(tensor: TensorBase, type: Any) -> Value:
     """A tensor's value as the tape holds it."""
     node = tensor._node()

@@ -10,6 +10,7 @@ from zerograd import dtypes, errors
 from zerograd.autograd.grad_mode import no_grad
 from zerograd.nn.modules.traversal import Traversal
 from zerograd.tensor.functions.creation import empty_like
+from zerograd.tensor.gradients import clear_gradients
 from zerograd.tensor.tensor import Tensor
 
 Convert = Callable[[Tensor], Tensor]
@@ -136,18 +137,7 @@ class Conversion(Traversal):
 
         Source: torch.nn.Module.zero_grad.
         """
-        for parameter in self.parameters():
-            grad = parameter.grad
-            if grad is None:
-                continue
-            if set_to_none:
-                parameter.grad = None
-                continue
-            if grad.grad_fn is not None:
-                grad.detach_()
-            else:
-                grad.requires_grad_(False)
-            grad.zero_()
+        clear_gradients(self.parameters(), set_to_none)
 
 
 def parse_to(

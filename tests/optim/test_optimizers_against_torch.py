@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import collections
 import copy
 from typing import Any
 
@@ -270,15 +271,18 @@ def test_a_counter_that_the_program_changes_counts() -> None:
     agree(scenario)
 
 
-def test_clearing_the_state_begins_anew() -> None:
+@pytest.mark.parametrize(("name", "given"), [("NAdam", {}), ("SGD", {"momentum": 0.9}), ("Adam", {})])
+def test_clearing_the_state_begins_anew(name: str, given: Any) -> None:
     def scenario(library: Any) -> Any:
         params = parameters(library, ((3,), (2,)))
-        optimizer = library.optim.NAdam(params, lr=0.1)
-        for step in range(5):
+        optimizer = getattr(library.optim, name)(params, lr=0.1, **given)
+        for step in range(8):
             give_gradients(library, params, step)
             optimizer.step()
             if step == 2:
                 optimizer.state[params[0]].clear()
+            if step == 4:
+                optimizer.state = collections.defaultdict(dict)
         return values(params)
 
     agree(scenario)

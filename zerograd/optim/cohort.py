@@ -28,19 +28,19 @@ class Cohort:
 
     Attributes:
         places: their positions among the parameters that have a gradient.
-        states: their entries in `optimizer.state`; empty dictionaries if the rule keeps none.
+        params: the parameters.
+        states: their entries in `optimizer.state`; empty dictionaries, which are not there, without `has_state`.
         present: the state tensors that they have, by name.
         numbers: what Python counts for each of them.
         vectors: the tensors, shape (n,), whose elements show the numbers.
     """
 
-    def __init__(
-        self, params: list[Tensor], states: list[dict[str, Any]], numbers: Numbers, present: tuple[str, ...]
-    ) -> None:
-        self.params = params
-        self.states = states
+    def __init__(self, numbers: Numbers, present: tuple[str, ...], *, has_state: bool) -> None:
+        self.params: list[Tensor] = []
+        self.states: list[dict[str, Any]] = []
         self.present = present
         self.numbers = numbers
+        self.has_state = has_state
         self.places: list[int] = []
         self.vectors: list[Tensor] = []
         self._elements: list[tuple[Tensor, ...]] = []
@@ -68,8 +68,10 @@ class Cohort:
 
     def is_current(self, states: States) -> bool:
         """Whether the states are still those that this cohort has seen."""
-        if self.vectors and not all(map(is_, map(states.get, self.params), self.states)):
+        if self.has_state and not all(map(is_, map(states.get, self.params), self.states)):
             return False
+        if not self.numbers and not all(name in state for name in self.present for state in self.states):
+            return False  # where there are counters, they tell that a state was cleared
         for name, elements in zip(self.numbers, self._elements, strict=True):
             if not all(map(is_, [state.get(name) for state in self.states], elements)):
                 return False

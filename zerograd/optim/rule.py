@@ -134,7 +134,8 @@ class Rule(Optimizer):
                 state.update(dict.fromkeys(numbers))  # counters come first, as in PyTorch
                 state.update(self.init_single(param, group))
             present = tuple(name for name in self.names if state.get(name) is not None)
-            cohort = cohorts.setdefault((*numbers.values(), present), Cohort([], [], numbers, present))
+            new = Cohort(numbers, present, has_state=has_state)
+            cohort = cohorts.setdefault((*numbers.values(), present), new)
             cohort.params.append(param)
             cohort.states.append(state)
             cohort.places.append(place)

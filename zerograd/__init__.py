@@ -24,9 +24,10 @@ from zerograd.tensor.formats import (
     channels_last, channels_last_3d, contiguous_format, contiguous_format as legacy_contiguous_format, layout,
     memory_format, preserve_format, sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided,
 )  # fmt: skip
+from zerograd.tensor.functions.powers import float_power, pow
 from zerograd.tensor.functions.arithmetic import (
-    abs, absolute, add, addcdiv, addcmul, div, divide, float_power, floor_divide, fmod, lerp, mul, multiply,
-    neg, negative, positive, pow, reciprocal, remainder, rsub, sgn, sign, square, sub, subtract, true_divide,
+    abs, absolute, add, addcdiv, addcmul, div, divide, floor_divide, fmod, lerp, mul, multiply, neg, negative,
+    positive, reciprocal, remainder, rsub, sgn, sign, square, sub, subtract, true_divide,
 )  # fmt: skip
 from zerograd.tensor.functions.bitwise import (
     bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, gcd, lcm,

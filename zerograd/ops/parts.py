@@ -73,7 +73,7 @@ def _infer_pairs(x: TensorType) -> TensorType:
 
 
 def _reference_pairs(x: Array) -> Array:
-    return np.stack((x.real, x.imag), -1)
+    return np.stack((np.real(x), np.imag(x)), -1)
 
 
 def _infer_unpairs(x: TensorType) -> TensorType:

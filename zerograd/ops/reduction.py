@@ -168,8 +168,8 @@ all = Op("all", lambda x, *, axes: folded(x, axes), lambda x, *, axes: np.all(x,
 def _reference_logsumexp(x: Array, *, axes: Shape) -> Array:
     if 0 in x.shape:
         return np.log(np.sum(x, axis=axes, keepdims=True))
-    largest = np.max(x.real, axis=axes, keepdims=True)
-    largest = np.where(np.isfinite(largest), largest, 0).astype(x.real.dtype)
+    largest = np.max(np.real(x), axis=axes, keepdims=True)
+    largest = np.where(np.isfinite(largest), largest, 0).astype(np.real(x).dtype)
     return np.log(np.sum(np.exp(x - largest), axis=axes, keepdims=True)) + largest
 
 

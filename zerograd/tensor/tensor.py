@@ -30,6 +30,7 @@ from zerograd.tensor.functions import (
     matrices,
     norms,
     pointwise,
+    powers,
     products,
     questions,
     random,
@@ -85,7 +86,7 @@ def _attach(kind: ModuleType) -> None:
 
 for _kind in (
     activation, arithmetic, bitwise, changing, comparison, complex_numbers, conversion, counting, creation,
-    data, differences, factorization, gathering, indexing, joining, matrices, norms, pointwise, products,
+    data, differences, factorization, gathering, indexing, joining, matrices, norms, pointwise, powers, products,
     questions, random, random_in_place, ranges, rearranging, reductions, reshaping_in_place, scans, searching,
     selecting, shaping, solving, sorting, special, statistics, triangles, viewing, tensor_types, view_copies,
 ):  # fmt: skip

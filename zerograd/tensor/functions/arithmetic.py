@@ -12,10 +12,9 @@ from zerograd.dtypes import bool_
 from zerograd.ir.graph import Node
 from zerograd.ir.record import recorder
 from zerograd.ops import elementwise as ops
-from zerograd.ops import rounding, transcendental
+from zerograd.ops import rounding
 from zerograd.ops.elementwise import convert
 from zerograd.ops.movement import broadcast_to
-from zerograd.shapes import broadcast
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import Body, apply, binary, common_dtype, floats, labelled, together, unary, write_out
 from zerograd.tensor.functions.arguments import as_tensor_argument
@@ -205,16 +204,17 @@ def check_divisor(x: Any, y: Any) -> None:
     Raises:
         RuntimeError: both operands are whole numbers and the second has a zero.
     """
-    if _is_whole(x) and _is_whole(y):
-        if isinstance(y, TensorBase):
-            zero = not recorder.depth and not np.all(y._array())
-        else:
-            zero = not y
-        if zero:
-            raise errors.runtime(
-                "ZeroDivisionError: integers cannot be divided by zero",
-                hint="float operands give inf or nan instead",
-            )
+    if _is_whole(x) and _is_whole(y) and _has_zero(y):
+        raise errors.runtime(
+            "ZeroDivisionError: integers cannot be divided by zero",
+            hint="float operands give inf or nan instead",
+        )
+
+
+def _has_zero(x: Any) -> bool:
+    if isinstance(x, TensorBase):
+        return not recorder.depth and not np.all(x._array())
+    return not x
 
 
 def _is_whole(x: Any) -> bool:
@@ -312,99 +312,6 @@ def positive(input: TensorBase) -> TensorBase:
     return input
 
 
-# --- powers ----------------------------------------------------------------------------------------------
-
-
-def _small_power(x: Node, exponent: float) -> Node | None:
-    match exponent:
-        case 1:
-            return ops.copy(x)
-        case 2:
-            return ops.square(x)
-        case 3:
-            return ops.mul(ops.square(x), x)
-        case -1:
-            return ops.reciprocal(x)
-        case 0.5:
-            return ops.sqrt(x)
-        case -0.5:
-            return transcendental.rsqrt(x)
-    return None
-
-
-@labelled("PowBackward0")
-def _pow_whole(x: Node, exponent: int) -> Node:
-    """A power whose exponent, 1, 2 or 3, is part of the structure."""
-    return _small_power(convert(x, dtypes.int64) if x.dtype is bool_ else x, exponent)  # pyright: ignore
-
-
-@labelled("PowBackward0")
-def _pow_float(x: Node, exponent: float) -> Node:
-    return _small_power(floats(x), exponent)  # pyright: ignore
-
-
-_KNOWN_POWERS: dict[tuple[type, float], Body] = {(int, exponent): _pow_whole for exponent in (1, 2, 3)}
-_KNOWN_POWERS |= {(int, exponent): _pow_float for exponent in (-1,)}
-_KNOWN_POWERS |= {(float, exponent): _pow_float for exponent in (1.0, 2.0, 3.0, -1.0, 0.5, -0.5)}
-
-
-def _pow(x: Node, y: Node) -> Node:
-    x, y = together("pow", x, y)
-    require("pow", x, NUMBERS)
-    return ops.pow(x, y)
-
-
-@labelled("PowBackward0")
-def _pow_number(x: Node, y: Node) -> Node:
-    return _pow(x, y)
-
-
-@labelled("PowBackward1")
-def _pow_tensors(x: Node, y: Node) -> Node:
-    return _pow(x, y)
-
-
-@labelled("PowBackward2")
-def _pow_of_number(x: Node, y: Node) -> Node:
-    return _pow(x, y)
-
-
-_pow_kinds = {
-    (True, False): binary(_pow_number), (True, True): binary(_pow_tensors), (False, True): binary(_pow_of_number),
-    (False, False): binary(_pow_number, left=False),
-}  # fmt: skip
-
-
-def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
-    """``input ** exponent``. Source: torch.pow.
-
-    Raises:
-        RuntimeError: a negative whole power of whole numbers, which would be a fraction.
-    """
-    of_tensor, kind = isinstance(input, TensorBase), type(exponent)
-    if of_tensor and (kind is int or kind is float):
-        if kind is int and exponent < 0 and not input.dtype.is_inexact:
-            raise errors.runtime(
-                "a negative power of integers is a fraction, which their dtype cannot hold",
-                input=input._type,
-                exponent=exponent,
-                hint="input.float() ** exponent",
-            )
-        body = _KNOWN_POWERS.get((kind, exponent))
-        if body is not None:
-            return written("pow", apply(body, (input,), (exponent,)), out)
-    return _pow_kinds[of_tensor, isinstance(exponent, TensorBase)](input, exponent, out=out)
-
-
-def _float_power(x: Node, y: Node) -> Node:
-    """``input ** exponent`` computed in float64 (or complex128). Source: torch.float_power."""
-    kind = dtypes.complex128 if common_dtype(x, y).is_complex else dtypes.float64
-    shape = broadcast("float_power", x.shape, y.shape)
-    return ops.pow(broadcast_to(convert(x, kind), shape), broadcast_to(convert(y, kind), shape))
-
-
-float_power = two_kinds(_float_power, number="PowBackward0", tensor="PowBackward1", left=True)
-
 # --- three operands --------------------------------------------------------------------------------------
 
 
@@ -474,18 +381,6 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any 
 # --- the methods behind operators --------------------------------------------------------------------------
 
 
-def _power_operator(self: Any, other: Any) -> Any:
-    if isinstance(other, TensorBase | int | float | complex | np.generic):
-        return pow(self, other)
-    return NotImplemented
-
-
-def _reversed_power(self: Any, other: Any) -> Any:
-    if isinstance(other, TensorBase | int | float | complex | np.generic):
-        return pow(other, self)
-    return NotImplemented
-
-
 def _floor_divide_operator(self: Any, other: Any) -> Any:
     check_divisor(self, other)
     return _floor_divide_method(self, other)
@@ -518,8 +413,8 @@ absolute, negative, subtract, multiply, divide = abs, neg, sub, mul, div
 
 METHODS = {
     "abs": abs, "absolute": abs, "add": add, "addcdiv": addcdiv, "addcmul": addcmul, "div": div, "divide": div,
-    "float_power": float_power, "floor_divide": floor_divide, "fmod": fmod, "lerp": lerp, "mul": mul, "multiply": mul,
-    "neg": neg, "negative": neg, "positive": positive, "pow": pow, "reciprocal": reciprocal, "remainder": remainder,
+    "floor_divide": floor_divide, "fmod": fmod, "lerp": lerp, "mul": mul, "multiply": mul,
+    "neg": neg, "negative": neg, "positive": positive, "reciprocal": reciprocal, "remainder": remainder,
     "sgn": sgn, "sign": sign, "square": square, "sub": sub, "subtract": sub, "true_divide": true_divide,
     "__abs__": abs, "__neg__": neg, "__pos__": positive,
     "__add__": _add_method, "__radd__": _add_method,
@@ -528,14 +423,14 @@ METHODS = {
     "__truediv__": _div_method, "__rtruediv__": _rdiv_method, "__div__": _div_method, "__rdiv__": _rdiv_method,
     "__floordiv__": _floor_divide_operator, "__rfloordiv__": _reversed_floor_divide,
     "__mod__": _remainder_operator, "__rmod__": _reversed_remainder,
-    "__pow__": _power_operator, "__rpow__": _reversed_power,
+    
 }  # fmt: skip
 IN_PLACE = (
-    "abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod", "lerp",
-    "mul", "multiply", "neg", "negative", "pow", "reciprocal", "remainder", "sgn", "sign", "square", "sub", "subtract",
+    "abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "floor_divide", "fmod", "lerp",
+    "mul", "multiply", "neg", "negative", "reciprocal", "remainder", "sgn", "sign", "square", "sub", "subtract",
     "true_divide",
 )  # fmt: skip
 OPERATORS_IN_PLACE = {
     "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "true_divide_", "__idiv__": "true_divide_",
-    "__ifloordiv__": "floor_divide_", "__imod__": "remainder_", "__ipow__": "pow_",
+    "__ifloordiv__": "floor_divide_", "__imod__": "remainder_",
 }  # fmt: skip

@@ -35,7 +35,7 @@ class Part:
         )
 
     def look(self, base: Array) -> Array:
-        return base.imag if self.index else base.real
+        return np.imag(base) if self.index else np.real(base)
 
     def layout(self, base: Layout, kind: dtype) -> Layout:
         return Layout(base.shape, tuple(2 * one for one in base.strides), 2 * base.offset + self.index)
@@ -55,7 +55,7 @@ class Pairs:
         return parts.unpairs(part)
 
     def look(self, base: Array) -> Array:
-        half = base.real
+        half = np.real(base)
         return np.lib.stride_tricks.as_strided(half, (*half.shape, 2), (*half.strides, half.dtype.itemsize))
 
     def layout(self, base: Layout, kind: dtype) -> Layout:

@@ -72,10 +72,10 @@ def _strips(y: Node, x: Node | None, dx: Node | None, dim: int) -> tuple[Node, i
             raise errors.runtime(
                 f"trapezoid: x needs as many values as y has in dimension {axis}", x=x.type, y=y.type
             )
-        x = reshape(x, shape=tuple(x.shape[0] if i == axis else 1 for i in range(y.rank)))
-    elif x.rank < y.rank:
-        x = reshape(x, shape=(1,) * (y.rank - x.rank) + x.shape)
-    step = elementwise.sub(_tail(x, axis), _head(x, axis))
+        points = reshape(x, shape=tuple(x.shape[0] if i == axis else 1 for i in range(y.rank)))
+    else:
+        points = reshape(x, shape=(1,) * (y.rank - x.rank) + x.shape)
+    step = elementwise.sub(_tail(points, axis), _head(points, axis))
     step, sums = together("trapezoid", step, sums)
     return elementwise.mul(step, sums), axis
 

@@ -13,8 +13,8 @@ from zerograd.ops.elementwise import convert
 from zerograd.ops.movement import reshape
 from zerograd.shapes import axis as one_axis
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import apply, floats, labelled, write_out
-from zerograd.tensor.functions.arguments import as_dtype_argument, sizes
+from zerograd.tensor.door import apply, floats, labelled, unary, write_out
+from zerograd.tensor.functions.arguments import as_dtype_argument, as_tensor_argument, sizes
 from zerograd.tensor.functions.comparison import is_nan, truth
 from zerograd.tensor.functions.dimensions import (
     Dims,
@@ -50,8 +50,8 @@ def _summed(x: Node, dims: Any, keepdim: bool, kind: dtype | None) -> Node:
 
 
 @labelled("SumBackward0")
-def _sum_all(x: Node, kind: dtype | None) -> Node:
-    return _summed(x, None, False, kind)
+def _sum_all(x: Node) -> Node:
+    return _summed(x, None, False, None)
 
 
 @labelled("SumBackward1")
@@ -76,8 +76,8 @@ def averaged(x: Node, dims: Any, keepdim: bool, kind: dtype | None) -> Node:
 
 
 @labelled("MeanBackward0")
-def _mean_all(x: Node, kind: dtype | None) -> Node:
-    return averaged(x, None, False, kind)
+def _mean_all(x: Node) -> Node:
+    return averaged(x, None, False, None)
 
 
 @labelled("MeanBackward1")
@@ -85,18 +85,19 @@ def _mean(x: Node, dims: Any, keepdim: bool, kind: dtype | None) -> Node:
     return averaged(x, dims, keepdim, kind)
 
 
+_sum_of_all, _mean_of_all = unary(_sum_all), unary(_mean_all)
+_sum_of_all.__name__, _mean_of_all.__name__ = "sum", "mean"
+
+
 def sum(
     input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None, axis: Dims = None,
     keepdims: bool = False,
 ) -> Any:  # fmt: skip
     """The sum over ``dim``, or over everything. Integers are summed in int64. Source: torch.sum."""
-    if dtype is not None:
-        dtype = as_dtype_argument(dtype, "sum")
-    dim = axis if dim is None else dim
-    if dim is None and not (keepdim or keepdims):
-        result = apply(_sum_all, (_tensor("sum", input),), (dtype,))
-    else:
-        result = apply(_sum, (_tensor("sum", input),), (static_dims(dim), keepdim or keepdims, dtype))
+    if dim is None and axis is None and dtype is None and not (keepdim or keepdims):
+        return _sum_of_all(input, out=out)
+    statics = (static_dims(axis if dim is None else dim), keepdim or keepdims, as_dtype_argument(dtype, "sum"))
+    result = apply(_sum, (as_tensor_argument("sum", "input", input),), statics)
     return result if out is None else write_out("sum", result, out)
 
 
@@ -105,22 +106,11 @@ def mean(
     keepdims: bool = False,
 ) -> Any:  # fmt: skip
     """The mean over ``dim``, or over everything. Source: torch.mean."""
-    if dtype is not None:
-        dtype = as_dtype_argument(dtype, "mean")
-    dim = axis if dim is None else dim
-    if dim is None and not (keepdim or keepdims):
-        result = apply(_mean_all, (_tensor("mean", input),), (dtype,))
-    else:
-        result = apply(_mean, (_tensor("mean", input),), (static_dims(dim), keepdim or keepdims, dtype))
+    if dim is None and axis is None and dtype is None and not (keepdim or keepdims):
+        return _mean_of_all(input, out=out)
+    statics = (static_dims(axis if dim is None else dim), keepdim or keepdims, as_dtype_argument(dtype, "mean"))
+    result = apply(_mean, (as_tensor_argument("mean", "input", input),), statics)
     return result if out is None else write_out("mean", result, out)
-
-
-def _tensor(name: str, input: Any) -> TensorBase:
-    if not isinstance(input, TensorBase):
-        raise errors.type_(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
-        )
-    return input
 
 
 @labelled("SumBackward1")
@@ -162,9 +152,7 @@ def _nanmean(x: Node, dims: Any, keepdim: bool, kind: dtype | None) -> Node:
         raise errors.runtime(f"nanmean(): expected input to have floating point dtype, got {x.dtype.name}")
     numbers = elementwise.eq(x, x)
     total = _summed(elementwise.kept_where(numbers, x), dims, keepdim, kind)
-    return elementwise.div(
-        total, folding(elementwise.cast(numbers, dtype=total.dtype), dims, keepdim, reduction.sum)
-    )
+    return elementwise.div(total, folding(elementwise.cast(numbers, dtype=total.dtype), dims, keepdim, reduction.sum))
 
 
 @along_dims
@@ -210,9 +198,7 @@ def nonempty(name: str, x: Node, axes: Any) -> None:
     """Refuse to look for an extreme among nothing."""
     empty = [i for i in axes if x.shape[i] == 0] if x.shape else []
     if empty:
-        raise errors.index(
-            f"{name}(): Expected reduction dim {empty[0]} to have non-zero size.", input=x.type
-        )
+        raise errors.index(f"{name}(): Expected reduction dim {empty[0]} to have non-zero size.", input=x.type)
 
 
 def _nonempty_all(name: str, x: Node) -> None:

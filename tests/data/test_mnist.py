@@ -92,9 +92,7 @@ def test_a_missing_folder_or_file_is_named(folder: Path) -> None:
         ("train-labels-idx1-ubyte", idx(np.full(6, 10)), "holds the label 10; digits go from 0 to 9"),
     ],
 )
-def test_damaged_files_are_refused_with_the_reason(
-    folder: Path, name: str, content: bytes, says: str
-) -> None:
+def test_damaged_files_are_refused_with_the_reason(folder: Path, name: str, content: bytes, says: str) -> None:
     (folder / name).write_bytes(content)
     with pytest.raises(ValueError, match=says):
         load_mnist(folder)

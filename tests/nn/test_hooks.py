@@ -147,6 +147,19 @@ def test_hooked_modules_have_second_derivatives() -> None:
     agree(scenario)
 
 
+def test_old_backward_hooks_of_one_operation() -> None:
+    def scenario(library: Any) -> Any:
+        model = library.nn.Sequential(library.nn.Tanh(), library.nn.Sigmoid())
+        seen: list[Any] = []
+        model[0].register_backward_hook(lambda m, grad_in, grad_out: seen.append([grad_in, grad_out]))
+        model[1].register_backward_hook(lambda m, grad_in, grad_out: (grad_in[0] * 2,))
+        x = inputs(library)
+        model(x).sum().backward()
+        return seen, x.grad
+
+    agree(scenario)
+
+
 def test_full_and_old_backward_hooks_do_not_mix() -> None:
     def scenario(library: Any) -> Any:
         module = library.nn.Linear(1, 1)

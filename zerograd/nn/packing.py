@@ -37,6 +37,7 @@ class PackedSequence(_Packed):
     Source: torch.nn.utils.rnn.PackedSequence.
     """
 
+    __module__ = "zerograd.nn.utils.rnn"  # where PyTorch has it, and so pickles
     __slots__ = ()
 
     def __new__(

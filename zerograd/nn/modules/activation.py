@@ -112,7 +112,7 @@ class Hardtanh(_Activation):
         self.max_val = max_val
         self.inplace = inplace
         if max_val <= min_val:
-            raise AssertionError(f"max_val must be greater than min_val, but {max_val} <= {min_val}")
+            raise AssertionError(f"Hardtanh rises from min_val to max_val, but {max_val} <= {min_val}")
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
@@ -465,5 +465,5 @@ class Softmax2d(_Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() not in (3, 4):
-            raise ValueError(f"Softmax2d expected 3D or 4D input (got {input.dim()}D input)")
+            raise ValueError(f"Softmax2d takes images, (channels, height, width) or a batch, not {input.dim()} dimensions")
         return F.softmax(input, -3, _stacklevel=5)

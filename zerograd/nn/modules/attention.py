@@ -35,6 +35,7 @@ class MultiheadAttention(Module):
         AssertionError: the heads do not divide E.
     """
 
+    __module__ = "zerograd.nn.modules.activation"  # where PyTorch has it, and so pickles
     __constants__ = ["batch_first"]
     bias_k: Tensor | None
     bias_v: Tensor | None
@@ -54,7 +55,7 @@ class MultiheadAttention(Module):
         dtype: Any = None,
     ) -> None:
         if embed_dim <= 0 or num_heads <= 0:
-            raise ValueError(f"embed_dim and num_heads must be greater than 0, got {embed_dim} and {num_heads}")
+            raise ValueError(f"attention needs features and heads: embed_dim = {embed_dim}, num_heads = {num_heads}")
         super().__init__()
         self.embed_dim = embed_dim
         self.kdim = kdim if kdim is not None else embed_dim
@@ -65,7 +66,7 @@ class MultiheadAttention(Module):
         self.batch_first = batch_first
         self.head_dim = embed_dim // num_heads
         if self.head_dim * num_heads != embed_dim:
-            raise AssertionError(f"embed_dim must be divisible by num_heads, but {embed_dim} is not by {num_heads}")
+            raise AssertionError(f"{embed_dim} features (embed_dim) cannot be shared out equally among {num_heads} heads")
 
         shapes = {
             "q_proj_weight": (embed_dim, embed_dim),

@@ -38,10 +38,18 @@ class BackwardHookFunction(Function):
 class BackwardHooks:
     """The hooks of one call. Gradients meet the output gate first, then the input gate.
 
-    Without an input that needs a gradient there is no input gate, and the hooks run at the output gate.
+    Without an input that needs a gradient there is no input gate, and the hooks run at the output gate, with a
+    warning unless ``quiet``.
     """
 
-    def __init__(self, module: Module, hooks: Sequence[Callable[..., Any]], pre: Sequence[Callable[..., Any]]) -> None:
+    def __init__(
+        self,
+        module: Module,
+        hooks: Sequence[Callable[..., Any]],
+        pre: Sequence[Callable[..., Any]],
+        quiet: bool = False,
+    ) -> None:
+        self.quiet = quiet
         self.module = module
         self.hooks = hooks
         self.pre = pre
@@ -59,6 +67,8 @@ class BackwardHooks:
     def on_outputs(self, result: Any) -> Any:
         """The result as seen through the output gate."""
         if not isinstance(result, (Tensor, tuple)):
+            if self.quiet:
+                return result
             warnings.warn(
                 f"the backward hooks of {self.module._get_name()} cannot run: they see outputs that are a tensor or a"
                 f" tuple, but this is a {type(result).__name__}",
@@ -96,7 +106,7 @@ class BackwardHooks:
         return tuple(grad_input[position] for position in self.input_positions)
 
     def _without_inputs(self, grad_output: Grads) -> None:
-        if self.hooks:
+        if self.hooks and not self.quiet:
             warnings.warn(
                 f"no input of {self.module._get_name()} needs a gradient, so its full backward hooks run when"
                 " the gradients of its outputs are known, with None for grad_input",

@@ -74,7 +74,7 @@ class _ConvNd(Module):
     ) -> None:
         super().__init__()
         if groups <= 0:
-            raise errors.value(f"groups must be a positive integer, got {groups}")
+            raise errors.value(f"a convolution has 1 group or more, not {groups}")
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if channels % groups != 0:
                 raise errors.value(f"{name} must be divisible by groups, but {channels} is not by {groups}")

@@ -9,7 +9,6 @@ inputs exist.
 from __future__ import annotations
 
 import warnings
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from zerograd import errors
 from zerograd.nn.modules.backward_hooks import BackwardHooks
 from zerograd.tensor.gradients import RemovableHandle
-from zerograd.tensor.tensor import Tensor
 
 if TYPE_CHECKING:
     from zerograd.nn.modules.module import Module
@@ -128,8 +126,9 @@ class HookRegistration:
         return _add(self._backward_hooks, hook, prepend=prepend)
 
     def register_backward_hook(self, hook: Hook) -> RemovableHandle:
-        """The old kind of backward hook: it sees the gradients of the last operation only.
+        """The old kind of backward hook; it gets the gradients of the module's inputs and outputs too.
 
+        PyTorch gives it those of the module's last operation, whatever its inputs are.
         Source: torch.nn.Module.register_backward_hook (deprecated in favour of register_full_backward_hook).
 
         Raises:
@@ -182,7 +181,7 @@ class HookedCall:
         try:
             self._before()
             pre, full, old = self.module._backward_hook_lists()
-            watched = BackwardHooks(self.module, full, pre) if full or pre else None
+            watched = BackwardHooks(self.module, [*full, *old], pre, quiet=not full) if full or old or pre else None
             if watched is not None:
                 self.args = watched.on_inputs(self.args)
             self.result = self.module.forward(*self.args, **self.kwargs)
@@ -191,8 +190,6 @@ class HookedCall:
                 self._after(hook)
             if watched is not None:
                 self.result = watched.on_outputs(self.result)
-            if old:
-                self._attach_old(old)
         except Exception:
             self._after_failure()
             raise
@@ -230,29 +227,9 @@ class HookedCall:
                     self._after(hook)
                 except Exception as error:
                     warnings.warn(
-                        f"a forward hook with always_call=True raised while another error was being raised;"
-                        f" its own error is dropped: {error}",
+                        f"while an error was on its way, a forward hook of always_call=True failed too; dropped: {error}",
                         stacklevel=4,
                     )
-
-    def _attach_old(self, hooks: list[Hook]) -> None:
-        first = self.result
-        while not isinstance(first, Tensor):
-            members = first.values() if isinstance(first, dict) else first
-            first = next(iter(members))
-        node: Any = first.grad_fn
-        if node is None:
-            return
-        module = weakref.proxy(self.module)
-        for hook in hooks:
-            node.register_hook(lambda inputs, outputs, hook=hook: hook(module, inputs, outputs))
-        if isinstance(self.result, tuple) or sum(isinstance(arg, Tensor) for arg in self.args) != 1:
-            warnings.warn(
-                "a backward hook of the old kind sees only the module's last operation, so some grad_input"
-                " are missing here; register_full_backward_hook sees all",
-                FutureWarning,
-                stacklevel=4,
-            )
 
 
 def register_module_forward_pre_hook(hook: Hook) -> RemovableHandle:

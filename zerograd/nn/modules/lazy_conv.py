@@ -36,7 +36,7 @@ class _LazyConvXdMixin(LazyModuleMixin, _Base):
         self.in_channels = self._get_in_channels(input)
         if self.in_channels % self.groups != 0:
             raise errors.value(
-                f"in_channels must be divisible by groups, but {self.in_channels} is not by {self.groups}"
+                f"{self.in_channels} channels cannot be cut into {self.groups} groups"
             )
         outer, inner = (
             (self.in_channels, self.out_channels) if self.transposed else (self.out_channels, self.in_channels)

@@ -151,7 +151,7 @@ class GroupNorm(Module):
         super().__init__()
         if num_channels % num_groups != 0:
             raise errors.value(
-                f"num_channels must be divisible by num_groups, but {num_channels} is not by {num_groups}"
+                f"GroupNorm: {num_channels} channels cannot be cut into {num_groups} groups"
             )
         self.num_groups = num_groups
         self.num_channels = num_channels

@@ -283,7 +283,7 @@ class _FractionalMaxPoolNd(Module):
     ) -> None:
         name = type(self).__name__
         if (output_size is None) == (output_ratio is None):
-            raise errors.value(f"{name} needs either an output_size or an output_ratio")
+            raise errors.value(f"{name} takes one of output_size and output_ratio, not both or neither")
         if output_ratio is not None and not all(0 < ratio < 1 for ratio in output_ratio):
             raise errors.value(f"{name} needs an output_ratio between 0 and 1, got {output_ratio}")
         self.kernel_size = kernel_size

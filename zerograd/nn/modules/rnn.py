@@ -204,7 +204,7 @@ class RNNBase(Module):
             return PackedSequence(output, sizes, order, back), self.permute_hidden(state, back)
         if input.dim() not in (2, 3):
             raise errors.value(
-                f"{self._get_name()} expected 2D or 3D input (got {input.dim()}D input)",
+                f"{self._get_name()} takes a sequence of 2 dimensions, or 3 with a batch, not {input.dim()}",
                 input=list(input.shape),
             )
         rank = input.dim()
@@ -273,7 +273,7 @@ def _check_sizes(input_size: Any, hidden_size: Any, num_layers: int, proj_size: 
         if size <= 0:
             raise errors.value(f"{name} must be greater than zero, got {size}")
     if num_layers <= 0:
-        raise errors.value(f"num_layers must be greater than zero, got {num_layers}")
+        raise errors.value(f"num_layers counts from 1, got {num_layers}")
     if not 0 <= proj_size < hidden_size:
         raise errors.value(f"proj_size must be less than hidden_size = {hidden_size}, and 0 for none, got {proj_size}")
 
@@ -423,7 +423,7 @@ class RNNCellBase(Module):
         """The input and the state with a batch, after their checks."""
         if input.dim() not in (1, 2):
             raise errors.value(
-                f"{self._get_name()} expected 1D or 2D input (got {input.dim()}D input)",
+                f"{self._get_name()} takes a vector, or a matrix as batch, but the input has {input.dim()} dimensions",
                 input=list(input.shape),
             )
         given = () if hx is None else _parts(hx)

@@ -304,7 +304,7 @@ def _key_errors(missing: list[str], unexpected: list[str], state_dict: Iterable[
     for title, names in (("Missing key(s)", missing), ("Unexpected key(s)", unexpected)):
         if names:
             listing = ", ".join(f'"{name}"' for name in names)
-            yield f"{title} in state_dict: {listing}"
+            yield f"{title}: {listing}"
     for prefix, source in WRAPPERS.items():
         bare = {name.removeprefix(prefix) for name in unexpected if name.startswith(prefix)}
         if bare and bare & set(missing):

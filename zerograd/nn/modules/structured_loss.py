@@ -22,6 +22,7 @@ class TripletMarginLoss(_Loss):
         ValueError: ``margin`` is not positive.
     """
 
+    __module__ = "zerograd.nn.modules.loss"  # where PyTorch has it, and so pickles
     __constants__ = ["margin", "p", "eps", "swap", "reduction"]
     margin: float
     p: float
@@ -65,6 +66,7 @@ class TripletMarginWithDistanceLoss(_Loss):
         ValueError: ``margin`` is not positive.
     """
 
+    __module__ = "zerograd.nn.modules.loss"  # where PyTorch has it, and so pickles
     __constants__ = ["margin", "swap", "reduction"]
     margin: float
     swap: bool
@@ -109,6 +111,7 @@ class CTCLoss(_Loss):
     Source: torch.nn.CTCLoss.
     """
 
+    __module__ = "zerograd.nn.modules.loss"  # where PyTorch has it, and so pickles
     __constants__ = ["blank", "reduction"]
     blank: int
     zero_infinity: bool

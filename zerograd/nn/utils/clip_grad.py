@@ -53,9 +53,10 @@ def get_total_norm(
     Source: torch.nn.utils.get_total_norm.
     """
     members = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    order = float(norm_type)
     if not members:
         return tensor(0.0)
-    total = _total_norm(members, order=float(norm_type))
+    total = _total_norm(members, order=order)
     if error_if_nonfinite and not total.isfinite():
         raise errors.runtime(
             f"the gradients have the norm {total.item()} of order {norm_type}, so they cannot be clipped",

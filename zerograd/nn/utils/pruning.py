@@ -21,6 +21,7 @@ class BasePruningMethod(ABC):
     Source: torch.nn.utils.prune.BasePruningMethod.
     """
 
+    __module__ = "zerograd.nn.utils.prune"  # where PyTorch has it, and so pickles
     PRUNING_TYPE: ClassVar[str]
     _tensor_name: str
 
@@ -108,6 +109,8 @@ class PruningContainer(BasePruningMethod):
 
     Source: torch.nn.utils.prune.PruningContainer.
     """
+
+    __module__ = BasePruningMethod.__module__
 
     def __init__(self, *args: BasePruningMethod) -> None:
         self._pruning_methods: tuple[BasePruningMethod, ...] = ()

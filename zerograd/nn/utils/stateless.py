@@ -28,7 +28,7 @@ def functional_call(
     Source: torch.nn.utils.stateless.functional_call (deprecated).
     """
     warnings.warn(
-        "torch.nn.utils.stateless.functional_call is deprecated: use torch.func.functional_call",
+        "functional_call has moved: torch.func.functional_call is the new one",
         FutureWarning,
         stacklevel=2,
     )

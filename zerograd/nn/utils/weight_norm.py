@@ -84,7 +84,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     Source: torch.nn.utils.weight_norm (deprecated).
     """
     warnings.warn(
-        "torch.nn.utils.weight_norm is deprecated: use torch.nn.utils.parametrizations.weight_norm",
+        "weight_norm has moved: torch.nn.utils.parametrizations.weight_norm is the new one",
         FutureWarning,
         stacklevel=2,
     )

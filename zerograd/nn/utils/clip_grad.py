@@ -97,6 +97,7 @@ def clip_grad_norm_(
         RuntimeError: the norm is not finite, with ``error_if_nonfinite``.
     Source: torch.nn.utils.clip_grad_norm_.
     """
+    max_norm = float(max_norm)
     members = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not members and isinstance(parameters, GeneratorType):
         warnings.warn(

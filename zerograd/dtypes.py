@@ -121,7 +121,7 @@ def set_default_dtype(d: dtype) -> None:
     """Make ``d``, a float type, the type of new tensors made from Python floats."""
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
-        raise TypeError(f"the default dtype must be a floating point type, got {d!r}")
+        raise TypeError(f"the default dtype is one of the floating dtypes, not {d!r}")
     if d is not _default:
         _default = d
         for forget in when_default_changes:

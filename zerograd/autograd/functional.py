@@ -34,7 +34,7 @@ def _evaluate(func: Callable[..., Any], inputs: Any, create_graph: bool) -> tupl
     values = _prepared(values, create_graph)
     with grad_mode(True):
         result = func(*values)
-    return several, values, *_tuple(result, "outputs of the user-provided function")
+    return several, values, *_tuple(result, "outputs of func")
 
 
 def _grads(outputs: Any, inputs: Any, weights: Any, create_graph: bool, strict: bool) -> tuple[Any, ...]:
@@ -48,7 +48,7 @@ def _grads(outputs: Any, inputs: Any, weights: Any, create_graph: bool, strict: 
             [o for o, _ in pairs], inputs, [w for _, w in pairs], retain_graph=True, create_graph=create_graph, allow_unused=True
         )
     if strict and any(one is None for one in found):
-        raise errors.runtime("an output of the user-provided function does not depend on every input; strict=True forbids it")
+        raise errors.runtime("strict=True: an output of the function does not depend on every input")
     return found
 
 

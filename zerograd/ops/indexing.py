@@ -114,8 +114,7 @@ def _check_gather(name: str, x: TensorType, places: TensorType, axis: int) -> No
         raise errors.runtime(f"{name}: the index must be int64 and have as many dimensions", x=x, index=places)
     if any(m > n for i, (m, n) in enumerate(zip(places.shape, x.shape, strict=True)) if i != axis):
         raise errors.runtime(
-            f"{name}: Size does not match at a dimension: expected index {list(places.shape)} to be no larger than"
-            f" self {list(x.shape)} apart from dimension {axis}",
+            f"{name}: apart from dimension {axis}, the index must not be larger than the input",
             x=x,
             index=places,
         )

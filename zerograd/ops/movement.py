@@ -13,7 +13,7 @@ from zerograd.shapes import Shape, count
 
 def _infer_reshape(x: TensorType, *, shape: Shape) -> TensorType:
     if count(shape) != x.count:
-        raise errors.runtime(f"shape '{list(shape)}' is invalid for input of size {x.count}", input=x)
+        raise errors.runtime(f"{x.count} elements do not fit into shape {list(shape)}, which has {count(shape)}", input=x)
     return x.with_shape(shape)
 
 
@@ -166,7 +166,7 @@ def _infer_bitcast(x: TensorType, *, dtype: dtype) -> TensorType:
         return x.with_dtype(dtype)
     if not x.rank:
         raise errors.runtime(
-            f"self.dim() cannot be 0 to view {x.dtype.name} as {dtype.name} (different element sizes)", input=x
+            f"one {x.dtype.name} cannot be seen as {dtype.name}, whose elements have another size", input=x
         )
     size = x.shape[-1] * x.dtype.itemsize
     if size % dtype.itemsize:

@@ -129,7 +129,7 @@ class Muon(Rule):
 
     def check_single(self, param: Tensor, grad: Tensor) -> None:
         if param.is_complex():
-            raise errors.runtime("Muon does not support complex parameters")
+            raise errors.runtime("Muon has no rule for complex parameters", got=f"{param.dtype} {list(param.shape)}")
         super().check_single(param, grad)
         if grad.dim() != 2:  # of a parameter in a group that was added later
             raise errors.value("Muon needs matrices", parameter=list(param.shape))

@@ -68,7 +68,7 @@ class SparseAdam(Optimizer):
         grad = param.grad
         if not grad.is_sparse:
             raise errors.runtime(
-                "SparseAdam does not support dense gradients",
+                "SparseAdam has no rule for dense gradients",
                 gradient=f"{grad.dtype} {list(grad.shape)}",
                 hint="use Adam",
             )

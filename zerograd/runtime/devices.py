@@ -84,7 +84,7 @@ def _parse(text: str) -> tuple[str, int | None]:
     name, colon, number = text.partition(":")
     if name not in _TYPES:
         raise errors.runtime(
-            f"Expected one of {', '.join(_TYPES)} device type at start of device string: {text}",
+            f"{text!r} names no device; the kinds are {', '.join(_TYPES)}",
             hint='zerograd computes on "cpu"',
         )
     if not colon:

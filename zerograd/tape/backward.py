@@ -3,11 +3,12 @@
 Two ways to the same gradients. Where only plain nodes lie between the roots and the leaf tensors, whole traces are
 differentiated at once, newest first (``_by_trace``; met again, this costs one look-up a trace). Where user code has
 a say on the way (a hook, a custom function) or gradients are asked for in the middle, nodes are visited one by one in
-reverse order (``_by_node``), and gradients are held as values, since user code may launch what is pending.
+reverse order (``_Sweep``), and gradients are held as values, since user code may launch what is pending.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,7 +27,7 @@ from zerograd.ir.record import (
     new_variable,
     recorder,
 )
-from zerograd.ops.elementwise import add
+from zerograd.ops.elementwise import add, attach
 from zerograd.ops.source import filled
 from zerograd.tape.differentiate import ancestors, apply_rule, differentiate, join, keepers, kept_by
 
@@ -35,8 +36,8 @@ class Leaf:
     """The source behind a leaf tensor: takes its gradients. The tensor layer subclasses it."""
 
     @property
-    def hooked(self) -> bool:
-        """Whether user code runs when a gradient arrives."""
+    def busy(self) -> bool:
+        """Whether a gradient has to be shown to hooks, or added to another."""
         raise NotImplementedError
 
     def parents(self) -> tuple[Point, ...]:
@@ -47,11 +48,11 @@ class Leaf:
         raise NotImplementedError
 
     def accept(self, grad: Value, create_graph: bool) -> None:
-        """Show ``grad`` to the hooks and add it to what this leaf has."""
+        """Add ``grad``, which the hooks have seen, to what this leaf has, and tell the hooks that wait for that."""
         raise NotImplementedError
 
     def add(self, grad: Node) -> None:
-        """Add ``grad``, which no hook waits for, to what this leaf has."""
+        """Keep ``grad``, where there was none and no hook waits for it."""
         raise NotImplementedError
 
 
@@ -75,6 +76,7 @@ class FunctionOutput:
 
 Target = Point | Leaf
 Grads = dict[Target, Value]
+Watchers = dict[Point, Callable[[Value], None]]
 
 
 def run(
@@ -84,12 +86,14 @@ def run(
     retain_graph: bool = False,
     create_graph: bool = False,
     targets: Iterable[Target] | None = None,
+    watchers: Watchers | None = None,
 ) -> Grads:
     """Carry gradients from ``roots`` back to the leaves, or to ``targets`` only.
 
     Args:
         seeds: the gradients of the roots.
         targets: if given, nothing is accumulated into leaves; their gradients are returned instead.
+        watchers: who is told the finished gradient of a point, after its hooks.
     Raises:
         RuntimeError: a graph on the way has been freed by an earlier backward pass.
     """
@@ -101,13 +105,14 @@ def run(
         not create_graph
         and not recorder.check_nan
         and not any(trace.hooks for trace in traces)
+        and not (watchers and any(point.trace in traces for point in watchers))
         and (wanted is None or all(isinstance(one, Leaf) for one in wanted))
         and not any(isinstance(source, FunctionOutput) for one in regions for source in _sources(one))
     )
     if simple:
         results = _by_trace(roots, seeds, wanted)
     else:
-        results = _by_node(roots, seeds, wanted, create_graph, retain_graph)
+        results = _Sweep(roots, wanted, watchers or {}, create_graph, retain_graph).run(roots, seeds)
     if not retain_graph:
         _free(regions)
     return results
@@ -203,10 +208,14 @@ def _by_trace(roots: list[Point], seeds: list[Value], wanted: set[Target] | None
                 for parent in source.parents():
                     _arrive(arrived, parent, grad)
     if wanted is not None:
-        return {leaf: leaf.seen(Value.pending(grad)) for leaf, grad in leaves.items() if leaf in wanted}
-    if any([leaf.hooked for leaf in leaves]):
-        for leaf, grad in [(leaf, Value.pending(grad)) for leaf, grad in leaves.items()]:  # hooks may launch
-            leaf.accept(grad, False)
+        found = {leaf: Value.pending(grad) for leaf, grad in leaves.items() if leaf in wanted}
+        with grad_mode(False):
+            return {leaf: leaf.seen(grad) for leaf, grad in found.items()}
+    if any([leaf.busy for leaf in leaves]):
+        held = [(leaf, Value.pending(grad)) for leaf, grad in leaves.items()]  # what follows may launch
+        with grad_mode(False):
+            for leaf, grad in held:
+                leaf.accept(leaf.seen(grad), False)
     else:
         for leaf, grad in leaves.items():
             leaf.add(grad)
@@ -228,50 +237,107 @@ def _arrive(arrived: dict[Trace, dict[Node, Node]], point: Point, grad: Node) ->
 # --- node by node ----------------------------------------------------------------------------------
 
 
-def _by_node(
-    roots: list[Point], seeds: list[Value], wanted: set[Target] | None, create_graph: bool, retain_graph: bool
-) -> Grads:
-    order, leads = _order(roots, wanted)
-    arrived: dict[Point, Any] = {}
-    leaves: dict[Leaf, Any] = {}
-    results: Grads = {}
-    waiting: dict[Any, dict[Point, Value]] = {}
+class _Sweep:
+    """One pass, node by node: each when all its users are done, of those the one recorded last; leaves at once.
 
-    def arrive(point: Point, part: Any) -> None:
-        before = arrived.get(point)
-        arrived[point] = part if before is None else _hold(join(_read(before), _read(part)))
+    Attributes:
+        users: how many users of each point are still to come.
+        shares: at how many points gradients are still to come for each leaf, which has one for each trace.
+        waiting: the gradients of a custom function's outputs, until all have arrived.
+    """
 
-    with grad_mode(create_graph):
-        for root, seed in zip(roots, seeds, strict=True):
-            arrive(root, seed)
-        for point in reversed(order):
-            grad = arrived.pop(point, None)
-            if grad is None and not _completes(point, waiting):
-                continue
-            for hook in point.trace.hooks.get(point.node, ()):
-                if isinstance(grad, Value):
-                    grad = hook(grad) or grad
-            if wanted is not None and point in wanted and grad is not None:
-                results[point] = grad
-            if point not in leads:
-                continue
-            source = _leaf_at(point)
-            if source is not None:
-                before = leaves.get(source)
-                leaves[source] = grad if before is None else _hold(join(_read(before), _read(grad)))
-                continue
-            parts = _parts(point, grad, waiting, create_graph, retain_graph)
-            if recorder.check_nan:
-                _check_nan(point, parts)
-            for parent, part in parts:
-                if parent in leads or (wanted is not None and parent in wanted):
-                    arrive(parent, part)
-        for leaf, grad in leaves.items():
-            if wanted is None:
-                leaf.accept(grad, create_graph)
-            else:
-                results[leaf] = leaf.seen(grad)
-    return results
+    def __init__(
+        self, roots: list[Point], wanted: set[Target] | None, watchers: Watchers, create_graph: bool, retain: bool
+    ) -> None:
+        self.wanted = wanted
+        self.watchers = watchers
+        self.create_graph = create_graph
+        self.retain = retain
+        order, self.leads = _order(roots, wanted)
+        visited = {point for point in order if point in self.leads or (wanted is not None and point in wanted)}
+        self.parents = {
+            point: [one for one in dict.fromkeys(_parents(point)) if one in visited]
+            for point in visited
+            if point in self.leads
+        }
+        self.users = dict.fromkeys(visited, 0)
+        self.shares: dict[Leaf, int] = {}
+        for parents in self.parents.values():
+            for one in parents:
+                self.users[one] += 1
+        for point in visited:
+            leaf = _leaf_at(point)
+            if leaf is not None:
+                self.shares[leaf] = self.shares.get(leaf, 0) + 1
+        self.ready: list[tuple[Any, ...]] = []
+        self.arrived: dict[Point, Any] = {}
+        self.leaves: dict[Leaf, Value] = {}
+        self.waiting: dict[Any, dict[Point, Value]] = {}
+        self.results: Grads = {}
+
+    def run(self, roots: list[Point], seeds: list[Value]) -> Grads:
+        """The gradients of the wanted points and leaves."""
+        with grad_mode(self.create_graph):
+            for root, seed in zip(roots, seeds, strict=True):
+                self._arrive(root, seed)
+            for point, users in self.users.items():
+                if not users:
+                    self._release(point)
+            while self.ready:
+                point = heapq.heappop(self.ready)[-1]
+                self._visit(point)
+                for parent in self.parents.get(point, ()):
+                    self.users[parent] -= 1
+                    if not self.users[parent]:
+                        self._release(parent)
+        return self.results
+
+    def _release(self, point: Point) -> None:
+        rank = (0, 0, 0) if _leaf_at(point) is not None else (1, -point.trace.serial, -point.node.number)
+        heapq.heappush(self.ready, (*rank, len(self.ready), id(point), point))
+
+    def _arrive(self, point: Point, part: Any) -> None:
+        before = self.arrived.get(point)
+        self.arrived[point] = part if before is None else _hold(join(_read(before), _read(part)))
+
+    def _visit(self, point: Point) -> None:
+        grad = self.arrived.pop(point, None)
+        leaf = _leaf_at(point)
+        if leaf is not None:
+            self._finish_share(leaf, grad)
+            return
+        if grad is None and not _completes(point, self.waiting):
+            return
+        if self.wanted is not None and point in self.wanted and grad is not None:
+            self.results[point] = grad
+        for hook in point.trace.hooks.get(point.node, ()):
+            if isinstance(grad, Value):
+                grad = hook(grad) or grad
+        if isinstance(grad, Value) and point in self.watchers:
+            self.watchers[point](grad)
+        if point not in self.leads:
+            if grad is not None:
+                self.results[point] = grad  # as in PyTorch, hooks change what is returned only where a pass ends
+            return
+        parts = _parts(point, grad, self.waiting, self.create_graph, self.retain)
+        if recorder.check_nan:
+            _check_nan(point, parts)
+        for parent, part in parts:
+            if parent in self.users:
+                self._arrive(parent, part)
+
+    def _finish_share(self, leaf: Leaf, grad: Value | None) -> None:
+        self.shares[leaf] -= 1
+        before = self.leaves.get(leaf)
+        if grad is not None:
+            self.leaves[leaf] = grad if before is None else _hold(join(_read(before), _read(grad)))
+        if self.shares[leaf] or leaf not in self.leaves:
+            return
+        grad = leaf.seen(self.leaves.pop(leaf))
+        if self.wanted is None:
+            leaf.accept(grad, self.create_graph)
+        else:
+            self.results[leaf] = grad
 
 
 def _leaf_at(point: Point) -> Leaf | None:
@@ -331,6 +397,8 @@ def _parts(
             for position, one in enumerate(node.inputs)
             if one.tracked
         ]
+        if create_graph and node.call is not None and node.call.reads:
+            parts = [(parent, _attached(part, parent)) for parent, part in parts]
         return [(parent, _hold(part)) for parent, part in parts if part is not None]
     source = trace.sources[node]
     if isinstance(source, FunctionOutput):
@@ -348,7 +416,7 @@ def _check_nan(point: Point, parts: list[tuple[Point, Any]]) -> None:
                 made = getattr(source, "grad_fn", None)
                 name = made.name() if made else call.name if call else point.node.op.name
                 line = source.call.line if isinstance(source, FunctionOutput) else call.line if call else "?"
-                raise errors.runtime(f"Function '{name}' returned nan values in its {i}th output.", forward=line)
+                raise errors.runtime(f"the gradient number {i} that {name} gave is nan", forward=line)
 
 
 def _function_parts(
@@ -364,6 +432,15 @@ def _function_parts(
     del waiting[call]
     grads = call.backward([collected.get(one) for one in call.points], create_graph, retain)
     return [(parent, part) for parent, part in zip(source.parents(), grads, strict=True) if part is not None]
+
+
+def _attached(part: Any, parent: Point) -> Any:
+    """A gradient for ``parent`` that can be differentiated again, if only to zeros."""
+    if not isinstance(part, Node) or part.tracked:
+        return part
+    if parent.trace is recorder.trace:
+        return attach(part, parent.node)
+    return attach(part, new_variable(filled(0, parent.node.type), Edge(parent)))
 
 
 def _resolver(trace: Trace, create_graph: bool) -> Callable[[Node], Node]:

@@ -111,7 +111,7 @@ class FactMethods(TensorBase):
 
     @property
     def volatile(self) -> bool:
-        warnings.warn("volatile was removed (Variable.volatile is always False)", UserWarning, stacklevel=2)
+        warnings.warn("volatile has no meaning any more and is always False; use torch.no_grad()", UserWarning, stacklevel=2)
         return False
 
     @property
@@ -132,18 +132,18 @@ class FactMethods(TensorBase):
         return len(self._shape)
 
     def is_coalesced(self) -> bool:
-        raise errors.runtime("is_coalesced expected sparse coordinate tensor layout but got Strided")
+        raise errors.runtime("is_coalesced is a question about sparse tensors, and this one is dense")
 
     def to_sparse(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError("zerograd has no sparse tensors (Tensor.to_sparse)")
 
     @property
     def __cuda_array_interface__(self) -> Any:
-        raise AttributeError(f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self.type()}")
+        raise AttributeError(f"__cuda_array_interface__ is of tensors on CUDA, and this is a {self.type()} on the CPU")
 
     def module_load(self, other: Any, assign: bool = False) -> Any:
         """What a module's ``load_state_dict`` puts in the place of this tensor."""
         return other.detach() if assign else self.detach().copy_(other)
 
     def __delitem__(self, index: Any) -> None:
-        raise errors.type_("Tensor does not support deleting items")
+        raise errors.type_("elements of a tensor cannot be deleted; torch.cat the parts to keep")

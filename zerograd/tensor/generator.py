@@ -69,9 +69,9 @@ class Generator:
             RuntimeError: no state of a Mersenne twister.
         """
         if not isinstance(new_state, TensorBase):
-            raise errors.type_(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
+            raise errors.type_(f"a generator's state is a tensor of uint8, not a {type(new_state).__name__}")
         if new_state.dtype is not dtypes.uint8:
-            raise errors.type_("RNG state must be a torch.ByteTensor", got=new_state.dtype)
+            raise errors.type_("a generator's state is a tensor of uint8", got=new_state.dtype)
         self.stream.set_state(np.ascontiguousarray(new_state._array()))
         return self
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from zerograd import errors
-from zerograd.ir.record import Point, Value, recorder
+from zerograd.ir.record import Point, Value, grad_mode, recorder
 from zerograd.runtime import realize
 from zerograd.tape import backward as tape
 from zerograd.tensor.base import GradLeaf, TensorBase
@@ -89,7 +91,7 @@ class GradientMethods(TensorBase):
     @property
     def grad(self) -> Any:
         """The gradient accumulated by ``backward()``, or ``None``."""
-        if self._leaf is None and self._grad is None and self._retained is None and self.requires_grad:
+        if self._leaf is None and self._grad is None and not self._retained and self.requires_grad:
             import warnings
 
             warnings.warn(
@@ -202,9 +204,7 @@ class GradientMethods(TensorBase):
 
         def on_value(grad: Value) -> Value | None:
             replaced = hook(TensorBase.of_value(grad))
-            if replaced is None:
-                return None
-            return held(replaced, grad.type)
+            return None if replaced is None else held(replaced, grad.type)
 
         if self._leaf is not None:
             return RemovableHandle(self._leaf.hooks, on_value)
@@ -223,18 +223,14 @@ class GradientMethods(TensorBase):
         """Have ``backward()`` keep this tensor's gradient in ``.grad`` although it is not a leaf."""
         if not self.requires_grad:
             raise errors.runtime("there is no gradient to retain: this tensor has requires_grad=False", tensor=self._type)
-        if self.is_leaf or self._retained is not None:
-            return
-
-        def keep(grad: Any) -> None:
-            self._grad = grad.detach() if self._grad is None else self._grad + grad.detach()
-
-        self._retained = self.register_hook(keep)
+        if not self.is_leaf:
+            self._retained = True
+            _retaining[id(self)] = self
 
     @property
     def retains_grad(self) -> bool:
         """Whether this tensor, not a leaf, keeps its gradient."""
-        return self._retained is not None
+        return self._retained and not self.is_leaf
 
 
 class _Hooks(dict[int, Any]):
@@ -277,8 +273,30 @@ def clear_gradients(tensors: Iterable[Any], set_to_none: bool) -> None:
     realize.gradients_cleared()
 
 
-def held(tensor: TensorBase, type: Any) -> Value:
+_retaining: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # by id: == compares elements
+
+
+def watchers() -> tape.Watchers | None:
+    """Who keeps its gradient although it is no leaf, by where it stands in its history now."""
+    if not _retaining:
+        return None
+    found: tape.Watchers = {}
+    for tensor in list(_retaining.values()):
+        point = tensor._history()
+        if point is not None and not tensor.is_leaf:
+            found[point] = functools.partial(_keep, tensor)
+    return found
+
+
+def _keep(tensor: Any, grad: Value) -> None:
+    new = TensorBase.of_value(grad)
+    tensor._grad = new if tensor._grad is None else tensor._grad + new
+
+
+def held(tensor: Any, type: Any) -> Value:
     """A tensor's value as the tape holds it."""
+    if not isinstance(tensor, TensorBase):
+        raise errors.type_(f"a hook must return a Tensor or None, not {tensor.__class__.__name__}")
     node = tensor._node()
     if node.type is not type:
         raise errors.runtime("a hook returned a gradient of another shape or dtype", expected=type, got=node.type)
@@ -297,19 +315,24 @@ def backward(
     realize.begin_backward()
     roots, seeds = roots_and_seeds(tensors, gradients)
     if inputs is None:
-        tape.run(roots, seeds, retain_graph=retain, create_graph=create_graph)
+        tape.run(roots, seeds, retain_graph=retain, create_graph=create_graph, watchers=watchers())
         return
     inputs = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
     if not inputs:
         raise errors.runtime("backward(inputs=...) needs at least one tensor, or None for all leaves")
-    found = tape.run(roots, seeds, retain_graph=retain, create_graph=create_graph, targets=map(target_of, inputs))
-    for tensor in inputs:
-        grad = found.get(target_of(tensor))
-        if grad is not None:
-            if tensor._leaf is not None:
-                tensor._leaf.add(grad.read(), create_graph)
-            else:
-                tensor._grad = TensorBase.of_value(grad) if tensor._grad is None else tensor._grad + TensorBase.of_value(grad)
+    targets = [target_of(tensor) for tensor in inputs]
+    found = tape.run(
+        roots, seeds, retain_graph=retain, create_graph=create_graph, targets=targets, watchers=watchers()
+    )
+    with grad_mode(create_graph):
+        for tensor, target in zip(inputs, targets, strict=True):
+            grad = found.pop(target, None)
+            if grad is None:
+                continue
+            if isinstance(target, GradLeaf):
+                target.accept(grad, create_graph)
+            elif not tensor.retains_grad:
+                _keep(tensor, grad)
 
 
 def target_of(tensor: Any) -> tape.Target:
@@ -324,7 +347,7 @@ def target_of(tensor: Any) -> tape.Target:
         return tensor._leaf
     point = tensor._history()
     if point is None:
-        raise errors.runtime("asked for the gradient of a tensor that does not require grad", tensor=tensor._type)
+        raise errors.runtime("asked for the gradient of a tensor that needs none", tensor=tensor._type)
     return point
 
 
@@ -352,7 +375,7 @@ def roots_and_seeds(tensors: Sequence[Any], gradients: Sequence[Any] | None) -> 
         point = tensor._history()
         if point is None:
             raise errors.runtime(
-                f"nothing to differentiate: tensor {i} has no grad_fn and does not require grad",
+                f"nothing to differentiate: tensor {i} has no history, and needs no gradient itself",
                 tensor=tensor._type,
                 hint="no tensor it was computed from requires gradients; was it computed under no_grad(), detached,"
                 " or made from .item() or .numpy()?",

@@ -208,7 +208,7 @@ class MemoryMethods(TensorBase):
     def storage(self) -> TypedStorage:
         """The elements that this tensor shares with its views."""
         warnings.warn(
-            "TypedStorage is deprecated: use tensor.untyped_storage() instead of tensor.storage()",
+            "storage() gives an old kind of storage: write untyped_storage()",
             UserWarning,
             stacklevel=2,
         )
@@ -294,7 +294,7 @@ class MemoryMethods(TensorBase):
 
         shape = shape_of("resize_", size)
         if self.requires_grad:
-            raise errors.runtime("cannot resize variables that require grad", tensor=self._type)
+            raise errors.runtime("a tensor that needs gradients cannot get another size", tensor=self._type)
         if shape == self._shape and memory_format in (contiguous_format, preserve_format):
             return self
         offset = self.storage_offset()

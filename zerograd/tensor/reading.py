@@ -26,7 +26,17 @@ class ReadingMethods(TensorBase):
         """
         if self._type.count != 1:
             raise errors.runtime(
-                f"a Tensor with {self._type.count} elements cannot be converted to Scalar",
+                "item() is the one number of a tensor, and this one has " + (f"{self._type.count}" if self._type.count else "none"),
+                tensor=self._type,
+                hint="use .tolist() for all of them, or reduce it first",
+            )
+        return self._array().item()
+
+    def _only(self, type: str) -> Any:
+        """The one element, for the conversion to a Python type."""
+        if self._type.count != 1:
+            raise errors.value(
+                f"{type}(tensor) needs a tensor of one element",
                 tensor=self._type,
                 hint="use .tolist() for all of them, or reduce it first",
             )
@@ -132,25 +142,24 @@ class ReadingMethods(TensorBase):
 
     def __bool__(self) -> bool:
         if self._type.count != 1:
-            amount = "more than one value" if self._type.count else "no values"
             raise errors.runtime(
-                f"Boolean value of Tensor with {amount} is ambiguous",
+                f"a tensor of {self._type.count} elements is neither true nor false",
                 tensor=self._type,
                 hint="use .any() or .all()",
             )
         return bool(self.item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._only("float"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._only("int"))
 
     __long__ = __int__
     __nonzero__ = __bool__
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._only("complex"))
 
     def __index__(self) -> int:
         if self._type.count != 1 or self.dtype.is_inexact:

@@ -186,7 +186,7 @@ def as_strided_step(base: Layout, shape: Shape, strides: Shape, offset: int) -> 
         RuntimeError: strides that do not match the shape, are negative, or lead outside the storage.
     """
     if len(shape) != len(strides):
-        raise errors.runtime("mismatch in length of strides and shape", size=list(shape), stride=list(strides))
+        raise errors.runtime("as_strided needs a stride for each dimension", size=list(shape), stride=list(strides))
     if min(strides, default=0) < 0:
         raise errors.runtime(
             "as_strided cannot walk backwards: a stride is negative", stride=list(strides), hint="use flip"

@@ -33,13 +33,13 @@ def construct(kind: dtype, args: tuple[Any, ...], kwargs: dict[str, Any], *, con
     if kwargs:
         data = kwargs.pop("data", kwargs.pop("size", None))
         if kwargs or data is None:
-            raise errors.type_(f"new() got an unexpected keyword argument '{next(iter(kwargs), '')}'")
+            raise errors.type_(f"new() has no argument '{next(iter(kwargs), '')}'")
         args = (data,)
     if len(args) != 1 or isinstance(args[0], int | Size):
         if any(not hasattr(one, "__index__") for one in args if not isinstance(one, Size)):
             raise errors.type_(
-                "new() received an invalid combination of arguments - got"
-                f" ({', '.join(type(one).__name__ for one in args)}), but expected sizes or one sequence of numbers"
+                "new() makes a tensor of sizes or of one sequence of numbers, not of"
+                f" ({', '.join(type(one).__name__ for one in args)})"
             )
         return empty(*(args if args else (0,)), dtype=kind)
     (data,) = args
@@ -51,7 +51,7 @@ def construct(kind: dtype, args: tuple[Any, ...], kwargs: dict[str, Any], *, con
         return data.detach()
     if isinstance(data, np.ndarray | list | tuple | range) or hasattr(data, "__len__"):
         return made_of(data, kind)
-    raise errors.type_(f"new(): data must be a sequence (got {type(data).__name__})")
+    raise errors.type_(f"new() makes a tensor of sizes or of a sequence, not of {type(data).__name__}")
 
 
 class _TensorTypes(type):

@@ -48,7 +48,7 @@ class Step(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reshape:
-    """The same elements in the same order under another shape (also squeeze, unsqueeze, flatten)."""
+    """The same elements in the same order under another shape."""
 
     shape: Shape
     label: str = "ViewBackward0"
@@ -103,6 +103,57 @@ def view_strides(shape: Shape, strides: Shape, wanted: Shape) -> Shape | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Insert:
+    """Dimensions of size 1 at the places ``axes`` of the result, with the given strides, which lead nowhere."""
+
+    axes: Shape
+    strides: Shape
+    label: str = "UnsqueezeBackward0"
+
+    def _with(self, others: Shape, own: Shape) -> Shape:
+        result = list(others)
+        for axis, value in zip(self.axes, own, strict=True):
+            result.insert(axis, value)
+        return tuple(result)
+
+    def read(self, base: Node) -> Node:
+        return reshape(base, shape=self._with(base.shape, (1,) * len(self.axes)))
+
+    def write(self, base: Node, part: Node) -> Node:
+        return reshape(part, shape=base.shape)
+
+    def look(self, base: Array) -> Array:
+        return np.expand_dims(base, self.axes)
+
+    def layout(self, base: Layout, kind: dtype) -> Layout:
+        shape = self._with(base.shape, (1,) * len(self.axes))
+        return Layout(shape, self._with(base.strides, self.strides), base.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Without some dimensions of size 1."""
+
+    axes: Shape
+    label: str = "SqueezeBackward0"
+
+    def _without(self, values: Shape) -> Shape:
+        return tuple(value for i, value in enumerate(values) if i not in self.axes)
+
+    def read(self, base: Node) -> Node:
+        return reshape(base, shape=self._without(base.shape))
+
+    def write(self, base: Node, part: Node) -> Node:
+        return reshape(part, shape=base.shape)
+
+    def look(self, base: Array) -> Array:
+        return np.squeeze(base, self.axes)
+
+    def layout(self, base: Layout, kind: dtype) -> Layout:
+        return Layout(self._without(base.shape), self._without(base.strides), base.offset)
+
+
+@dataclass(frozen=True, slots=True)
 class Permute:
     """The axes in another order."""
 
@@ -124,6 +175,11 @@ class Permute:
             tuple(base.strides[axis] for axis in self.order),
             base.offset,
         )
+
+
+def alias(rank: int) -> Permute:
+    """The whole of a tensor as it is."""
+    return Permute(tuple(range(rank)), "AliasBackward0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +252,10 @@ class Expand:
 
     def layout(self, base: Layout, kind: dtype) -> Layout:
         lead = self._lead(base.shape)
+        if not base.shape:
+            return Layout(self.shape, (0,) * lead, base.offset)
         strides = tuple(
-            0 if m != n else s
-            for m, n, s in zip(base.shape, self.shape[lead:], base.strides, strict=True)
+            0 if m != n else s for m, n, s in zip(base.shape, self.shape[lead:], base.strides, strict=True)
         )
         # PyTorch gives an added dimension of size 1 the stride of a contiguous one.
         added: list[int] = []
@@ -232,7 +289,7 @@ class Bitcast:
             return base
         if base.strides[-1] != 1:
             raise errors.runtime(
-                f"self.stride(-1) must be 1 to view {kind.name} as {self.dtype.name} (different element sizes), but got"
+                f"{kind.name} can be seen as {self.dtype.name} where elements lie side by side, but the last stride is"
                 f" {base.strides[-1]}"
             )
         if any(stride * old % new for stride in (*base.strides[:-1], base.offset)):

@@ -6,7 +6,7 @@ from typing import Any, Never
 
 
 def _no_gpu() -> Never:
-    raise AssertionError("Torch not compiled with XPU enabled: zerograd computes on the CPU")
+    raise AssertionError("zerograd computes on the CPU and has no XPU")
 
 
 def is_available() -> bool:

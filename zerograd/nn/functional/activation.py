@@ -19,9 +19,8 @@ from zerograd.ops.special_functions import erf
 from zerograd.ops.transcendental import expm1
 from zerograd.runtime import random
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import apply, floats, in_place, labelled
+from zerograd.tensor.door import apply, floats, in_place, labelled, reading
 from zerograd.tensor.functions import pointwise
-
 from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.refusals import FLOATING, INEXACT, REAL, require, unsupported
 
@@ -44,20 +43,20 @@ def _confine(x: Node, low: float, high: float) -> Node:
     return where(le(x, bottom), bottom, where(ew.ge(x, top), top, x))
 
 
+@reading
 @labelled("HardtanhBackward0")
 def _hardtanh(x: Node, low: float, high: float) -> Node:
     if x.dtype is dtypes.bool_:
         raise errors.runtime("hardtanh: bool inputs are not supported", input=x.type)
     if x.dtype is dtypes.uint8 and low < 0:
-        raise errors.runtime(
-            "hardtanh: an unsigned type cannot have negative limits", input=x.type, min_val=low
-        )
+        raise errors.runtime("hardtanh: an unsigned type cannot have negative limits", input=x.type, min_val=low)
     require("hardtanh", x, REAL)
     if not x.dtype.is_inexact:
         low, high = int(low), int(high)
     return _confine(x, low, high)
 
 
+@reading
 def _relu6(x: Node) -> Node:
     return _hardtanh(x, 0.0, 6.0)
 
@@ -65,12 +64,14 @@ def _relu6(x: Node) -> Node:
 _relu6.label = "HardtanhBackward0"  # pyright: ignore[reportFunctionMemberAccess]
 
 
+@reading
 @labelled("ThresholdBackward0")
 def _threshold(x: Node, threshold: float, value: float) -> Node:
     require("threshold", x, REAL)
     return where(le(x, filled(threshold, x.type)), filled(value, x.type), x)
 
 
+@reading
 @labelled("LeakyReluBackward0")
 def _leaky_relu(x: Node, slope: float) -> Node:
     require("leaky_relu", x, FLOATING)
@@ -117,9 +118,7 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     Source: torch.nn.functional.hardtanh.
     """
     if min_val > max_val:
-        raise errors.value(
-            "hardtanh: min_val cannot be greater than max_val", min_val=min_val, max_val=max_val
-        )
+        raise errors.value("hardtanh: min_val lies above max_val", min_val=min_val, max_val=max_val)
     if inplace:
         return hardtanh_(input, min_val, max_val)
     return _applied(_hardtanh, input, float(min_val), float(max_val))
@@ -175,6 +174,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
 celu_ = in_place(celu)
 
 
+@reading
 @labelled("RreluWithNoiseBackward0")
 def _sloped(x: Node, slopes: Node) -> Node:
     return where(gt(x, zeros_like(x)), x, mul(x, slopes))
@@ -194,9 +194,7 @@ def rrelu(
     if inplace:
         return rrelu_(input, lower, upper, training)
     if not lower <= upper:
-        raise errors.runtime(
-            "rrelu: the lower bound lies above the upper one", lower=lower, upper=upper
-        )
+        raise errors.runtime("rrelu: the lower bound lies above the upper one", lower=lower, upper=upper)
     if not training:
         return _applied(_evaluated_rrelu, input, (lower + upper) / 2)
     if not as_tensor_argument("rrelu", "input", input).dtype.is_floating_point:
@@ -208,6 +206,7 @@ def rrelu(
     return apply(_sloped, (input, drawn))
 
 
+@reading
 @labelled("RreluWithNoiseBackward0")
 def _evaluated_rrelu(x: Node, slope: float) -> Node:
     return _leaky_relu(x, slope)
@@ -224,9 +223,7 @@ def _gelu(x: Node, approximate: str) -> Node:
     if approximate == "none":
         return mul(times(x, 0.5), plus(erf(times(x, ROOT_HALF)), 1))
     if approximate != "tanh":
-        raise errors.runtime(
-            f'gelu knows approximate="none" and "tanh", not {approximate!r}'
-        )
+        raise errors.runtime(f'gelu knows approximate="none" and "tanh", not {approximate!r}')
     cube = mul(x, ew.square(x))
     inner = times(ew.add(x, times(cube, 0.044715)), ROOT_TWO_OVER_PI)
     return mul(times(x, 0.5), plus(ew.tanh(inner), 1))
@@ -275,13 +272,12 @@ def _softplus(x: Node, beta: float, threshold: float) -> Node:
     return where(linear, x, times(smooth_step(scaled), 1 / beta))
 
 
+@reading
 @labelled("SoftshrinkBackward0")
 def _softshrink(x: Node, bound: float) -> Node:
     require("softshrink", x, FLOATING)
     if not 0 <= bound <= float(ml_dtypes.finfo(x.dtype.numpy).max):
-        raise errors.runtime(
-            f"softshrink: lambda must be a number >= 0 in the range of {x.dtype.name}", lambd=bound
-        )
+        raise errors.runtime(f"softshrink: lambda must be a number >= 0 in the range of {x.dtype.name}", lambd=bound)
     above, below = gt(x, filled(bound, x.type)), ew.lt(x, filled(-bound, x.type))
     # x - x keeps a NaN
     return where(above, plus(x, -bound), where(below, plus(x, bound), times(x, 0)))
@@ -391,12 +387,12 @@ def sigmoid(input: Any) -> Any:
 def _glu(x: Node, dim: int) -> Node:
     require("glu", x, FLOATING)
     if not x.rank:
-        raise errors.runtime("glu does not support 0-dimensional tensors")
+        raise errors.runtime("glu: a number has no halves")
     axis = shapes.axis(dim, x.rank)
     size = x.shape[axis]
     if size % 2:
         raise errors.runtime(
-            f"glu: the halved dimension must be even, but dimension {axis} is size {size}", input=x.type
+            f"glu cannot halve the {size} elements of dimension {axis}", input=x.type
         )
     half = size // 2
     return mul(narrow(x, axis, 0, half), ew.sigmoid(narrow(x, axis, half, size)))

@@ -19,7 +19,7 @@ from zerograd.ops.source import filled
 from zerograd.runtime import random
 from zerograd.shapes import Shape, count
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import apply
+from zerograd.tensor.door import apply, reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,11 @@ def _tables(x: Node, size: Shape) -> tuple[ops.Table, ...]:
     return tuple(adaptive_table(n, m) for n, m in zip(x.shape[-len(size) :], size, strict=True))
 
 
+@reading
 def _adaptive_avg(x: Node, how: Adaptive) -> Node:
     rank = len(how.size)
     if not x.dtype.is_floating_point:
-        raise NotImplementedError(
-            errors.message(f"{how.name} is not defined for {x.dtype.name}", input=x.type)
-        )
+        raise NotImplementedError(errors.message(f"{how.name} is not defined for {x.dtype.name}", input=x.type))
     if how.size == (1,) * rank:
         axes = tuple(range(x.rank - rank, x.rank))
         total = reduction.sum(x, axes=axes)
@@ -50,11 +49,10 @@ def _adaptive_avg(x: Node, how: Adaptive) -> Node:
     return averaged(x, tables, counts)
 
 
+@reading
 def _adaptive_max(x: Node, how: Adaptive) -> tuple[Node, Node]:
     if not x.dtype.is_floating_point:
-        raise NotImplementedError(
-            errors.message(f"{how.name} is not defined for {x.dtype.name}", input=x.type)
-        )
+        raise NotImplementedError(errors.message(f"{how.name} is not defined for {x.dtype.name}", input=x.type))
     if 0 in how.size:
         empty = x.type.with_shape((*x.shape[: -len(how.size)], *how.size))
         return reshape(filled(0, empty), shape=empty.shape), filled(0, empty.with_dtype(dtypes.int64))
@@ -181,6 +179,7 @@ def _candidates(samples: Array, type: TensorType, kernel: Shape, windows: Shape)
     return places.reshape(len(flat), count(windows), count(kernel))
 
 
+@reading
 def _fractional_max(x: Node, candidates: Node, how: Adaptive) -> tuple[Node, Node]:
     rank = len(how.size)
     planes, windows, reads = candidates.shape
@@ -192,9 +191,7 @@ def _fractional_max(x: Node, candidates: Node, how: Adaptive) -> tuple[Node, Nod
     return reshape(best, shape=out), reshape(places, shape=out)
 
 
-def _fractional(
-    rank: int, input: Any, kernel: Any, output_size: Any, ratio: Any, samples: Any, indices: bool
-) -> Any:
+def _fractional(rank: int, input: Any, kernel: Any, output_size: Any, ratio: Any, samples: Any, indices: bool) -> Any:
     name = f"fractional_max_pool{rank}d"
     kernel = per_axis(name, "kernel_size", kernel, rank)
     check_rank(name, input._type, rank)

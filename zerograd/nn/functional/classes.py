@@ -76,7 +76,7 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
     """
     as_tensor_argument("one_hot", "input", input)
     if input.dtype is not dtypes.int64:
-        raise errors.runtime("one_hot is only applicable to index tensors of type int64", input=input._type)
+        raise errors.runtime("one_hot takes class numbers of int64", input=input._type, hint="input.long()")
     array = input._array()
     if not array.size:
         if num_classes <= 0:
@@ -86,7 +86,7 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
     if num_classes < -1:
         raise errors.runtime(f"one_hot: num_classes should be -1 or positive, got {num_classes}")
     if array.min() < 0:
-        raise errors.runtime(f"one_hot: class values must be non-negative, found {array.min()}")
+        raise errors.runtime(f"one_hot: classes count from 0, but the input holds {array.min()}")
     if num_classes == -1:
         num_classes = int(array.max()) + 1
     elif array.max() >= num_classes:

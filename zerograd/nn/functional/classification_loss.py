@@ -15,7 +15,7 @@ from zerograd.ops.movement import broadcast_to, reshape
 from zerograd.ops.reduction import sum as total_of
 from zerograd.ops.softmax import log_softmax
 from zerograd.ops.source import filled, ones_like
-from zerograd.tensor.door import apply
+from zerograd.tensor.door import apply, reading
 from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.products import linear
 from zerograd.tensor.functions.refusals import FLOATING, require
@@ -70,6 +70,7 @@ def _check_weight(name: str, weight: Node | None, x: Node) -> None:
         )
 
 
+@reading
 def _by_numbers(x: Node, target: Node, weight: Node | None, how: Classes) -> Node:
     """-weight[class] * log probability of the class, reduced; its mean is divided by the weights."""
     require(how.name, x, FLOATING)
@@ -117,13 +118,11 @@ def _check_target(name: str, input: Any, target: Any) -> None:
                 f"{name}: an input without batch has one target", input=input._type, target=target._type
             )
         if len(given) == 1 and given[0] != 1:
-            raise errors.value(
-                f"{name}: an input without batch has one target", input=input._type, target=target._type
-            )
+            raise errors.value(f"{name}: an input without batch has one target", input=input._type, target=target._type)
         return
     if len(given) and given[0] != shape[0]:
         raise errors.value(
-            f"{name}: expected input batch_size ({shape[0]}) to match target batch_size ({given[0]})",
+            f"{name} needs a target for each of the {shape[0]} rows, but got {given[0]}",
             input=input._type,
             target=target._type,
         )
@@ -132,8 +131,7 @@ def _check_target(name: str, input: Any, target: Any) -> None:
         if len(shape) == 2 and given == (shape[0], 1):
             hint = "target.squeeze(1) would fit"
         raise errors.runtime(
-            f"{name}: expected target size {[shape[0], *shape[2:]]}, one class number for each row (0D or 1D target"
-            " tensor for a 2D input, multi-target not supported)",
+            f"{name} needs targets of shape {[shape[0], *shape[2:]]}, the input's without the classes",
             input=input._type,
             target=target._type,
             hint=hint,
@@ -244,7 +242,7 @@ def cross_entropy(
     as_tensor_argument("cross_entropy", "input", input)
     as_tensor_argument("cross_entropy", "target", target)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise errors.runtime(f"cross_entropy: label_smoothing must be between 0.0 and 1.0, got {label_smoothing}")
+        raise errors.runtime(f"cross_entropy: label_smoothing is a share from 0 to 1, got {label_smoothing}")
     if target._shape == input._shape and input._shape:
         if not target.dtype.is_floating_point:
             raise errors.runtime(

@@ -13,7 +13,7 @@ from zerograd.ops import convolution as ops
 from zerograd.ops.elementwise import add
 from zerograd.ops.movement import broadcast_to, pad, permute, reshape
 from zerograd.shapes import Shape, count
-from zerograd.tensor.door import apply, labelled
+from zerograd.tensor.door import apply, labelled, reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,7 @@ class Convolution:
         for one in (w, *([] if bias is None else [bias.type])):
             if one.dtype is not x.dtype:
                 raise errors.runtime(
-                    f"{self.name}: input, weight and bias should have the same dtype, but found"
-                    f" {x.dtype.name} and {one.dtype.name}",
+                    f"{self.name} needs input, weight and bias of one dtype, but got {x.dtype.name} and {one.dtype.name}",
                     input=x,
                     weight=w,
                     hint=f"convert the input with .to(torch.{w.dtype.name}), or the module with .to(...)",
@@ -89,7 +88,7 @@ class Convolution:
         features = w.shape[1] * groups if transposed else w.shape[0]
         if bias is not None and bias.shape != (features,):
             raise errors.runtime(
-                f"{self.name}: expected bias to be 1-dimensional with {features} elements",
+                f"{self.name} needs a bias of {features} numbers, one for each output channel",
                 bias=bias.type,
                 weight=w,
             )
@@ -111,6 +110,7 @@ def _like(out: Node, x: Node) -> Node:
     return out if out.rank == x.rank else reshape(out, shape=out.shape[1:])
 
 
+@reading
 def _convolution(x: Node, w: Node, bias: Node | None, how: Convolution) -> Node:
     how.check(x.type, w.type, bias, False)
     images = _batched(x, how.rank)
@@ -128,12 +128,13 @@ def _convolution(x: Node, w: Node, bias: Node | None, how: Convolution) -> Node:
     return _like(_with_bias(ops.conv(images, w, **how.geometry()), bias), x)
 
 
+@reading
 def _transposed_convolution(x: Node, w: Node, bias: Node | None, how: Convolution, extra: Shape) -> Node:
     how.check(x.type, w.type, bias, True)
     for more, s, d in zip(extra, how.stride, how.dilation, strict=True):
         if not 0 <= more < max(s, d):
             raise errors.runtime(
-                f"{how.name}: output padding must be non-negative and smaller than either stride or dilation",
+                f"{how.name}: output padding is 0 or more, and less than the stride or the dilation",
                 output_padding=extra,
                 stride=how.stride,
                 dilation=how.dilation,
@@ -160,9 +161,7 @@ def _transposed_convolution(x: Node, w: Node, bias: Node | None, how: Convolutio
 
 def _same_padding(name: str, kernel: Shape, dilation: Shape, stride: Shape) -> ops.Padding:
     if max(stride) > 1:
-        raise errors.runtime(
-            f'{name}: padding="same" keeps the size, but a stride reduces it', stride=stride
-        )
+        raise errors.runtime(f'{name}: padding="same" keeps the size, but a stride reduces it', stride=stride)
     total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     return tuple((one // 2, one - one // 2) for one in total)
 
@@ -183,11 +182,7 @@ def _convolve(
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
             raise errors.runtime(f"{name}: invalid padding string {padding!r}", hint="use 'same' or 'valid'")
-        around = (
-            _same_padding(name, weight._shape[2:], dilation, stride)
-            if padding == "same"
-            else ((0, 0),) * rank
-        )
+        around = _same_padding(name, weight._shape[2:], dilation, stride) if padding == "same" else ((0, 0),) * rank
     else:
         around = tuple((one, one) for one in per_axis(name, "padding", padding, rank))
     return apply(_convolution, (input, weight, bias), (Convolution(name, stride, around, dilation, groups),))
@@ -383,7 +378,7 @@ def _blocks(name: str, size: Shape, kernel: Shape, dilation: Shape, padding: Sha
 @labelled("Im2ColBackward0")
 def _unfold(x: Node, kernel: Shape, dilation: Shape, padding: Shape, stride: Shape) -> Node:
     if x.rank not in (3, 4) or 0 in x.shape[-3:]:
-        raise errors.index("unfold expects a non-empty 3D (unbatched) or 4D (batched) input", input=x.type)
+        raise errors.index("unfold takes an image (channels, height, width) or a batch of them, with elements", input=x.type)
     images = _batched(x, 2)
     _blocks("unfold", images.shape[2:], kernel, dilation, padding, stride)
     around = tuple((one, one) for one in padding)
@@ -413,7 +408,7 @@ def _column_arguments(name: str, kernel: Any, dilation: Any, padding: Any, strid
 @labelled("Col2ImBackward0")
 def _fold(x: Node, size: Shape, kernel: Shape, dilation: Shape, padding: Shape, stride: Shape) -> Node:
     if x.rank not in (2, 3) or 0 in x.shape[-2:]:
-        raise errors.runtime("fold expects a non-empty 2D (unbatched) or 3D (batched) input", input=x.type)
+        raise errors.runtime("fold takes blocks as columns of a matrix, or a batch of such matrices, with elements", input=x.type)
     blocks = _blocks("fold", size, kernel, dilation, padding, stride)
     if x.shape[-2] % count(kernel):
         raise errors.runtime(
@@ -434,9 +429,7 @@ def _fold(x: Node, size: Shape, kernel: Shape, dilation: Shape, padding: Shape, 
     return out if x.rank == 3 else reshape(out, shape=out.shape[1:])
 
 
-def fold(
-    input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Any:
+def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Columns (N, C * kH * kW, windows) added up into images (N, C, H, W) of ``output_size``.
 
     Raises:
@@ -453,9 +446,7 @@ def fold(
 @labelled("BilinearBackward0")
 def _bilinear(x: Node, y: Node, w: Node, bias: Node | None) -> Node:
     if x.rank != y.rank or x.shape[:-1] != y.shape[:-1]:
-        raise errors.runtime(
-            "bilinear: the batch dimensions of the inputs do not match", input1=x.type, input2=y.type
-        )
+        raise errors.runtime("bilinear: the batch dimensions of the inputs do not match", input1=x.type, input2=y.type)
     if w.rank != 3 or (x.shape[-1], y.shape[-1]) != w.shape[1:]:
         raise errors.runtime(
             "bilinear: the inputs do not match the weight, (features, size of input1, size of input2)",

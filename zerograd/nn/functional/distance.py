@@ -80,11 +80,11 @@ def pdist(input: Any, p: float = 2.0) -> Any:
     Source: torch.nn.functional.pdist.
     """
     if len(input._shape) != 2:
-        raise errors.runtime("pdist only supports 2D tensors", input=input._type)
+        raise errors.runtime("pdist needs a matrix, a point in each row", input=input._type)
     if not input.dtype.is_floating_point:
-        raise errors.runtime("pdist only supports floating-point dtypes", input=input._type)
+        raise errors.runtime("pdist needs points of a floating dtype", input=input._type)
     if not p >= 0:
-        raise errors.runtime(f"pdist only supports non-negative p values, got {p}")
+        raise errors.runtime(f"pdist: there is no norm of order {p}; p is 0 or more")
     pairs = np.triu_indices(input._shape[0], 1)
     first, second = (TensorBase.of_array(one, TensorType(one.shape, dtypes.int64)) for one in pairs)
     return apply(_pdist, (input, first, second), (float(p),))
@@ -140,10 +140,10 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = MODES[0]) -> Any
         )
     if compute_mode not in MODES:
         raise errors.value(
-            f"cdist: {compute_mode!r} is not a valid value for compute_mode", known=", ".join(MODES)
+            f"cdist has no compute_mode {compute_mode!r}", known=", ".join(MODES)
         )
     if not p >= 0:
-        raise errors.runtime(f"cdist only supports non-negative p values, got {p}")
+        raise errors.runtime(f"cdist: there is no norm of order {p}; p is 0 or more")
     many = max(x1._shape[-2], x2._shape[-2]) > FEW
     by_product = p == 2 and (compute_mode == MODES[1] or (compute_mode == MODES[0] and many))
     return apply(_cdist, (x1, x2), (float(p), by_product))

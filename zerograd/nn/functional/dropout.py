@@ -96,7 +96,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     rank = len(input._shape)
     if rank not in (2, 3):
         raise errors.runtime(
-            "dropout1d: expected 2D or 3D input (channels and length, with or without a batch)", input=input._type
+            "dropout1d takes (channels, length) or a batch of them", input=input._type
         )
     drop = drop_channels if rank == 3 else _without_batch
     return drop("dropout1d", input, p, training, inplace)

@@ -253,7 +253,7 @@ def _check_bags(input: Any, weight: Any, mode: str, shares: Any, by_frequency: b
     if shares is not None and mode != "sum":
         raise NotImplementedError(
             errors.message(
-                f"embedding_bag: per_sample_weights is only supported for mode='sum', not {mode!r}"
+                f'embedding_bag weighs samples (per_sample_weights) only where it sums: mode="sum", not {mode!r}'
             )
         )
 
@@ -268,7 +268,7 @@ def _layout(input: Any, offsets: Any, include_last: bool) -> tuple[Array, int]:
         count, size = input._shape
         return np.repeat(np.arange(count), size), count
     if offsets is None or len(offsets._shape) != 1:
-        raise errors.value("embedding_bag: offsets has to be a 1D Tensor", got=offsets and offsets._type)
+        raise errors.value("embedding_bag: offsets are a vector, the start of each bag", got=offsets and offsets._type)
     starts = offsets._array()
     total = input._shape[0]
     _check_offsets(starts, total, include_last)

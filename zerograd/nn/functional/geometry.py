@@ -98,7 +98,7 @@ class Windows:
     def _check(self) -> None:
         if min(self.kernel) < 1 or min(self.dilation) < 1:
             raise errors.runtime(
-                f"{self.name}: kernel size and dilation should be greater than zero",
+                f"{self.name}: kernel size and dilation are 1 or more",
                 kernel_size=self.kernel,
                 dilation=self.dilation,
             )

@@ -231,7 +231,7 @@ def _target(
 def _check_mode(mode: str, rank: int, align_corners: bool | None, antialias: bool) -> None:
     if mode not in SMOOTH and align_corners is not None:
         raise errors.value(
-            "interpolate: align_corners can only be set with the modes linear, bilinear, bicubic and trilinear"
+            f"interpolate: align_corners means something for {', '.join(sorted(SMOOTH))}, but not for {mode}"
         )
     if antialias and not (mode in WINDOWS and rank == 2):
         raise errors.value(

@@ -93,7 +93,7 @@ def margin_ranking_loss(
     how = Reducing(chosen(reduction, size_average, reduce), "ClampMinBackward0")
     if not len(input1._shape) == len(input2._shape) == len(target._shape):
         raise errors.runtime(
-            "margin_ranking_loss: all inputs should have the same number of dimensions",
+            "margin_ranking_loss needs tensors of equally many dimensions",
             input1=input1._type,
             input2=input2._type,
             target=target._type,
@@ -292,7 +292,7 @@ def _triplet_margin_loss(
 
 def _check_triplet(name: str, triplet: tuple[Any, Any, Any], margin: float) -> None:
     if margin <= 0:
-        raise errors.value(f"{name}: margin must be greater than 0, got {margin}")
+        raise errors.value(f"{name}: a margin lies above 0, got {margin}")
     if len({len(one._shape) for one in triplet}) > 1:
         named = dict(zip(("anchor", "positive", "negative"), (one._type for one in triplet), strict=True))
         raise errors.runtime(

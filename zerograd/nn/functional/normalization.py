@@ -15,7 +15,7 @@ from zerograd.ops.reduction import mean_of, norm
 from zerograd.ops.source import filled
 from zerograd.ops.transcendental import rsqrt
 from zerograd.shapes import Shape, count
-from zerograd.tensor.door import apply, labelled, write_out
+from zerograd.tensor.door import apply, labelled, reading, write_out
 from zerograd.tensor.functions.refusals import FLOATING, INEXACT, require
 
 HALF = (dtypes.float16, dtypes.bfloat16)
@@ -87,6 +87,7 @@ def _refreshed(
     return old_mean, old_variance
 
 
+@reading
 @labelled("NativeBatchNormBackward0")
 def _batch_norm(
     x: Node,
@@ -114,7 +115,7 @@ def _batch_norm(
         updates = _refreshed((running_mean, running_var), mean, variance, size, momentum)
     elif running_mean is None or running_var is None:
         missing = "running_mean" if running_mean is None else "running_var"
-        raise errors.runtime(f"batch_norm: {missing} must be defined in evaluation mode", hint="or pass training=True")
+        raise errors.runtime(f"batch_norm without training uses running_mean and running_var, and {missing} is None", hint="training=True")
     else:
         mean = reshape(convert(running_mean, work), shape=across)
         factor = rsqrt(plus(reshape(convert(running_var, work), shape=across), eps))
@@ -175,6 +176,7 @@ def _put(running: Any, new: Any) -> None:
         running._assign(new._node())
 
 
+@reading
 @labelled("ViewBackward0")
 def _instance_norm(
     x: Node,
@@ -260,6 +262,7 @@ def layer_norm_nodes(
     return convert_new(_scaled(out, weight, bias, features), x.dtype), mean, factor
 
 
+@reading
 @labelled("NativeLayerNormBackward0")
 def _layer_norm(x: Node, weight: Node | None, bias: Node | None, features: Shape, eps: float) -> Node:
     return layer_norm_nodes(x, weight, bias, features, eps)[0]
@@ -329,6 +332,7 @@ def group_norm_nodes(
     return convert_new(out, x.dtype), mean, factor
 
 
+@reading
 @labelled("NativeGroupNormBackward0")
 def _group_norm(x: Node, weight: Node | None, bias: Node | None, groups: int, eps: float) -> Node:
     return group_norm_nodes(x, weight, bias, groups, eps)[0]
@@ -377,7 +381,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     """
     rank = len(input._shape)
     if rank < 3:
-        raise errors.value(f"expected 3D or higher dimensionality input (got {rank} dimensions)")
+        raise errors.value(f"local_response_norm takes (batch, channels, ...) with at least one size, not {rank} dimensions")
     if 0 in input._shape:
         return input
     return apply(_local_response_norm, (input,), (int(size), float(alpha), float(beta), float(k)))
@@ -389,7 +393,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
 @labelled("DivBackward0")
 def _normalize(x: Node, p: float, dims: Any, eps: float) -> Node:
     if not x.dtype.is_inexact:
-        raise errors.runtime("normalize: expected a floating point or complex input", input=x.type)
+        raise errors.runtime("normalize divides, so it needs a floating or complex dtype", input=x.type)
     axes = shapes.axes(dims, x.rank)
     length = norm(x, axes=axes, p=p)
     least = ew.clamp_min(length, filled(eps, length.type))

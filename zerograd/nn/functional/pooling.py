@@ -14,16 +14,15 @@ from zerograd.ops.elementwise import cast, div, mul, pow, relu, sign, times
 from zerograd.ops.source import filled
 from zerograd.shapes import Shape, count
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import apply
+from zerograd.tensor.door import apply, reading
 
 # --- maxima ----------------------------------------------------------------------------------------------
 
 
+@reading
 def _max_pool(x: Node, how: Windows) -> tuple[Node, Node]:
     if x.dtype is dtypes.bool_ or x.dtype.is_complex:
-        raise NotImplementedError(
-            errors.message(f"{how.name} is not defined for {x.dtype.name}", input=x.type)
-        )
+        raise NotImplementedError(errors.message(f"{how.name} is not defined for {x.dtype.name}", input=x.type))
     return ops.max_pool(x, tables=how.tables(x.type))
 
 
@@ -159,19 +158,16 @@ def averaged(x: Node, tables: tuple[ops.Table, ...], counts: tuple[Shape, ...], 
         x = cast(x, dtype=dtypes.float64)
     for axis, (table, readers) in enumerate(zip(tables, counts, strict=True), x.rank - len(tables)):
         even = len(set(readers)) <= 1
-        weights = (
-            None if even else tuple((1.0 / n,) * len(row) for n, row in zip(readers, table, strict=True))
-        )
+        weights = None if even else tuple((1.0 / n,) * len(row) for n, row in zip(readers, table, strict=True))
         x = ops.resample(x, axis=axis, table=table, weights=weights)
         divisor *= readers[0] if even and readers else 1
     return cast(div(x, filled(divisor, x.type)), dtype=kind)
 
 
+@reading
 def _avg_pool(x: Node, how: Windows, include_pad: bool, divisor: int | None) -> Node:
     if x.dtype is dtypes.bool_ or x.dtype.is_complex:
-        raise NotImplementedError(
-            errors.message(f"{how.name} is not defined for {x.dtype.name}", input=x.type)
-        )
+        raise NotImplementedError(errors.message(f"{how.name} is not defined for {x.dtype.name}", input=x.type))
     tables = how.tables(x.type)
     if divisor is not None:
         return averaged(x, tables, tuple((1,) * len(table) for table in tables), divisor)
@@ -266,23 +262,17 @@ def _norms(rank: int, input: Any, norm: float, kernel: Any, stride: Any, ceil_mo
     return apply(_lp_pool, (input,), (how, float(norm)))
 
 
-def lp_pool1d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
+def lp_pool1d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
     """The ``norm_type``-norm of each window of (N, C, L) or (C, L). Source: torch.nn.functional.lp_pool1d."""
     return _norms(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def lp_pool2d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
+def lp_pool2d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
     """The ``norm_type``-norm of each window of (N, C, H, W) or (C, H, W). Source: torch.nn.functional.lp_pool2d."""
     return _norms(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def lp_pool3d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
+def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
     """The ``norm_type``-norm of each window of (N, C, D, H, W) or (C, D, H, W).
 
     Source: torch.nn.functional.lp_pool3d.
@@ -319,9 +309,7 @@ def _max_unpool(x: Node, places: Node, how: Unpooling) -> Node:
     return ops.place(x, places, x.rank - len(how.size), how.size, distinct=True)
 
 
-def _unpooled_size(
-    name: str, size: Shape, kernel: Shape, stride: Shape, padding: Shape, wanted: Any
-) -> Shape:
+def _unpooled_size(name: str, size: Shape, kernel: Shape, stride: Shape, padding: Shape, wanted: Any) -> Shape:
     rank = len(kernel)
     default = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(size, kernel, stride, padding, strict=True))
     if wanted is None:
@@ -329,8 +317,7 @@ def _unpooled_size(
     wanted = tuple(wanted)
     if len(wanted) not in (rank, rank + 2):
         raise errors.value(
-            f"{name}: output_size should be a sequence containing {rank} or {rank + 2} elements, but it has a length"
-            f" of {len(wanted)}"
+            f"{name}: output_size has {rank} numbers, or {rank + 2} with batch and channels, not {len(wanted)}"
         )
     wanted = wanted[-rank:]
     for axis, (n, middle, s) in enumerate(zip(wanted, default, stride, strict=True)):
@@ -341,9 +328,7 @@ def _unpooled_size(
     return wanted
 
 
-def _unpool(
-    rank: int, input: Any, indices: Any, kernel: Any, stride: Any, padding: Any, output_size: Any
-) -> Any:
+def _unpool(rank: int, input: Any, indices: Any, kernel: Any, stride: Any, padding: Any, output_size: Any) -> Any:
     name = f"max_unpool{rank}d"
     kernel = per_axis(name, "kernel_size", kernel, rank)
     stride = kernel if stride is None else per_axis(name, "stride", stride, rank)

@@ -62,7 +62,7 @@ def binary_cross_entropy(
     how = chosen(reduction, size_average, reduce)
     if target._shape != input._shape:
         raise errors.value(
-            "binary_cross_entropy: target and input must have the same size", input=input._type, target=target._type
+            "binary_cross_entropy needs a target for each element", input=input._type, target=target._type
         )
     if input._storage.buffer is not None:
         values = input._array()

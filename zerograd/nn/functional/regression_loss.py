@@ -247,8 +247,6 @@ def gaussian_nll_loss(
         elif len(var._shape) != len(input._shape) or (
             sum(m for n, m in zip(input._shape, var._shape, strict=True) if n != m) != 1
         ):
-            raise errors.value("gaussian_nll_loss: var is of incorrect size", var=var._type, input=input._type)
-    if reduction not in ("none", "mean", "sum"):
-        raise errors.value(f"{reduction!r} is not a valid value for reduction")
-    how = Reducing(reduction, "MulBackward0")
+            raise errors.value("gaussian_nll_loss: var does not fit the input", var=var._type, input=input._type)
+    how = Reducing(chosen(reduction), "MulBackward0")
     return apply(_gaussian_nll_loss, (input, target, var), (how, bool(full), float(eps)))

@@ -16,7 +16,7 @@ from zerograd.ops.source import ones_like
 from zerograd.runtime import random
 from zerograd.shapes import axis as one_axis
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import apply, labelled
+from zerograd.tensor.door import apply
 from zerograd.tensor.functions import reductions
 from zerograd.tensor.functions.refusals import FLOATING, require
 

@@ -19,10 +19,12 @@ from zerograd.ops.movement import broadcast_to, cat, expand, narrow, permute, re
 from zerograd.ops.pooling import pick
 from zerograd.ops.source import filled, ones_like, spaced, zeros_like
 from zerograd.shapes import Shape, count
-from zerograd.tensor.door import apply, labelled
+from zerograd.tensor.door import apply, labelled, reading
 from zerograd.tensor.functions.refusals import FLOATING, require
 
-DEFAULT_CORNERS = "{}: the default of align_corners is False since PyTorch 1.3; pass align_corners=True for the older behaviour"
+DEFAULT_CORNERS = (
+    "{}: the default of align_corners is False since PyTorch 1.3; pass align_corners=True for the older behaviour"
+)
 
 # --- channels for pixels -------------------------------------------------------------------------------------
 
@@ -32,7 +34,7 @@ def _pixel_shuffle(x: Node, factor: int) -> Node:
     if x.rank < 3:
         raise errors.runtime("pixel_shuffle needs an image (channels, height, width), or a batch", input=x.type)
     if factor <= 0:
-        raise errors.runtime(f"pixel_shuffle expects a positive upscale_factor, but got {factor}")
+        raise errors.runtime(f"pixel_shuffle: upscale_factor is 1 or more, got {factor}")
     *batch, channels, height, width = x.shape
     if channels % factor**2:
         raise errors.runtime(
@@ -50,11 +52,11 @@ def _pixel_unshuffle(x: Node, factor: int) -> Node:
     if x.rank < 3:
         raise errors.runtime("pixel_unshuffle needs an image (channels, height, width), or a batch", input=x.type)
     if factor <= 0:
-        raise errors.runtime(f"pixel_unshuffle expects a positive downscale_factor, but got {factor}")
+        raise errors.runtime(f"pixel_unshuffle: downscale_factor is 1 or more, got {factor}")
     *batch, channels, height, width = x.shape
     if height % factor or width % factor:
         raise errors.runtime(
-            f"pixel_unshuffle expects height and width to be divisible by downscale_factor, {factor}",
+            f"pixel_unshuffle: an image of {height} x {width} cannot be cut into squares of {factor} x {factor}",
             input=x.type,
         )
     n, high, wide = count(tuple(batch)), height // factor, width // factor
@@ -69,9 +71,7 @@ def _channel_shuffle(x: Node, groups: int) -> Node:
         raise errors.runtime("channel_shuffle expects input with more than 2 dimensions", input=x.type)
     batch, channels, *size = x.shape
     if groups <= 0 or channels % groups:
-        raise errors.runtime(
-            f"channel_shuffle: {channels} channels cannot be cut into {groups} groups", input=x.type
-        )
+        raise errors.runtime(f"channel_shuffle: {channels} channels cannot be cut into {groups} groups", input=x.type)
     parts = reshape(x, shape=(batch, groups, channels // groups, count(tuple(size))))
     return reshape(permute(parts, order=(0, 2, 1, 3)), shape=x.shape)
 
@@ -147,11 +147,9 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
     if align_corners is None:
         warnings.warn(DEFAULT_CORNERS.format("affine_grid"), stacklevel=2)
     if not theta.dtype.is_floating_point:
-        raise errors.value("affine_grid: expected theta to have floating point type", theta=theta._type)
+        raise errors.value("affine_grid needs a theta of a floating dtype", theta=theta._type)
     if len(size) not in (4, 5):
-        raise NotImplementedError(
-            errors.message(f"affine_grid supports sizes of 4 and 5 dimensions, got {size}")
-        )
+        raise NotImplementedError(errors.message(f"affine_grid supports sizes of 4 and 5 dimensions, got {size}"))
     rank = len(size) - 2
     if theta._shape[1:] != (rank, rank + 1):
         raise errors.value(
@@ -161,9 +159,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
     if min(size) <= 0:
         raise errors.value(f"affine_grid: expected a positive output size, got {size}")
     if theta._shape[0] != size[0]:
-        raise errors.runtime(
-            "affine_grid: theta and size have different batches", theta=theta._type, size=size
-        )
+        raise errors.runtime("affine_grid: theta and size have different batches", theta=theta._type, size=size)
     return apply(_affine_grid, (theta,), (size[2:], bool(align_corners)))
 
 
@@ -279,9 +275,7 @@ def _cubic_weights(t: Node) -> list[Node]:
 def _by_cubics(image: Node, at: list[Node], size: Shape, how: Sampling) -> Node:
     lows = [rounding.floor(one) for one in at]
     weights = [_cubic_weights(sub(one, low)) for one, low in zip(at, lows, strict=True)]
-    rows, columns = (
-        [_bounded(plus(low, k - 1), n, how) for k in range(4)] for low, n in zip(lows, size, strict=True)
-    )
+    rows, columns = ([_bounded(plus(low, k - 1), n, how) for k in range(4)] for low, n in zip(lows, size, strict=True))
     terms = [
         _looked_up(image, [rows[i], columns[j]], size, mul(weights[0][i], weights[1][j]))
         for i in range(4)
@@ -294,22 +288,20 @@ def _check_grid(x: Node, grid: Node, how: Sampling) -> None:
     rank = x.rank - 2
     if rank not in (2, 3) or grid.rank != x.rank or grid.shape[-1] != rank or grid.shape[0] != x.shape[0]:
         raise errors.runtime(
-            "grid_sample: expected an input (N, C, H, W) with a grid (N, H', W', 2), or (N, C, D, H, W) with"
-            " (N, D', H', W', 3), of the same batch size",
+            "grid_sample takes images (n, c, h, w) and a grid (n, h', w', 2), or volumes (n, c, d, h, w) and (n, d', h', w', 3)",
             input=x.type,
             grid=grid.type,
         )
     if 0 in x.shape[1:]:
         raise errors.runtime("grid_sample: expected an input with non-empty spatial dimensions", input=x.type)
     if how.mode == "bicubic" and rank != 2:
-        raise errors.runtime("grid_sample: bicubic interpolation only supports 4D input", input=x.type)
+        raise errors.runtime("grid_sample: bicubic is a way to sample images, not volumes", input=x.type)
     require("grid_sample", x, FLOATING)
     if grid.dtype is not x.dtype:
-        raise errors.runtime(
-            "grid_sample: input and grid should have the same dtype", input=x.type, grid=grid.type
-        )
+        raise errors.runtime("grid_sample: input and grid should have the same dtype", input=x.type, grid=grid.type)
 
 
+@reading
 def _grid_sample(x: Node, grid: Node, how: Sampling) -> Node:
     _check_grid(x, grid, how)
     batch, channels, *rest = x.shape
@@ -326,6 +318,7 @@ def _grid_sample(x: Node, grid: Node, how: Sampling) -> Node:
         at = [_bounded(one, n, how) for one, n in zip(at, size, strict=True)]
         if how.mode == "nearest":
             found = _looked_up(image, [rounding.round(one) for one in at], size, None)
+            found = ew.attach(found, grid)  # which gets a gradient of zeros
         else:
             found = _by_corners(image, at, size)
     return reshape(found, shape=(batch, channels, *out))
@@ -351,13 +344,9 @@ def grid_sample(
     Source: torch.nn.functional.grid_sample.
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
-        raise errors.value(
-            f'grid_sample knows mode="bilinear", "nearest" and "bicubic", not {mode!r}'
-        )
+        raise errors.value(f'grid_sample knows mode="bilinear", "nearest" and "bicubic", not {mode!r}')
     if padding_mode not in ("zeros", "border", "reflection"):
-        raise errors.value(
-            f'grid_sample knows padding_mode="zeros", "border" and "reflection", not {padding_mode!r}'
-        )
+        raise errors.value(f'grid_sample knows padding_mode="zeros", "border" and "reflection", not {padding_mode!r}')
     if align_corners is None:
         warnings.warn(DEFAULT_CORNERS.format("grid_sample"), stacklevel=2)
     how = Sampling(mode, padding_mode, bool(align_corners), len(input._shape) - 2)

@@ -29,7 +29,7 @@ def multinomial(
     if weights.ndim not in (1, 2):
         raise errors.runtime("multinomial needs weights of 1 or 2 dimensions", shape=weights.shape)
     if not kind.is_floating_point:
-        raise errors.runtime("multinomial only supports floating-point dtypes for its weights", got=kind)
+        raise errors.runtime("multinomial needs weights of a floating dtype", got=kind)
     if samples <= 0:
         raise errors.runtime("multinomial needs at least one sample", num_samples=samples)
     categories = weights.shape[-1]

@@ -9,11 +9,12 @@ from zerograd.ir.graph import Node
 from zerograd.ops.elementwise import both, ge, gt, le, mul, where, zeroed_where
 from zerograd.ops.movement import broadcast_to, reshape
 from zerograd.ops.source import filled, zeros_like
-from zerograd.tensor.door import accepts_out, apply, labelled
+from zerograd.tensor.door import accepts_out, apply, labelled, reading
 from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.refusals import FLOATING, require
 
 
+@reading
 @labelled("HardshrinkBackward0")
 def _hardshrink(x: Node, bound: float) -> Node:
     require("hardshrink", x, FLOATING)
@@ -26,14 +27,13 @@ def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     return apply(_hardshrink, (as_tensor_argument("hardshrink", "input", input),), (lambd,))
 
 
+@reading
 @labelled("PreluKernelBackward0")
 def _prelu(x: Node, w: Node) -> Node:
     require("prelu", x, FLOATING)
     channels = x.shape[1] if x.rank > 1 else 1
     if w.dtype is not x.dtype:
-        raise errors.runtime(
-            "prelu: type promoting not supported: the dtypes differ", input=x.type, weight=w.type
-        )
+        raise errors.runtime("prelu: type promoting not supported: the dtypes differ", input=x.type, weight=w.type)
     if w.type.count != 1 and (w.rank != 1 or w.type.count != channels):
         raise errors.runtime(
             f"prelu has a weight of {w.type.count} numbers for {channels} channels",

@@ -61,7 +61,7 @@ def _sub(x: Node, y: Node) -> Node:
     """``input - other``. Source: torch.sub."""
     if x.dtype is bool_ or y.dtype is bool_:
         raise errors.runtime(
-            "subtraction with a bool tensor is not supported",
+            "bools cannot be subtracted",
             hint="use `^` (logical_xor) for a difference, or `~` (logical_not) for a complement",
         )
     x, y = together("sub", x, y)
@@ -83,7 +83,7 @@ def _scaled(x: Node, y: Node, alpha: Node) -> tuple[Node, Node]:
     kind = common_dtype(x, y)
     if alpha.dtype.category > max(kind.category, dtypes.INTEGER):
         raise errors.runtime(
-            f"for {kind.name} operands, argument alpha must not be a {alpha.dtype.name} number",
+            f"alpha is a {alpha.dtype.name} number, which {kind.name} operands cannot be multiplied by",
             input=x.type,
             other=y.type,
         )
@@ -269,7 +269,7 @@ def _neg(x: Node) -> Node:
     """``-input``. Source: torch.neg."""
     if x.dtype is bool_:
         raise errors.runtime(
-            "negation of a bool tensor is not supported", hint="use `~` (logical_not) for the complement"
+            "-input has no meaning for bools", hint="use `~` (logical_not) for the complement"
         )
     return ops.neg(x)
 

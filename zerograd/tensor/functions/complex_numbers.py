@@ -109,7 +109,7 @@ def imag(input: TensorBase) -> Any:
 def view_as_real(input: TensorBase) -> Any:
     """A view of shape (..., 2) with real and imaginary parts. Source: torch.view_as_real."""
     if not input.dtype.is_complex:
-        raise errors.runtime("view_as_real is only supported for complex tensors", input=input._type)
+        raise errors.runtime("view_as_real shows the parts of complex numbers, and these are real", input=input._type)
     return input._see(Pairs(input.dtype.to_real()))
 
 

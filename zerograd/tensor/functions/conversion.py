@@ -90,10 +90,10 @@ def to(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
 def to_arguments(kind: dtype, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dtype, bool]:
     """The dtype and whether to copy."""
     if unknown := kwargs.keys() - {"dtype", "device", "other", "non_blocking", "copy", "memory_format"}:
-        raise errors.type_(f"to() got an unexpected keyword argument '{min(unknown)}'")
+        raise errors.type_(f"to() has no argument '{min(unknown)}'")
     if not args and not kwargs:
         raise errors.type_(
-            "to() received an invalid combination of arguments - got (), but expected a dtype, a device or a tensor"
+            "to() has to be told what to: a dtype, a device or a tensor"
         )
     rest = list(args)
     first = rest.pop(0) if rest else kwargs.get("other")
@@ -161,8 +161,7 @@ def _copy(x: Node, to: Any) -> Node:
         )
         if not fits:
             raise errors.runtime(
-                f"a value of shape {list(x.shape)} does not fit into shape {list(shape)}: the expanded size of the"
-                " tensor must match the existing size",
+                f"a value of shape {list(x.shape)} does not fit into shape {list(shape)}",
                 hint="sizes must be equal or 1, counted from the last dimension",
             )
         x = broadcast_to(x, shape)

@@ -121,7 +121,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     if weights is None:
         return _made(np.bincount(array, minlength=minlength), int64)
     if weights._shape != input._shape:
-        raise errors.runtime("bincount: weights should have the same length as input", weights=weights._type)
+        raise errors.runtime("bincount needs a weight for each element of the input", weights=weights._type)
     kind = float32 if weights.dtype is float32 else float64
     return _made(np.bincount(array, weights._array().astype(np.float64), minlength), kind)
 
@@ -140,7 +140,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     if bins <= 0:
         raise errors.runtime(f"histc: bins must be > 0, got {bins}")
     if min > max:
-        raise errors.runtime(f"histc: max must be larger than min, got min={min}, max={max}")
+        raise errors.runtime(f"histc: the range from min to max is upside down, {min} to {max}")
     return apply(_histc, (input,), (bins, float(min), float(max)))
 
 

@@ -73,7 +73,7 @@ def options_of(name: str, given: dict[str, Any]) -> Options:
         elif key == "out":
             found.out = value
         elif key not in ("device", "layout", *_IGNORED):
-            raise errors.type_(f"{name}() got an unexpected keyword argument '{key}'")
+            raise errors.type_(f"{name}() has no argument '{key}'")
     check_options(given.get("device"), given.get("layout"))
     return found
 
@@ -97,7 +97,9 @@ def full(size: Any, fill_value: Any, **options: Any) -> Any:
     """``fill_value`` everywhere; its type is that of the number unless ``dtype`` is given. Source: torch.full."""
     found = options_of("full", options)
     kind = found.dtype or (found.out.dtype if found.out is not None else None)
-    shape = shape_of("full", (size,) if isinstance(size, list | tuple) else ((size,),))
+    if not isinstance(size, list | tuple):
+        raise errors.type_(f"full: size is a tuple of integers, not {size!r}", hint="torch.full((3,), 0.5)")
+    shape = shape_of("full", (size,))
     return finished(_full_of("full", shape, fill_value, kind), found.requires_grad, found.out, "full")
 
 
@@ -111,7 +113,7 @@ def _full_of(name: str, shape: Shape, value: Any, kind: dtype | None, strides: S
     value = value if isinstance(value, NUMBERS) else value.item()
     kind = kind or dtypes.of_scalar(value)
     if isinstance(value, complex) and not kind.is_complex:
-        raise errors.runtime(f"{name}: value cannot be converted to type {kind.name} without overflow", value=value)
+        raise errors.runtime(f"{name}: {kind.name} does not hold the value", value=value)
     if value.__class__ is not complex and value in (0, 1) and str(value)[0] != "-" and strides is None:
         return constant(shape, kind, int(value))
     return _spread(value, shape, kind, strides)
@@ -215,7 +217,7 @@ def _strided(name: str, shape: Any, strides: Any, kind: dtype | None, options: d
     shape, strides = shape_of(name, (tuple(shape),)), shape_of(name, (tuple(strides),))
     if len(shape) != len(strides):
         raise errors.runtime(
-            "mismatch in length of strides and shape", function=name, size=list(shape), stride=list(strides)
+            f"{name} needs a stride for each dimension", size=list(shape), stride=list(strides)
         )
     if is_dense(shape, strides):
         order = None if is_contiguous(shape, strides) else strides

@@ -31,8 +31,8 @@ def tensor(
     check_options(device)
     if isinstance(data, TensorBase):
         warnings.warn(
-            "to copy a tensor, use source.clone().detach() or source.clone().detach().requires_grad_(True)"
-            " rather than torch.tensor(source)",
+            "torch.tensor(tensor) makes a copy without history: source.detach().clone() says so, with"
+            " .requires_grad_() if the copy needs gradients",
             UserWarning,
             stacklevel=2,
         )
@@ -56,7 +56,7 @@ def array_of_data(data: Any, dtype: dtypes.dtype | None = None) -> tuple[Array, 
     if not isinstance(data, _NUMBERS) and hasattr(data, "__array__") and not isinstance(data, list | tuple):
         return array_of_data(np.asarray(data), dtype)
     if isinstance(data, str | bytes) or type(data) is object:
-        raise errors.type_(f"new(): invalid data type '{type(data).__name__}'")
+        raise errors.type_(f"a tensor is made of numbers, not of {type(data).__name__}")
     numbers = _resolved(data)
     try:
         array = np.array(numbers)
@@ -81,7 +81,7 @@ def array_of_data(data: Any, dtype: dtypes.dtype | None = None) -> tuple[Array, 
     elif dtype.category < dtypes.COMPLEX and array.dtype.kind == "c":
         raise errors.type_(f"must be real number, not complex, for a tensor of {dtype}")
     if array.dtype.kind == "u" and array.dtype == np.uint64:
-        raise errors.value("Overflow when unpacking long long: a number does not fit in int64")
+        raise errors.value("a number does not fit in int64, the widest integers there are")
     _check_range(data, array, dtype)
     return converted(array, dtype), dtype
 
@@ -107,7 +107,7 @@ def _check_range(data: Any, array: Array, dtype: dtypes.dtype) -> None:
         return
     info = np.iinfo(dtype.numpy)
     if not (info.min <= array <= info.max or (dtype is dtypes.uint8 and -info.max <= array < 0)):
-        raise errors.runtime(f"value cannot be converted to type {dtype.name} without overflow", value=data)
+        raise errors.runtime(f"{dtype.name} does not hold the value", value=data)
 
 
 def converted(array: Array, dtype: dtypes.dtype, *, copy: bool = False) -> Array:
@@ -160,7 +160,7 @@ def _ragged(numbers: Any, error: Exception, depth: int = 0) -> Exception:
                 if found is None:
                     return errors.type_("a sequence holds sequences and numbers at the same depth")
                 return errors.value(
-                    f"expected sequence of length {wanted} at dim {level + 1} (got {found})",
+                    f"the sequences at depth {level + 1} have different lengths, {wanted} and {found}",
                     hint="a tensor has no ragged rows; pad them (torch.nn.utils.rnn.pad_sequence)",
                 )
     return errors.value(f"the data do not form a tensor: {error}")
@@ -258,11 +258,11 @@ def asarray(
         shared = frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
     else:
         if copy is False:
-            raise errors.value("can't alias arbitrary sequence into a tensor: copy=False, but a copy is needed")
+            raise errors.value("asarray with copy=False: a sequence becomes a tensor only in a copy")
         shared = made_of(obj, dtype)
     if dtype is not None and shared.dtype is not dtype:
         if copy is False:
-            raise errors.value(f"can't alias tensor with dtype '{shared.dtype}' into dtype '{dtype}'")
+            raise errors.value(f"asarray with copy=False: {shared.dtype} becomes {dtype} only in a copy")
         shared = shared.to(dtype)
     elif copy:
         shared = shared.clone()
@@ -299,7 +299,7 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
             f" {offset + count * dtype.itemsize}, but the buffer has {length}"
         )
     if memory.readonly:
-        warnings.warn("The given buffer is not writable; writing to the tensor is undefined", UserWarning, stacklevel=2)
+        warnings.warn("the buffer is read-only, but the tensor that shares its memory could write to it", UserWarning, stacklevel=2)
     array = np.frombuffer(buffer, dtype.numpy, count, offset)
     made = over_memory(array, dtype)
     return made.requires_grad_() if requires_grad else made

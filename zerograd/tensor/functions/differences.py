@@ -50,7 +50,7 @@ _diff.label = "SubBackward0"  # pyright: ignore[reportFunctionMemberAccess]
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The ``n``-th differences of neighbours along ``dim``. Source: torch.diff."""
     if n < 0:
-        raise errors.runtime(f"order must be non-negative but got {n}")
+        raise errors.runtime(f"diff is taken 0 times or more, not {n}")
     return apply(_diff, (input, prepend, append), (n, static_dim(dim)))
 
 

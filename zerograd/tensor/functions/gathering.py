@@ -19,15 +19,30 @@ from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.indexing import check_places
 
 
-def _places(name: str, index: Any, input: TensorBase, dim: int, *, kinds: tuple[Any, ...] = (dtypes.int64,)) -> int:
-    """Check an index tensor for dimension ``dim`` of ``input``; the dimension, counted from the front."""
+def _axis_of(name: str, index: Any, input: TensorBase, dim: int, kinds: tuple[Any, ...]) -> int:
+    """The dimension, counted from the front, that an index tensor of a right dtype is for."""
     as_tensor_argument(name, "index", index)
     at = shapes.axis(dim, len(input._shape))
     if index.dtype not in kinds and index._type.count:
-        raise errors.runtime(
-            f"{name}(): Expected dtype int64 for index", index=index._type, hint="index.long() converts it"
-        )
-    check_places(index, input._shape[at] if input._shape else 1, at)
+        raise errors.runtime(f"{name} needs an index of int64", index=index._type, hint="index.long() converts it")
+    return at
+
+
+def _places(name: str, index: Any, input: TensorBase, dim: int) -> int:
+    """Check an index of elements for dimension ``dim`` of ``input``; the dimension, counted from the front."""
+    at = _axis_of(name, index, input, dim, _WIDE)
+    if max(len(index._shape), 1) == max(len(input._shape), 1):  # what does not fit is refused with all operands
+        check_places(index, input._shape[at] if input._shape else 1, at, least=0, error=errors.runtime)
+    return at
+
+
+def _slice_places(
+    name: str, index: Any, input: TensorBase, dim: int, source: Any = None, *, kinds: Any = None, least: int = 0
+) -> int:
+    """Check an index of slices for dimension ``dim`` of ``input``; the dimension, counted from the front."""
+    at = _axis_of(name, index, input, dim, kinds or _WIDE)
+    if source is None or not source._shape or source._shape[at : at + 1] == (index._type.count,):  # as above
+        check_places(index, input._shape[at] if input._shape else 1, at, least=least)
     return at
 
 
@@ -56,7 +71,7 @@ def _gather(x: Node, places: Node, dim: int) -> Node:
 @accepts_out
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
     """out[i][j] = input[index[i][j]][j] for ``dim`` 0, and so on. Source: torch.gather."""
-    at = _places("gather", index, as_tensor_argument("gather", "input", input), dim, kinds=_WIDE)
+    at = _places("gather", index, as_tensor_argument("gather", "input", input), dim)
     return apply(_gather, (input, index), (at,))
 
 
@@ -75,8 +90,7 @@ def _scatter_operands(name: str, x: Node, places: Node, values: Node) -> tuple[N
         )
     if any(m > n for m, n in zip(places.shape, values.shape, strict=True)):
         raise errors.runtime(
-            f"{name}(): Expected index {list(places.shape)} to be no larger than src {list(values.shape)} in any"
-            " dimension"
+            f"{name}: the index has places for more elements than src has", index=places.type, src=values.type
         )
     if values.shape != places.shape:
         zero = (0,) * values.rank
@@ -120,14 +134,14 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     src = value if src is None else src
     if reduce not in _OLD_KINDS:
         raise errors.runtime(f'scatter knows reduce="add" and "multiply", not {reduce!r}', hint="scatter_reduce knows more")
-    at = _places("scatter", index, as_tensor_argument("scatter", "input", input), dim, kinds=_WIDE)
+    at = _places("scatter", index, as_tensor_argument("scatter", "input", input), dim)
     return apply(_scatter, (input, index, src), (at, _OLD_KINDS[reduce]))
 
 
 @accepts_out
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """``input`` with elements of ``src`` added at places along ``dim``. Source: torch.scatter_add."""
-    at = _places("scatter_add", index, as_tensor_argument("scatter_add", "input", input), dim, kinds=_WIDE)
+    at = _places("scatter_add", index, as_tensor_argument("scatter_add", "input", input), dim)
     as_tensor_argument("scatter_add", "src", src)
     return apply(_scatter_add, (input, index, src), (at,))
 
@@ -197,7 +211,7 @@ def scatter_reduce(
         include_self: whether the elements of ``input`` take part where something is written.
     Source: torch.scatter_reduce.
     """
-    at = _places("scatter_reduce", index, as_tensor_argument("scatter_reduce", "input", input), dim, kinds=_WIDE)
+    at = _places("scatter_reduce", index, as_tensor_argument("scatter_reduce", "input", input), dim)
     as_tensor_argument("scatter_reduce", "src", src)
     return apply(
         _scatter_reduce, (input, index, src), (at, _reduction("scatter_reduce", reduce), bool(include_self))
@@ -221,9 +235,10 @@ def index_reduce(
 
     Source: torch.index_reduce.
     """
-    at = _places("index_reduce", index, as_tensor_argument("index_reduce", "input", input), dim, kinds=_WIDE)
+    as_tensor_argument("index_reduce", "source", source)
+    at = _slice_places("index_reduce", index, as_tensor_argument("index_reduce", "input", input), dim, source)
     if reduce == "sum":
-        raise errors.runtime("index_reduce(): reduce argument must be either prod, mean, amax or amin, got sum.")
+        raise errors.runtime('index_reduce does not know "sum"', hint="index_add adds")
     return apply(
         _index_reduce, (input, index, source), (at, _reduction("index_reduce", reduce), bool(include_self))
     )
@@ -241,7 +256,7 @@ def _index_select(x: Node, places: Node, dim: int) -> Node:
 @accepts_out
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """The slices of a dimension at the places in ``index``, a vector. Source: torch.index_select."""
-    at = _places("index_select", index, as_tensor_argument("index_select", "input", input), dim, kinds=_WIDE)
+    at = _slice_places("index_select", index, as_tensor_argument("index_select", "input", input), dim)
     return apply(_index_select, (input, index), (at,))
 
 
@@ -254,9 +269,9 @@ def _slices(name: str, x: Node, places: Node, source: Node, dim: int) -> tuple[N
         raise errors.runtime(f"{name} needs one dtype", self=x.type, source=source.type)
     wanted = (*x.shape[:dim], places.shape[0], *x.shape[dim + 1 :])
     if source.shape != wanted:
-        error = errors.index if source.rank == x.rank and source.shape[dim] != places.shape[0] else errors.runtime
-        raise error(
-            f"{name}(): the source must have the shape of the slices it goes to",
+        other_count = source.rank == x.rank and source.shape[dim] != places.shape[0]
+        raise (errors.index if other_count and name == "index_copy" else errors.runtime)(
+            f"{name}: the source must have the shape of the slices it goes to",
             self=x.type,
             index=places.type,
             source=source.type,
@@ -276,8 +291,8 @@ def _index_add(x: Node, places: Node, source: Node, alpha: Node | None, dim: int
 @accepts_out
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
     """``input`` with slices of ``source`` times ``alpha`` added at places of a dimension. Source: torch.index_add."""
-    at = _places("index_add", index, as_tensor_argument("index_add", "input", input), dim, kinds=_WIDE)
     as_tensor_argument("index_add", "source", source)
+    at = _slice_places("index_add", index, as_tensor_argument("index_add", "input", input), dim, source)
     return apply(_index_add, (input, index, source, None if alpha == 1 else alpha), (at,))
 
 
@@ -290,7 +305,9 @@ def _index_copy(x: Node, places: Node, source: Node, dim: int) -> Node:
 @accepts_out
 def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
     """``input`` with slices of ``source`` put at places of a dimension. Source: torch.index_copy."""
-    at = _places("index_copy", index, as_tensor_argument("index_copy", "input", input), dim)
+    as_tensor_argument("index_copy", "source", source)
+    input = as_tensor_argument("index_copy", "input", input)
+    at = _slice_places("index_copy", index, input, dim, source, kinds=(dtypes.int64,))
     return apply(_index_copy, (input, index, source), (at,))
 
 
@@ -298,7 +315,7 @@ def _index_fill(x: Node, places: Node, value: Node, dim: int) -> Node:
     shape = x.shape
     x, places = _vector(x), _vector(places)
     if value.rank:
-        raise errors.runtime("index_fill_ only supports a 0-dimensional value tensor", value=value.type)
+        raise errors.runtime("index_fill writes one number everywhere", value=value.type, hint="index_copy")
     chosen = TensorType((x.shape[dim],), dtypes.bool_)
     hits = filled(True, chosen.with_shape(places.shape))
     places = elementwise.convert(places, dtypes.int64)
@@ -310,7 +327,9 @@ def _index_fill(x: Node, places: Node, value: Node, dim: int) -> Node:
 
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     """``input`` with ``value`` in the slices at places of a dimension. Source: torch.index_fill."""
-    at = _places("index_fill", index, as_tensor_argument("index_fill", "input", input), dim, kinds=_WIDE)
+    input = as_tensor_argument("index_fill", "input", input)
+    size = input._shape[shapes.axis(dim, len(input._shape))] if input._shape else 1
+    at = _slice_places("index_fill", index, input, dim, least=-size)
     return apply(_index_fill, (input, index, value), (at,))
 
 

@@ -7,6 +7,7 @@ dimensions of that window. Dimensions indexed by tensors come out where they wer
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def _single_mask(tensors: list[Any]) -> Any:
 def _number(input: TensorBase, value: Any) -> Any:
     if isinstance(value, bool | int | float | complex):
         if isinstance(value, complex) and not input.dtype.is_complex:
-            raise errors.runtime(f"value cannot be converted to type {input.dtype.name} without overflow", value=value)
+            raise errors.runtime(f"{input.dtype.name} does not hold the value", value=value)
         return value
     if isinstance(value, np.generic):
         return value.item()
@@ -107,7 +108,7 @@ def parse(input: TensorBase, index: Any) -> Window:
     if consumed > len(shape):
         if not shape and len(parts) == 1 and isinstance(parts[0], int):
             raise _no_dimensions()
-        raise errors.index(f"too many indices for tensor of dimension {len(shape)}", indices=consumed)
+        raise errors.index(f"{consumed} indices for a tensor of {len(shape)} dimensions", tensor=input._type)
     window = _Window(input)
     for i, one in enumerate(parts):
         if one is not Ellipsis:
@@ -123,7 +124,7 @@ def parse(input: TensorBase, index: Any) -> Window:
 
 
 def _no_dimensions() -> Exception:
-    return errors.index("invalid index of a 0-dim tensor: it has no dimensions", hint="tensor.item() gives its number")
+    return errors.index("a tensor without dimensions has no index", hint="tensor.item() gives its number")
 
 
 def _one_or_many(index: Any) -> Any:
@@ -187,9 +188,13 @@ def _consumes(one: Any) -> int:
     return 1
 
 
+def _no_such_index(index: int, size: int, at: int, error: Callable[..., Exception] = errors.index) -> Exception:
+    return error(f"there is no index {index} in dimension {at}, which has {size} elements")
+
+
 def _check_integer(index: int, size: int, at: int) -> None:
     if not -size <= index < size:
-        raise errors.index(f"index {index} is out of bounds for dimension {at} with size {size}")
+        raise _no_such_index(index, size, at)
 
 
 class _Window:
@@ -247,7 +252,7 @@ class _Window:
         except TypeError:
             raise errors.type_("slice indices must be integers or None or have an __index__ method") from None
         if step < 1:
-            raise errors.value("step must be greater than zero", slice=one, hint="x.flip(dim) reverses a dimension")
+            raise errors.value("a slice of a tensor walks forwards: its step is 1 or more", slice=one, hint="x.flip(dim) reverses a dimension")
         self.starts[self.at], self.stops[self.at], self.steps[self.at] = start, max(start, stop), step
         self.at += 1
         self.tensors.append(None)
@@ -287,22 +292,24 @@ class _Window:
         return input
 
 
-def check_places(tensor: Any, size: int, at: int) -> None:
-    """That an index tensor whose value is known stays within [-size, size).
+def check_places(
+    tensor: Any, size: int, at: int, *, least: int | None = None, error: Callable[..., Exception] = errors.index
+) -> None:
+    """That an index tensor whose value is known stays within [least, size), where ``least`` is -size if not given.
 
     Raises:
-        IndexError: it does not.
+        IndexError: it does not (or what ``error`` makes).
     """
     bounds = known_bounds(tensor)
     if bounds is None:
         return
     low, high = bounds
-    if (low < -size or high >= size) and tensor._steps:
+    least = -size if least is None else least
+    if (low < least or high >= size) and tensor._steps:
         array = tensor._array()
         low, high = int(array.min()), int(array.max())
-    if low < -size or high >= size:
-        wrong = high if high >= size else low
-        raise errors.index(f"index {wrong} is out of bounds for dimension {at} with size {size}")
+    if low < least or high >= size:
+        raise _no_such_index(high if high >= size else low, size, at, error)
 
 
 def known_bounds(tensor: Any) -> tuple[int, int] | None:

@@ -22,7 +22,7 @@ def _tensors(name: str, tensors: Any) -> Sequence[Any]:
         return tuple(tensors)
     if not isinstance(tensors, list | tuple):
         raise errors.type_(
-            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+            f"{name} takes a list or tuple of tensors, not a {type(tensors).__name__}"
         )
     for i, one in enumerate(tensors):
         if not isinstance(one, TensorBase):
@@ -63,7 +63,7 @@ def cat(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Any:
     """Tensors one after the other along ``dim``. Source: torch.cat."""
     tensors = _tensors("cat", tensors)
     if not tensors:
-        raise errors.value("expected a non-empty list of Tensors")
+        raise errors.value("cat of no tensors: of what dtype and shape should the result be?")
     return apply(_cat, (tuple(tensors),), (integer(dim if axis is None else axis, "dim"),))
 
 
@@ -89,7 +89,7 @@ def stack(tensors: Any, dim: Any = 0) -> Any:
     """Tensors of one shape along a new dimension. Source: torch.stack."""
     tensors = _tensors("stack", tensors)
     if not tensors:
-        raise errors.runtime("stack expects a non-empty TensorList")
+        raise errors.runtime("stack of no tensors")
     return apply(_stack, (tuple(tensors),), (integer(dim, "dim"),))
 
 
@@ -152,7 +152,7 @@ def column_stack(tensors: Any) -> Any:
     """Side by side, vectors as columns. Source: torch.column_stack."""
     tensors = _tensors("column_stack", tensors)
     if not tensors:
-        raise errors.runtime("column_stack expects a non-empty TensorList")
+        raise errors.runtime("column_stack of no tensors")
     return cat([one.reshape(-1, 1) if len(one._shape) < 2 else one for one in tensors], 1)
 
 
@@ -165,7 +165,7 @@ def _parts(input: TensorBase, at: int, bounds: list[int], label: str) -> tuple[A
 
 def _split_axis(name: str, input: TensorBase, dim: int) -> int:
     if not input._shape:
-        raise errors.runtime(f"{name} expects at least a 1-dimensional tensor")
+        raise errors.runtime(f"{name}: a tensor without dimensions has no parts", input=input._type)
     return shapes.axis(dim, len(input._shape))
 
 
@@ -253,15 +253,13 @@ def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0, **gi
 def _numpy_split(name: str, input: TensorBase, given: Any, at: int, least: int) -> tuple[Any, ...]:
     if len(input._shape) < least:
         raise errors.runtime(
-            f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor with"
-            f" {len(input._shape)} dimensions!"
+            f"{name} is of tensors of {least} dimensions or more, and this one has {len(input._shape)}"
         )
     if isinstance(given, int):
         size = input._shape[at]
         if given <= 0 or size % given:
             raise errors.runtime(
-                f"torch.{name} attempted to split along dimension {at}, but the size of the dimension {size} is not"
-                f" divisible by the split_size {given}!"
+                f"{name}: the {size} elements of dimension {at} cannot be split into {given} equal parts"
             )
     return tensor_split(input, given, at)
 

@@ -38,7 +38,7 @@ def _for_each(name: str, method: str, in_place: bool) -> Callable[..., Any]:
 
     def function(self: Sequence[Any], *operands: Any, **options: Any) -> Any:
         if not isinstance(self, list | tuple):
-            raise errors.type_(f"{name}(): argument 'self' must be a list of Tensors, not {type(self).__name__}")
+            raise errors.type_(f"{name} takes a list or tuple of tensors, not a {type(self).__name__}")
         values = operands[2:] if method in ("addcmul", "addcdiv") else ()
         given = [_spread(name, one, len(self)) for one in (operands[:2] if values else operands)]
         if values:  # the factor: for all, a list, or a tensor of them

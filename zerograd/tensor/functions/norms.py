@@ -35,7 +35,7 @@ def vector_norm_nodes(x: Node, p: float, dims: Any, keepdim: bool, kind: dtype |
         RuntimeError: not a float tensor, or the smallest or largest of nothing.
     """
     if not x.dtype.is_inexact:
-        raise errors.runtime(f"vector_norm: expected a floating point or complex tensor, got {x.dtype.name}")
+        raise errors.runtime(f"vector_norm needs a floating or complex dtype, got {x.dtype.name}")
     if kind is not None:
         if kind.is_complex != x.dtype.is_complex or not kind.is_inexact:
             raise errors.runtime(f"vector_norm: dtype {kind.name} does not fit an input of {x.dtype.name}")
@@ -129,11 +129,11 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float, *, out: Any = None) -
         RuntimeError: fewer than two dimensions, or an order or bound that is not positive.
     """
     if len(input._shape) < 2:
-        raise errors.runtime(f"renorm: input needs at least 2 dimensions, got {len(input._shape)} dimensions")
+        raise errors.runtime("renorm: a vector has no parts whose norm could be limited", input=input._type)
     if p <= 0:
         raise errors.runtime(f"renorm: non-positive norm order {p} not supported")
     if maxnorm < 0:
-        raise errors.runtime(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
+        raise errors.runtime(f"renorm: a norm is never below {maxnorm}, so maxnorm must not be negative")
     return _renormed(input, maxnorm, float(p), static_dim(dim), out)
 
 

@@ -15,7 +15,7 @@ from zerograd.ops import elementwise as ops
 from zerograd.ops import parts, rounding, transcendental
 from zerograd.ops.source import filled
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import Body, accepts_out, apply, binary, floats, labelled, together, unary
+from zerograd.tensor.door import Body, accepts_out, apply, binary, floats, labelled, reading, together, unary
 from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.arithmetic import two_kinds, written
 from zerograd.tensor.functions.named_results import named_result
@@ -52,6 +52,7 @@ tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh = (
 )  # fmt: skip
 
 
+@reading
 @labelled("ReluBackward0")
 def _relu(x: Node) -> Node:
     """max(x, 0) of each element. Source: torch.relu."""

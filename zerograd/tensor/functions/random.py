@@ -300,7 +300,7 @@ def normal(
     if size is not None or options:
         raise errors.type_("normal() of tensors takes its size and dtype from them", got=["size", *options])
     if deviations and (std._array() < 0).any():
-        raise errors.runtime("normal expects all elements of std >= 0.0")
+        raise errors.runtime("normal: a standard deviation is negative")
     kind = mean.dtype if means else std.dtype
     if not deviations:
         drawn = of_drawn(random.normal(stream, mean._shape, kind, 0.0, number("std", std)))

@@ -62,7 +62,7 @@ def arange(
         raise errors.type_("arange() needs an end: arange(end) or arange(start, end, step)")
     first, last, by = (*bounds, *(x for x in (end, step) if x is not None), 1)[:3] if bounds else (start or 0, end, step)
     if len(bounds) > 3:
-        raise errors.type_(f"arange() takes from 1 to 3 positional arguments but {len(bounds)} were given")
+        raise errors.type_(f"arange takes start, end and step, and {len(bounds)} numbers were given")
     first, last = _number(first, "start"), _number(last, "end")
     by = 1 if by is None else _number(by, "step")
     kind = as_dtype_argument(dtype, "arange") or (out.dtype if out is not None else None)
@@ -121,10 +121,10 @@ range_.__name__ = "range"
 def _spaced(name: str, start: Any, end: Any, steps: Any, kind: dtype | None, base: float | None) -> Any:
     for bound in (start, end):
         if isinstance(bound, TensorBase) and bound._shape:
-            raise errors.runtime(f"{name} only supports 0-dimensional start and end tensors", got=bound._type)
+            raise errors.runtime(f"{name} goes from one number to another", got=bound._type)
     start, end, steps = _number(start, "start"), _number(end, "end"), integer(steps, "steps")
     if steps < 0:
-        raise errors.runtime(f"{name}: number of steps must be non-negative", steps=steps)
+        raise errors.runtime(f"{name} cannot make {steps} numbers")
     is_complex = isinstance(start, complex) or isinstance(end, complex)
     if kind is None:
         kind = dtypes.get_default_dtype()
@@ -197,7 +197,7 @@ def eye(
 def _triangle_indices(name: str, row: int, col: int, offset: int, dtype: Any, device: Any, *, upper: bool) -> Any:
     check_options(device)
     if row < 0 or col < 0:
-        raise errors.runtime(f"{name}: row and col must be non-negative, got {row} and {col}")
+        raise errors.runtime(f"{name}: a matrix cannot have {row} rows and {col} columns")
     kind = as_dtype_argument(dtype, name) or dtypes.int64
     find = np.triu_indices if upper else np.tril_indices
     array = np.stack(find(row, offset, col)).astype(kind.numpy)

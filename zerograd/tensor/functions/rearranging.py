@@ -113,12 +113,12 @@ def roll(input: TensorBase, shifts: Any, dims: Any = None) -> Any:
     moves = sizes((shifts,), "shifts")
     dims = () if dims is None else sizes((dims,), "dims")
     if not moves:
-        raise errors.runtime("`shifts` required")
+        raise errors.runtime("roll: shifts says how far, and it is empty")
     if not dims and len(moves) == 1:
         return apply(_roll, (input,), (moves, None))
     if len(moves) != len(dims):
         raise errors.runtime(
-            f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(dims)}", shifts=moves, dims=dims
+            f"roll needs a shift for each of the {len(dims)} dims, but got {len(moves)}", shifts=moves, dims=dims
         )
     rank = len(input._shape)
     axes = tuple(shapes.axis(one, rank) for one in dims)
@@ -167,9 +167,9 @@ def rot90(input: TensorBase, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
     """A plane turned ``k`` times by 90 degrees, from the first of ``dims`` towards the second. Source: torch.rot90."""
     rank = len(input._shape)
     if len(dims) != 2:
-        raise errors.runtime(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+        raise errors.runtime(f"rot90 turns in a plane of two dims, not {len(dims)}")
     if rank < 2:
-        raise errors.runtime(f"expected total dims >= 2, but got total dims = {rank}")
+        raise errors.runtime(f"rot90 needs a tensor of at least 2 dimensions, not {rank}")
     first, second = (shapes.axis(one, rank) for one in dims)
     if first == second:
         raise errors.runtime(f"rot90 turns one dimension into another, but dims = {list(dims)} are the same one")
@@ -224,7 +224,7 @@ def cartesian_prod(*tensors: Any) -> Any:
         tensors = tuple(tensors[0])
     for one in tensors:
         if len(one._shape) != 1:
-            raise errors.runtime(f"Expect a 1D vector, but got shape {list(one._shape)}")
+            raise errors.runtime("cartesian_prod is of vectors", got=one._type)
     if len(tensors) == 1:
         return tensors[0]
     return stack([one.flatten() for one in meshgrid(*tensors, indexing="ij")], 1)
@@ -233,9 +233,9 @@ def cartesian_prod(*tensors: Any) -> Any:
 def combinations(input: TensorBase, r: int = 2, with_replacement: bool = False) -> Any:
     """Every combination of ``r`` elements of a vector, a row each. Source: torch.combinations."""
     if len(input._shape) != 1:
-        raise errors.runtime(f"Expect a 1D vector, but got shape {list(input._shape)}")
+        raise errors.runtime("combinations are of the elements of a vector", input=input._type)
     if r < 0:
-        raise errors.runtime(f"Expect a non-negative number, but got {r}")
+        raise errors.runtime(f"combinations of {r} elements: r counts from 0")
     if r == 0:
         return input.new_empty(0)
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
@@ -276,10 +276,10 @@ def _vander(x: Node, columns: int, increasing: bool) -> Node:
 def vander(x: TensorBase, N: int | None = None, increasing: bool = False) -> Any:
     """Powers of a vector's elements as columns. Source: torch.vander."""
     if len(x._shape) != 1:
-        raise errors.runtime("x must be a one-dimensional tensor.", x=x._type)
+        raise errors.runtime("vander needs a vector", x=x._type)
     columns = x._shape[0] if N is None else N
     if columns < 0:
-        raise errors.runtime("N must be non-negative.", N=columns)
+        raise errors.runtime("vander: N must not be negative", N=columns)
     if not columns:
         return x.new_empty(x._shape[0], 0)
     return apply(_vander, (x if x.dtype.is_inexact else x.long(),), (columns, increasing))

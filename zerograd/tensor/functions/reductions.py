@@ -149,7 +149,7 @@ def nansum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = 
 @labelled("DivBackward0")
 def _nanmean(x: Node, dims: Any, keepdim: bool, kind: dtype | None) -> Node:
     if not x.dtype.is_floating_point:
-        raise errors.runtime(f"nanmean(): expected input to have floating point dtype, got {x.dtype.name}")
+        raise errors.runtime(f"nanmean needs a floating dtype, got {x.dtype.name}")
     numbers = elementwise.eq(x, x)
     total = _summed(elementwise.kept_where(numbers, x), dims, keepdim, kind)
     return elementwise.div(total, folding(elementwise.cast(numbers, dtype=total.dtype), dims, keepdim, reduction.sum))

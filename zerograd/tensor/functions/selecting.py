@@ -66,7 +66,7 @@ def masked_select(input: Any, mask: Any) -> Any:
     """The elements at which ``mask`` is true, in a vector. Source: torch.masked_select."""
     as_tensor_argument("masked_select", "mask", mask)
     if mask.dtype is not dtypes.bool_:
-        raise errors.runtime("masked_select: expected BoolTensor for mask", mask=mask._type)
+        raise errors.runtime("masked_select needs a mask of bools", mask=mask._type)
     shape = shapes.broadcast("masked_select", input._shape, mask._shape)
     whole = mask if mask._shape == shape else mask.expand(shape)
     return apply(_masked_select, (input, _true_places(whole)), (shape,))
@@ -85,7 +85,7 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
     as_tensor_argument("masked_scatter", "mask", mask)
     as_tensor_argument("masked_scatter", "source", source)
     if mask.dtype is not dtypes.bool_:
-        raise errors.runtime("masked_scatter_ only supports boolean masks", mask=mask._type)
+        raise errors.runtime("masked_scatter needs a mask of bools", mask=mask._type)
     if source.dtype is not input.dtype:
         raise errors.runtime(
             "masked_scatter needs one dtype", self=input._type, source=source._type
@@ -107,9 +107,9 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
 def _flat_places(name: str, input: TensorBase, index: Any) -> None:
     as_tensor_argument(name, "index", index)
     if index.dtype not in (dtypes.int64, dtypes.int32):
-        raise errors.runtime(f"{name}(): Expected a long tensor for index", index=index._type)
+        raise errors.runtime(f"{name} needs an index of int64", index=index._type)
     if index._type.count and not input._type.count:
-        raise errors.index(f"{name}(): tried to take from an empty tensor", input=input._type)
+        raise errors.index(f"{name}: the tensor has no elements", input=input._type)
     places_of.check_places(index, input._type.count, 0)
 
 
@@ -151,7 +151,10 @@ def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
 
 @accepts_out
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
-    """Elements at places along a dimension, broadcast together; flat without ``dim``. Source: torch.take_along_dim."""
+    """Elements at places along a dimension, broadcast together; flat without ``dim``.
+
+    Along a dimension, places count modulo its size, as in PyTorch. Source: torch.take_along_dim.
+    """
     as_tensor_argument("take_along_dim", "input", input)
     as_tensor_argument("take_along_dim", "indices", indices)
     if indices.dtype is not dtypes.int64:
@@ -178,7 +181,8 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
         wanted = (*common[:at], one._shape[at], *common[at + 1 :])
         return one if one._shape == wanted else one.expand(wanted)
 
-    return gather(grown(input), at, grown(indices))
+    size = input._shape[at]
+    return gather(grown(input), at, grown(indices.remainder(size) if size else indices))
 
 
 # --- index_put -------------------------------------------------------------------------------------------
@@ -199,7 +203,7 @@ def index_put_(input: Any, indices: Any, values: Any, accumulate: bool = False) 
 def _index_tensors(indices: Any) -> tuple[Any, ...]:
     if not isinstance(indices, list | tuple):
         raise errors.type_(
-            f"index_put_(): argument 'indices' must be tuple of Tensors, not {type(indices).__name__}"
+            f"index_put_: indices are a tuple of tensors, not a {type(indices).__name__}"
         )
     # 0-d places are tensors here, not numbers that make a dimension disappear
     return tuple(

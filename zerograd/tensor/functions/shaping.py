@@ -80,7 +80,7 @@ def unflatten(input: TensorBase, dim: int, sizes: Any) -> Any:
     shape = input._shape
     at = shapes.axis(dim, len(shape))
     if not len(sizes):
-        raise errors.runtime("unflatten: sizes must be non-empty")
+        raise errors.runtime("unflatten needs at least one size")
     sizes = tuple(integer(one) for one in sizes)
     try:
         cut = shapes.infer_size(sizes, shape[at])
@@ -139,7 +139,7 @@ def moved(input: TensorBase, source: Any, destination: Any) -> Shape:
     destination = (destination,) if not isinstance(destination, list | tuple) else destination
     if len(source) != len(destination):
         raise errors.runtime(
-            "movedim: Invalid source or destination dims: source and destination must have as many dims",
+            "movedim needs a destination for each source",
             source=list(source),
             destination=list(destination),
         )
@@ -269,8 +269,7 @@ def _expanded(shape: Shape, wanted: Shape, lead: int) -> Shape:
             raise errors.runtime(f"expand: a size must not be negative, got {size}", sizes=list(wanted))
         if before not in (None, 1, size):
             raise errors.runtime(
-                f"The expanded size of the tensor ({size}) must match the existing size ({before}) at non-singleton"
-                f" dimension {i}.",
+                f"expand repeats dimensions of size 1, but dimension {i} would grow from {before} to {size}",
                 input=list(shape),
                 sizes=list(wanted),
             )
@@ -304,7 +303,7 @@ def broadcast_shapes(*shapes_: Any) -> Any:
     for one in given:
         for size in one:
             if size < 0:
-                raise errors.runtime(f"Trying to create tensor with negative dimension ({size}): ({size})")
+                raise errors.runtime(f"broadcast_shapes: a dimension cannot have {size} elements")
     return size_of(shapes.broadcast("broadcast_shapes", (), *given))
 
 
@@ -320,7 +319,7 @@ def select(input: TensorBase, dim: int, index: int, label: str = "SelectBackward
     index = integer(index, "index")
     if not -shape[at] <= index < shape[at]:
         raise errors.index(
-            f"select(): index {index} out of range for tensor of size {list(shape)} at dimension {at}"
+            f"select: there is no index {index} in dimension {at}, which has {shape[at]} elements", input=input._type
         )
     index += shape[at] if index < 0 else 0
     starts = tuple(index if i == at else 0 for i in range(len(shape)))
@@ -344,7 +343,7 @@ def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
     at = shapes.axis(dim, len(shape))
     start, size = integer(start.item() if isinstance(start, TensorBase) else start, "start"), shape[at]
     if length < 0:
-        raise errors.runtime("narrow(): length must be non-negative.", length=length)
+        raise errors.runtime(f"narrow: a part cannot have {length} elements", input=input._type)
     if not -size <= start <= size:
         raise errors.index(f"narrow: start must be from {-size} to {size}, got {start}", input=input._type, dim=at)
     start += size if start < 0 else 0

@@ -116,7 +116,7 @@ def _solve_triangular(a: Node, b: Node, upper: bool, left: bool, unit: bool) -> 
     if not left:
         a, b, upper = contraction.turn(a), contraction.turn(b), not upper
     if b.rank < 2 or b.shape[-2] != a.shape[-1]:
-        raise errors.runtime("linalg.solve_triangular: incompatible shapes of A and B", A=a.type, B=b.type)
+        raise errors.runtime("linalg.solve_triangular needs as many rows in B as A has columns", A=a.type, B=b.type)
     batch = broadcast("linalg.solve_triangular", a.shape[:-2], b.shape[:-2])
     a, b = broadcast_to(a, (*batch, *a.shape[-2:])), broadcast_to(b, (*batch, *b.shape[-2:]))
     a = contraction.turn(linalg.keep("lower", contraction.turn(a))) if upper else linalg.keep("lower", a)

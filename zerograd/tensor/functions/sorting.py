@@ -26,7 +26,7 @@ Sort, Topk, Kthvalue, Median, Nanmedian, Mode = (
 
 def _sort(x: Node, dim: int, descending: bool) -> tuple[Node, Node]:
     if x.dtype.is_complex:
-        raise errors.runtime("sort does not support complex dtypes", input=x.type, hint="sort their abs()")
+        raise errors.runtime("complex numbers have no order to sort by", input=x.type, hint="sort their abs()")
     values, indices = ops.sort(at_least_1d(x), axis=one_axis(dim, x.rank), descending=descending)
     return reshape(values, shape=x.shape), reshape(indices, shape=x.shape)
 
@@ -79,7 +79,7 @@ def _kthvalue(x: Node, k: int, dim: int, keepdim: bool) -> tuple[Node, Node]:
     wide = at_least_1d(x)
     if not 1 <= k <= wide.shape[axis]:
         raise errors.runtime(
-            f"kthvalue(): selected number k = {k} out of range for dimension {axis}", input=x.type
+            f"kthvalue: k counts from 1 to {wide.shape[axis]} in dimension {axis}, got {k}", input=x.type
         )
     results = ops.sort(wide, axis=axis, descending=False)
     keepdim = keepdim and bool(x.shape)

@@ -279,7 +279,7 @@ def _between(ordered: Node, ranks: Node, interpolation: str) -> Node:
 def _any_quantile(input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, ignore_nan: bool) -> Any:
     if interpolation not in _INTERPOLATIONS:
         raise errors.runtime(
-            f"quantile() interpolation must be one of {', '.join(_INTERPOLATIONS)}, got {interpolation!r}"
+            f"quantile has no interpolation {interpolation!r}; it knows {', '.join(_INTERPOLATIONS)}"
         )
     if isinstance(q, TensorBase):
         array = q._array()

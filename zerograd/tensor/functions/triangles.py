@@ -32,7 +32,7 @@ def _triu(x: Node, shift: int) -> Node:
 def _triangular(name: str, body: Any, input: Any, shift: int) -> Any:
     as_tensor_argument(name, "input", input)
     if len(input._shape) < 2:
-        raise errors.runtime(f"{name}: input tensor must have at least 2 dimensions", input=input._type)
+        raise errors.runtime(f"{name} is of matrices", input=input._type)
     return apply(body, (input,), (integer(shift, "diagonal"),))
 
 
@@ -63,7 +63,7 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
     rank = len(input._shape) + 1
     axis1, axis2 = shapes.axis(dim1, rank), shapes.axis(dim2, rank)
     if axis1 == axis2:
-        raise errors.runtime(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+        raise errors.runtime(f"diag_embed: a diagonal goes through two dimensions, but {dim1} and {dim2} are the same one")
     return apply(_diag_embed, (input,), (offset, axis1, axis2))
 
 
@@ -80,7 +80,7 @@ def diag(input: Any, diagonal: int = 0) -> Any:
     if rank == 1:
         return diag_embed(input, diagonal)
     if rank != 2:
-        raise errors.runtime(f"diag(): Supports 1D or 2D tensors. Got {rank}D", input=input._type)
+        raise errors.runtime("diag is of a vector or a matrix", input=input._type, hint="torch.diag_embed, or .diagonal")
     return apply(_diagonal_copy, (input,), (Diagonal(diagonal, 0, 1),))
 
 

@@ -49,7 +49,7 @@ def _diagonal_step(input: TensorBase, offset: int, dim1: int, dim2: int) -> Diag
     axis1, axis2 = shapes.axis(dim1, rank), shapes.axis(dim2, rank)
     if axis1 == axis2:
         raise errors.runtime(
-            f"diagonal dimensions cannot be identical {dim1}, {dim2}", input=input._type, hint="dim1 and dim2 must differ"
+            f"a diagonal goes through two dimensions, but {dim1} and {dim2} are the same one", input=input._type
         )
     return Diagonal(integer(offset, "offset"), axis1, axis2)
 
@@ -60,11 +60,11 @@ def unfold(input: TensorBase, dimension: int, size: int, step: int) -> Any:
     at = shapes.axis(dimension, len(shape))
     length = shape[at] if shape else 1
     if size < 0:
-        raise errors.runtime(f"size is {size} but must be >= 0")
+        raise errors.runtime(f"unfold: windows cannot have {size} elements")
     if size > length:
-        raise errors.runtime(f"maximum size for tensor at dimension {at} is {length} but size is {size}")
+        raise errors.runtime(f"unfold: windows of {size} do not fit into the {length} of dimension {at}", input=input._type)
     if step <= 0:
-        raise errors.runtime(f"step is {step} but must be > 0")
+        raise errors.runtime(f"unfold: windows are 1 apart or more, not {step}")
     return input._see(Unfold(at, size, step))
 
 

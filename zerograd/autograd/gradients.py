@@ -68,12 +68,14 @@ def grad(
     if is_grads_batched:
         return _batched(outputs, inputs, grads, retain_graph, create_graph, allow_unused, materialize_grads)
     if not inputs:
-        raise errors.value("grad() needs at least one input")
+        raise errors.runtime("grad() needs at least one input")
     realize.begin_backward()
     roots, seeds = gradients.roots_and_seeds(outputs, grads)
     targets = [gradients.target_of(tensor) for tensor in inputs]
     retain = create_graph if retain_graph is None else retain_graph
-    found = tape.run(roots, seeds, retain_graph=retain, create_graph=create_graph, targets=targets)
+    found = tape.run(
+        roots, seeds, retain_graph=retain, create_graph=create_graph, targets=targets, watchers=gradients.watchers()
+    )
     results: list[Any] = []
     for i, (tensor, target) in enumerate(zip(inputs, targets, strict=True)):
         value = found.get(target)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +20,7 @@ from zerograd.shapes import Shape, count
 Array = np.ndarray[Any, np.dtype[Any]]
 Rule = Callable[..., Any]
 
+_numbers = itertools.count()
 _types: dict[tuple[Shape, dtype, bool], TensorType] = {}
 registry: dict[str, Op] = {}
 
@@ -137,11 +139,14 @@ class Call:
         name: as PyTorch prints it, e.g. ``MulBackward0``.
         parents: the call's operands that have a history.
         line: ``file:line`` of the user's call when this structure was first met.
+        reads: PyTorch's gradient of this function reads an operand, so it can be differentiated again (to zeros)
+            even where it does not depend on it.
     """
 
     name: str
     parents: tuple[Node, ...]
     line: str
+    reads: bool = False
 
 
 class Node:
@@ -156,11 +161,12 @@ class Node:
         results: the projections of a node with several results.
         call: set once, by the public call that returned the node.
         strides: how its elements would lie in PyTorch's memory, if not in row-major order; says nothing about data.
+        number: nodes are numbered as they are made.
         stamp, twin: bookkeeping of the recorder; the last trace that used the node, and the node that stands for
             the next occurrence of the same expression in one trace.
     """
 
-    __slots__ = ("attributes", "call", "constant", "inputs", "op", "results", "stamp", "strides", "tracked", "twin", "type")
+    __slots__ = ("attributes", "call", "constant", "inputs", "number", "op", "results", "stamp", "strides", "tracked", "twin", "type")
 
     def __init__(
         self, op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any], type: Any, tracked: bool
@@ -174,6 +180,7 @@ class Node:
         self.results: tuple[Node, ...] = ()
         self.call: Call | None = None
         self.strides: Shape | None = None
+        self.number = next(_numbers)
         self.stamp = 0
         self.twin: Node | None = None
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from zerograd import errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Array, Node, TensorType
+from zerograd.ir.layout import unless_contiguous
 from zerograd.ir.record import Edge, Point, Value, call, grad_mode, laid, new_variable, recorder
 from zerograd.ops.elementwise import add, graft, stop
 from zerograd.runtime.realize import array_of, launch
@@ -32,8 +33,11 @@ class GradLeaf(tape.Leaf):
         self.post_hooks: dict[int, Any] = {}
 
     @property
-    def hooked(self) -> bool:
-        return bool(self.hooks or self.post_hooks)
+    def busy(self) -> bool:
+        if self.hooks or self.post_hooks:
+            return True
+        tensor = self.tensor()
+        return tensor is not None and tensor._grad is not None
 
     def seen(self, grad: Value) -> Value:
         for hook in list(self.hooks.values()):
@@ -41,7 +45,7 @@ class GradLeaf(tape.Leaf):
         return grad
 
     def accept(self, grad: Value, create_graph: bool) -> None:
-        self.add(self.seen(grad).read(), create_graph)
+        self.add(grad.read(), create_graph)
         tensor = self.tensor()
         for hook in list(self.post_hooks.values()):
             with grad_mode(False):
@@ -88,7 +92,7 @@ class TensorBase:
     _cache: tuple[int, int, Node] | None = None
     _point: tuple[int, Point] | None = None
     _grad: Any = None
-    _retained: Any = None
+    _retained = False
 
     result_class: type[Any]
 
@@ -223,8 +227,7 @@ class TensorBase:
             node = self._storage.read()
             return stop(node) if self._detached and node.tracked else node
         point = self._point
-        known = point is not None and point[0] == self._storage.version
-        if known and point[1].trace is not recorder.trace:
+        if point is not None and point[0] == self._storage.version and point[1].trace is not recorder.trace:
             with grad_mode(False):
                 node = stop(self._read_steps(self._whole()))
             return new_variable(node, Edge(point[1]))
@@ -318,7 +321,6 @@ class TensorBase:
         """The same window onto the same storage, without history."""
         other = object.__new__(TensorBase.result_class)
         other._storage = self._storage
-        other._base = self._base
         other._steps = self._steps
         other._layout = self._layout
         other._view_type = self._view_type
@@ -333,6 +335,8 @@ class TensorBase:
             RuntimeError: a leaf that requires gradients, or a view of one, is changed with gradients on.
         """
         self._check_writable()
+        if self._layout is not None and 0 in self._layout.strides:
+            self._check_overlap(self._layout)
         base = self if self._base is None else self._base
         storage = self._storage
         if self._steps:
@@ -354,6 +358,15 @@ class TensorBase:
         if len(own.trace.pending) > own.trace.limit and not own.depth:
             launch()
         return self
+
+    def _check_overlap(self, layout: Layout) -> None:
+        if 0 not in layout.shape and any(stride == 0 and size > 1 for stride, size in zip(layout.strides, layout.shape, strict=True)):
+            raise errors.runtime(
+                "unsupported operation: several elements of the written-to tensor are one place in memory",
+                tensor=self._type,
+                strides=list(layout.strides),
+                hint="call .clone() or .contiguous() on the expanded tensor first",
+            )
 
     def _check_writable(self) -> None:
         if not recorder.grad_enabled or self._detached:
@@ -383,9 +396,9 @@ class TensorBase:
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether the elements lie in row-major order without gaps."""
-        layout = self._layout
-        if layout is None:
-            return self._storage.strides is None
+        if self._layout is None and self._storage.strides is None:
+            return True
+        layout = self._laid_out()
         return is_contiguous(layout.shape, layout.strides)
 
 
@@ -396,7 +409,7 @@ def _sum_of_two(before: Node, new: Node) -> Node:
 def _read_step(base: Node, step: Step) -> Node:
     node = step.read(base)
     layout = step.layout(Layout(base.shape, base.strides or contiguous_strides(base.shape)), base.dtype)
-    strides = None if is_contiguous(layout.shape, layout.strides) else layout.strides
+    strides = unless_contiguous(layout.shape, layout.strides)
     if node.tracked:
         node.strides = strides  # a node of its own, see ``_run``
         return node

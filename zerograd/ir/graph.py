@@ -166,7 +166,20 @@ class Node:
             the next occurrence of the same expression in one trace.
     """
 
-    __slots__ = ("attributes", "call", "constant", "inputs", "number", "op", "results", "stamp", "strides", "tracked", "twin", "type")
+    __slots__ = (
+        "attributes",
+        "call",
+        "constant",
+        "inputs",
+        "number",
+        "op",
+        "results",
+        "stamp",
+        "strides",
+        "tracked",
+        "twin",
+        "type",
+    )
 
     def __init__(
         self, op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any], type: Any, tracked: bool

@@ -376,7 +376,7 @@ def _new_node(op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any], trac
     tracked = tracked and any(one.dtype.is_inexact for one in (type if several else (type,)))
     node = Node(op, inputs, attributes, type, tracked)
     if op.elementwise:
-        node.strides = elementwise_strides(type.shape, inputs)
+        node.strides = elementwise_strides(op.name, type.shape, inputs)
     if several:
         node.results = tuple(
             Node(output, (node,), {"index": i}, one, tracked and one.dtype.is_inexact) for i, one in enumerate(type)
@@ -475,6 +475,7 @@ def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], sta
     tracked = False
     parents: tuple[Node, ...] | None = None
     line = "?"
+    reads = getattr(body, "reads", False)
     for node in nodes:
         if node.tracked:
             tracked = True
@@ -482,9 +483,9 @@ def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], sta
                 if parents is None:
                     parents = tuple(node for node in _nodes_in(operands) if node.tracked)
                     line = user_line()
-                node.call = Call(_label(body, statics), parents, line)
+                node.call = Call(_label(body, statics), parents, line, reads)
     if parents is not None:
-        _attribute(inner, Call(_label(body, statics), parents, line))
+        _attribute(inner, Call(_label(body, statics), parents, line, reads))
     return Remembered(result, tracked)
 
 

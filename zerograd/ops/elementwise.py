@@ -363,6 +363,14 @@ stop = Op("stop", lambda x: x, lambda x: x, elementwise=True)
 graft = Op("graft", lambda x, history: x, lambda x, history: x, (None, lambda grad: grad))
 """The value of ``x`` with the history of ``history``: a write without gradients to a value that has a history."""
 
+attach = Op(
+    "attach",
+    lambda x, history: x,
+    lambda x, history: x,
+    (lambda grad: grad, lambda grad, history_type: filled(0, history_type)),
+)
+"""The value of ``x``, which counts as computed from ``history`` too, with derivative 0."""
+
 
 def refusing(name: str) -> Rule:
     """The rule of a function that PyTorch has no derivative for: asking for one is an error."""

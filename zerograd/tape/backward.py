@@ -420,7 +420,12 @@ def _check_nan(point: Point, parts: list[tuple[Point, Any]]) -> None:
 
 
 def _function_parts(
-    point: Point, source: Any, grad: Value | None, waiting: dict[Any, dict[Point, Value]], create_graph: bool, retain: bool
+    point: Point,
+    source: Any,
+    grad: Value | None,
+    waiting: dict[Any, dict[Point, Value]],
+    create_graph: bool,
+    retain: bool,
 ) -> list[tuple[Point, Any]]:
     """Nothing until the call's first output is reached, which is visited last."""
     call = source.call

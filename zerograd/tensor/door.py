@@ -17,7 +17,7 @@ import numpy as np
 from zerograd import dtypes, errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node
-from zerograd.ir.record import call, new_call, next_occurrence, number, recorder
+from zerograd.ir.record import Value, call, new_call, next_occurrence, number, recorder
 from zerograd.ops.elementwise import cast
 from zerograd.ops.movement import broadcast_to
 from zerograd.runtime.realize import launch
@@ -110,7 +110,7 @@ def apply(body: Body, operands: tuple[Any, ...], statics: tuple[Any, ...] = ()) 
     return wrap(call(body, tuple(nodes), statics))
 
 
-def unary(body: Body) -> Callable[[Any], Any]:
+def unary(body: Body) -> Callable[..., Any]:
     """The public function of one tensor for a body of one node."""
 
     def function(input: Any, *, out: Any = None) -> Any:
@@ -271,6 +271,12 @@ def labelled(label: str) -> Callable[[Body], Body]:
     return mark
 
 
+def reading(body: Body) -> Body:
+    """Marks a body whose gradient, in PyTorch, reads an operand: see ``Call.reads``."""
+    body.reads = True  # pyright: ignore[reportFunctionMemberAccess]
+    return body
+
+
 def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
     """A pure function of tensors, written with public tensor functions, whose structure is remembered.
 
@@ -302,7 +308,7 @@ def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
         nodes = call(body, tuple([operand(one) for one in operands]), values)
         write_into(targets, nodes)
 
-    remembering.into = into  # pyright: ignore[reportFunctionMemberAccess]
+    remembering.into = into  # pyright: ignore[reportAttributeAccessIssue]
     return remembering
 
 
@@ -320,8 +326,14 @@ def _unwrapped(x: Any) -> Any:
 
 def _rewrapped(x: Any) -> Any:
     if isinstance(x, tuple) and any(isinstance(one, tuple) for one in x):
-        return tuple([_rewrapped(one) for one in x])
+        return _nested(x)  # all of it before anything is launched, after which a node says nothing
     return wrap(x)
+
+
+def _nested(x: Any) -> Any:
+    if isinstance(x, tuple):
+        return tuple([_nested(one) for one in x])
+    return x and TensorBase.of_node(x)
 
 
 def write_into(targets: Sequence[TensorBase], nodes: Sequence[Node]) -> None:
@@ -330,6 +342,7 @@ def write_into(targets: Sequence[TensorBase], nodes: Sequence[Node]) -> None:
     trace = own.trace
     serial = trace.serial
     free = not own.grad_enabled
+    others: list[tuple[TensorBase, Value]] = []
     for tensor, node in zip(targets, nodes, strict=True):
         storage = tensor._storage
         if free and not tensor._steps and storage.shared is None and storage.history is None and not node.tracked:
@@ -337,13 +350,15 @@ def write_into(targets: Sequence[TensorBase], nodes: Sequence[Node]) -> None:
                 trace.pending.append(storage)
                 storage.buffer = None
             elif storage.node.tracked:
-                tensor._assign(node)
+                others.append((tensor, Value.pending(node)))
                 continue
             storage.node = node
             storage.serial = serial
             storage.version += 1
         else:
-            tensor._assign(node)
+            others.append((tensor, Value.pending(node)))
+    for tensor, value in others:  # may launch, after which a node says nothing
+        tensor._assign(value.read())
 
 
 def assign(tensor: TensorBase, new: TensorBase) -> None:

@@ -92,7 +92,9 @@ def _check_attention(
                 f"attn_mask must be boolean or of the query's dtype, not {mask.dtype}", query=query.dtype
             )
     if enable_gqa and (query.shape[-3] % key.shape[-3] or query.shape[-3] % value.shape[-3]):
-        raise errors.runtime("each head of key and value serves equally many of the query's, but the numbers do not divide", **shapes)
+        raise errors.runtime(
+            "each head of key and value serves equally many of the query's, but the numbers do not divide", **shapes
+        )
 
 
 def canonical_mask(

@@ -378,7 +378,9 @@ def _blocks(name: str, size: Shape, kernel: Shape, dilation: Shape, padding: Sha
 @labelled("Im2ColBackward0")
 def _unfold(x: Node, kernel: Shape, dilation: Shape, padding: Shape, stride: Shape) -> Node:
     if x.rank not in (3, 4) or 0 in x.shape[-3:]:
-        raise errors.index("unfold takes an image (channels, height, width) or a batch of them, with elements", input=x.type)
+        raise errors.index(
+            "unfold takes an image (channels, height, width) or a batch of them, with elements", input=x.type
+        )
     images = _batched(x, 2)
     _blocks("unfold", images.shape[2:], kernel, dilation, padding, stride)
     around = tuple((one, one) for one in padding)
@@ -408,7 +410,9 @@ def _column_arguments(name: str, kernel: Any, dilation: Any, padding: Any, strid
 @labelled("Col2ImBackward0")
 def _fold(x: Node, size: Shape, kernel: Shape, dilation: Shape, padding: Shape, stride: Shape) -> Node:
     if x.rank not in (2, 3) or 0 in x.shape[-2:]:
-        raise errors.runtime("fold takes blocks as columns of a matrix, or a batch of such matrices, with elements", input=x.type)
+        raise errors.runtime(
+            "fold takes blocks as columns of a matrix, or a batch of such matrices, with elements", input=x.type
+        )
     blocks = _blocks("fold", size, kernel, dilation, padding, stride)
     if x.shape[-2] % count(kernel):
         raise errors.runtime(

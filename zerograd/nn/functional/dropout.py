@@ -177,5 +177,7 @@ def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, in
     if not training:
         return input
     if len(shape) < 2:
-        raise errors.runtime("feature_alpha_dropout drops channels: the input is (batch, channels, ...)", input=input._type)
+        raise errors.runtime(
+            "feature_alpha_dropout drops channels: the input is (batch, channels, ...)", input=input._type
+        )
     return _alpha_drop(input, (*shape[:2], *(1,) * (len(shape) - 2)), p, training, inplace)

@@ -243,7 +243,9 @@ def _check_bags(input: Any, weight: Any, mode: str, shares: Any, by_frequency: b
     if len(weight._shape) != 2:
         raise errors.value("embedding_bag: the weight is a matrix, a vector in each row", weight=weight._type)
     if len(input._shape) not in (1, 2):
-        raise errors.value("embedding_bag: the input is a vector of indices, or a matrix with a bag in each row", input=input._type)
+        raise errors.value(
+            "embedding_bag: the input is a vector of indices, or a matrix with a bag in each row", input=input._type
+        )
     if mode not in ("sum", "mean", "max"):
         raise errors.value(f'embedding_bag knows the modes "sum", "mean" and "max", not {mode!r}')
     if mode == "max" and (by_frequency or sparse):

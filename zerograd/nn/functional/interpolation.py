@@ -213,7 +213,8 @@ def _target(
     rank = len(input._shape) - 2
     if (size is None) == (scale_factor is None):
         raise errors.value(
-            f"interpolate needs size or scale_factor, and got {'neither' if size is None else 'both'}", input=input._type
+            f"interpolate needs size or scale_factor, and got {'neither' if size is None else 'both'}",
+            input=input._type,
         )
     if size is not None:
         if recompute:

@@ -21,7 +21,7 @@ from zerograd.ops.movement import reshape
 from zerograd.runtime import random
 from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import apply, labelled
+from zerograd.tensor.door import apply, labelled, reading
 from zerograd.tensor.functions.arithmetic import mul
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -291,6 +291,7 @@ def group_norm(
     return F.group_norm(input, num_groups, weight, bias, eps)
 
 
+@reading
 @labelled("NativeLayerNormBackward0")
 def _layer_norm(
     x: Node, weight: Node | None, bias: Node | None, features: Shape, eps: float
@@ -304,6 +305,7 @@ def native_layer_norm(input: Any, normalized_shape: Any, weight: Any, bias: Any,
     return apply(_layer_norm, (input, weight, bias), (tuple(normalized_shape), float(eps)))
 
 
+@reading
 @labelled("NativeGroupNormBackward0")
 def _group_norm(x: Node, weight: Node | None, bias: Node | None, groups: int, eps: float) -> tuple[Node, Node, Node]:
     out, mean, factor = group_norm_nodes(x, weight, bias, groups, eps)

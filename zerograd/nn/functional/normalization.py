@@ -115,7 +115,10 @@ def _batch_norm(
         updates = _refreshed((running_mean, running_var), mean, variance, size, momentum)
     elif running_mean is None or running_var is None:
         missing = "running_mean" if running_mean is None else "running_var"
-        raise errors.runtime(f"batch_norm without training uses running_mean and running_var, and {missing} is None", hint="training=True")
+        raise errors.runtime(
+            f"batch_norm without training uses running_mean and running_var, and {missing} is None",
+            hint="training=True",
+        )
     else:
         mean = reshape(convert(running_mean, work), shape=across)
         factor = rsqrt(plus(reshape(convert(running_var, work), shape=across), eps))
@@ -381,7 +384,9 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     """
     rank = len(input._shape)
     if rank < 3:
-        raise errors.value(f"local_response_norm takes (batch, channels, ...) with at least one size, not {rank} dimensions")
+        raise errors.value(
+            f"local_response_norm takes (batch, channels, ...) with at least one size, not {rank} dimensions"
+        )
     if 0 in input._shape:
         return input
     return apply(_local_response_norm, (input,), (int(size), float(alpha), float(beta), float(k)))

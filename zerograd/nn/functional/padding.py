@@ -13,7 +13,7 @@ from zerograd.ops.elementwise import copy
 from zerograd.ops.pooling import Table, resample
 from zerograd.ops.source import filled
 from zerograd.shapes import Shape
-from zerograd.tensor.door import apply, labelled
+from zerograd.tensor.door import apply, labelled, reading
 
 Pairs = tuple[tuple[int, int], ...]
 LABELS = {
@@ -26,9 +26,7 @@ LABELS = {
 @labelled("ConstantPadNdBackward0")
 def _constant_pad(x: Node, pairs: Pairs, value: complex, _: type) -> Node:
     """A frame of ``value``; where a width is negative, that much is cut off instead."""
-    kept = tuple(
-        (max(-before, 0), n - max(-after, 0)) for n, (before, after) in zip(x.shape, pairs, strict=True)
-    )
+    kept = tuple((max(-before, 0), n - max(-after, 0)) for n, (before, after) in zip(x.shape, pairs, strict=True))
     sizes = [n + before + after for n, (before, after) in zip(x.shape, pairs, strict=True)]
     if min(sizes, default=0) < 0:
         raise errors.runtime(
@@ -99,6 +97,7 @@ class Frame:
             )
 
 
+@reading
 def _framed(x: Node, frame: Frame) -> Node:
     for axis, (before, after) in enumerate(frame.pairs, x.rank - len(frame.pairs)):
         frame.check(str(x.type), x.shape[axis], before, after)
@@ -136,11 +135,11 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     rank, count = len(input._shape), len(widths) // 2
     if len(widths) % 2:
         raise errors.runtime(
-            "pad: the padding length must be divisible by 2, (before, after) per dimension", pad=pad
+            "pad takes pairs (before, after), one for each dimension, but their number is odd", pad=pad
         )
     if count > rank:
         raise errors.runtime(
-            f"pad: the padding length should be at most two times the input dimension, but got {len(widths)}",
+            f"pad: {len(widths)} widths are {count} pairs (before, after), but the input has {rank} dimensions",
             input=input._type,
         )
     pairs = tuple((widths[2 * i], widths[2 * i + 1]) for i in reversed(range(count)))
@@ -152,9 +151,7 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
         raise errors.runtime(f"pad: mode {mode!r} doesn't take a value", value=value)
     if mode not in SOURCES:
         raise NotImplementedError(
-            errors.message(
-                f"pad: unrecognised padding mode {mode!r}", known="constant, reflect, replicate, circular"
-            )
+            errors.message(f"pad: unrecognised padding mode {mode!r}", known="constant, reflect, replicate, circular")
         )
     if count not in (1, 2, 3) or rank not in (count + 1, count + 2):
         raise NotImplementedError(

@@ -6,7 +6,6 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from zerograd import errors
 from zerograd.ir.graph import Node
 from zerograd.nn import _reduction
 from zerograd.ops.elementwise import div, plus
@@ -35,11 +34,7 @@ def chosen(reduction: str, size_average: bool | None = None, reduce: bool | None
     """
     if size_average is not None or reduce is not None:
         return _reduction.legacy_get_string(size_average, reduce)
-    if reduction not in _reduction.NAMES:
-        raise errors.value(
-            f"{reduction!r} is not a valid value for reduction", hint=f"use one of {', '.join(_reduction.NAMES)}"
-        )
-    return reduction
+    return _reduction.known(reduction)
 
 
 def everything(x: Node) -> Node:

@@ -127,9 +127,7 @@ isnan, isinf, isfinite, isposinf, isneginf, isreal, signbit = map(
 
 def _isclose(x: Node, y: Node, rtol: Node, atol: Node, equal_nan: bool) -> Node:
     if x.dtype is not y.dtype:
-        raise errors.runtime(
-            f"isclose: dtypes {x.dtype.name} and {y.dtype.name} differ", input=x.type, other=y.type
-        )
+        raise errors.runtime(f"isclose: dtypes {x.dtype.name} and {y.dtype.name} differ", input=x.type, other=y.type)
     x, y = together("isclose", x, y)
     close = ops.eq(x, y)
     if not x.dtype.is_inexact:
@@ -160,9 +158,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
     return apply(_isclose, (input, other, float(rtol), float(atol)), (equal_nan,))
 
 
-def allclose(
-    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> bool:
+def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether ``isclose`` holds everywhere. Source: torch.allclose."""
     return bool(np.all(isclose(input, other, rtol, atol, equal_nan)._array()))
 
@@ -239,8 +235,9 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     """``input`` where the condition holds, else ``other``; alone: the indices where it holds. Source: torch.where."""
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    if not isinstance(condition, TensorBase):
-        raise errors.type_(f"where(): argument 'condition' must be Tensor, not {type(condition).__name__}")
+    as_tensor_argument("where", "condition", condition)
+    if input is None or other is None:
+        raise errors.type_("where() takes a condition alone, or with both input and other", input=input, other=other)
     result = apply(_where, (condition, input, other))
     return result if out is None else write_out("where", result, out)
 

@@ -116,7 +116,26 @@ def _reversed_power(self: Any, other: Any) -> Any:
     return NotImplemented
 
 
-METHODS = {"float_power": float_power, "pow": pow}
+def float_power_(self: TensorBase, exponent: Any) -> TensorBase:
+    """In place: ``self ** exponent`` in float64. Source: torch.Tensor.float_power_.
+
+    Raises:
+        RuntimeError: the tensor is not of the result's dtype.
+    """
+    result = float_power(self, exponent)
+    if result.dtype is not self.dtype:
+        raise errors.runtime(
+            f"float_power_: the result is {result.dtype.name}, which {self.dtype.name} cannot hold", base=self._type
+        )
+    return self._assign(result._node())
+
+
+METHODS = {"pow": pow}
 IN_PLACE = tuple(METHODS)
-METHODS |= {"__pow__": _power_operator, "__rpow__": _reversed_power}
+METHODS |= {
+    "float_power": float_power,
+    "float_power_": float_power_,
+    "__pow__": _power_operator,
+    "__rpow__": _reversed_power,
+}
 OPERATORS_IN_PLACE = {"__ipow__": "pow_"}

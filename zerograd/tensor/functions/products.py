@@ -35,7 +35,9 @@ def same_dtype(name: str, *xs: Node) -> None:
 
 def ranked(name: str, x: Node, rank: int, what: str) -> None:
     if x.rank != rank:
-        kind = {1: "a vector (1 dimension)", 2: "a matrix (2 dimensions)", 3: "a batch of matrices (3 dimensions)"}[rank]
+        kind = {1: "a vector (1 dimension)", 2: "a matrix (2 dimensions)", 3: "a batch of matrices (3 dimensions)"}[
+            rank
+        ]
         raise errors.runtime(f"{name}: {what} must be {kind}, got {x.rank} dimensions", **{what: x.type})
 
 
@@ -110,7 +112,9 @@ def _dot(x: Node, y: Node) -> Node:
     ranked("dot", x, 1, "input")
     ranked("dot", y, 1, "tensor")
     if x.shape != y.shape:
-        raise errors.runtime(f"dot: the vectors have {x.shape[0]} and {y.shape[0]} elements", input=x.type, tensor=y.type)
+        raise errors.runtime(
+            f"dot: the vectors have {x.shape[0]} and {y.shape[0]} elements", input=x.type, tensor=y.type
+        )
     return matmul_nodes(x, y)
 
 
@@ -139,7 +143,9 @@ def _inner(x: Node, y: Node) -> Node:
         shape = x.shape or y.shape
         return elementwise.mul(broadcast_to(x, shape), broadcast_to(y, shape))
     if x.shape[-1] != y.shape[-1]:
-        raise errors.runtime(f"inner: the last sizes differ, {x.shape[-1]} and {y.shape[-1]}", input=x.type, other=y.type)
+        raise errors.runtime(
+            f"inner: the last sizes differ, {x.shape[-1]} and {y.shape[-1]}", input=x.type, other=y.type
+        )
     return tensordot_nodes(x, y, (x.rank - 1,), (y.rank - 1,))
 
 
@@ -174,7 +180,9 @@ def _scaled_sum(name: str, start: Node, out: Node, beta: Any, alpha: Any) -> Nod
     """beta * start + alpha * out, where beta = 0 ignores ``start``, infinities and all."""
     same_dtype(name, start, out)
     if broadcast(name, start.shape, out.shape) != out.shape:
-        raise errors.runtime(f"{name}: input does not expand to the product's shape", input=start.type, product=out.type)
+        raise errors.runtime(
+            f"{name}: input does not expand to the product's shape", input=start.type, product=out.type
+        )
     if out.dtype.category <= INTEGER and any(isinstance(one, float) for one in (alpha, beta)):
         raise errors.runtime(f"{name}: alpha and beta must be integers for integer tensors", alpha=alpha, beta=beta)
     if alpha != 1:
@@ -211,7 +219,8 @@ def _addbmm(start: Node, x: Node, y: Node, beta: Any, alpha: Any) -> Node:
     return _scaled_sum("addbmm", start, total, beta, alpha)
 
 
-matmul = accepts_out(binary(_matmul))
+matmul = binary(_matmul, left=False, right=False)
+_matmul_method = binary(_matmul, left=False, right=False, operator=True)
 mm, bmm, mv, dot, vdot, inner = (accepts_out(binary(body)) for body in (_mm, _bmm, _mv, _dot, _vdot, _inner))
 outer = accepts_out(binary(_outer))
 
@@ -239,9 +248,11 @@ addmm, addmv, addr = _with_sum(_addmm, "addmm"), _with_sum(_addmv, "addmv"), _wi
 baddbmm, addbmm = _with_sum(_baddbmm, "baddbmm"), _with_sum(_addbmm, "addbmm")
 
 
-def rmatmul(input: Any, other: Any) -> Any:
-    """``other @ input``."""
-    return matmul(other, input)
+def _rmatmul(x: Node, y: Node) -> Node:
+    return _matmul(y, x)
+
+
+_rmatmul_method = binary(labelled("MmBackward0")(_rmatmul), left=False, right=False, operator=True)
 
 
 @accepts_out
@@ -304,6 +315,6 @@ kron = accepts_out(binary(_kron))
 METHODS = {
     "matmul": matmul, "mm": mm, "bmm": bmm, "mv": mv, "dot": dot, "vdot": vdot, "inner": inner, "outer": outer,
     "ger": outer, "addmm": addmm, "addmv": addmv, "addr": addr, "baddbmm": baddbmm, "addbmm": addbmm, "kron": kron,
-    "__matmul__": matmul, "__rmatmul__": rmatmul,
+    "__matmul__": _matmul_method, "__rmatmul__": _rmatmul_method,
 }  # fmt: skip
 IN_PLACE = ("addmm", "addmv", "addr", "baddbmm", "addbmm")

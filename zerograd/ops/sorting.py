@@ -159,12 +159,12 @@ def _infer_histogram(x: TensorType, *, bins: int, low: float, high: float) -> Te
 
 
 def _reference_histogram(x: Array, *, bins: int, low: float, high: float) -> Array:
-    x = _wide(x)
+    kind, x = x.dtype, _wide(x)
     if low == high and x.size:
         low, high = float(np.min(x)), float(np.max(x))
     if low == high:
         low, high = low - 1, high + 1
-    return np.histogram(x, bins, (low, high))[0].astype(x.dtype)
+    return np.histogram(x, bins, (low, high))[0].astype(kind)
 
 
 histogram = Op("histogram", _infer_histogram, _reference_histogram)

@@ -11,6 +11,7 @@ from zerograd import dtypes
 from zerograd.ir.graph import Array, Node, Op, TensorType
 from zerograd.ops.elementwise import (
     binary,
+    cast,
     div,
     eq,
     flat,
@@ -23,6 +24,7 @@ from zerograd.ops.elementwise import (
     zeroed_where,
 )
 from zerograd.ops.source import zeros_like
+from zerograd.ops.transcendental import exp2
 
 floor = unary("floor", np.floor, flat)
 ceil = unary("ceil", np.ceil, flat)
@@ -89,9 +91,6 @@ def _reference_frexp(x: Array) -> tuple[Array, Array]:
 
 
 def _frexp_gradient(grad: Any, outs: tuple[Node, Node], x_type: TensorType) -> Node | None:
-    from zerograd.ops.elementwise import cast
-    from zerograd.ops.transcendental import exp2
-
     return grad[0] and div(grad[0], exp2(cast(outs[1], dtype=x_type.dtype)))
 
 

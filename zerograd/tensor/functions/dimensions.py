@@ -57,16 +57,16 @@ def at_least_1d(x: Node) -> Node:
 def along_dims(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds ``out=``, NumPy's names ``axis`` and ``keepdims``, and the check that the first argument is a tensor."""
     name = function.__name__
+    first = function.__code__.co_varnames[0]
 
     @functools.wraps(function)
-    def public(input: Any, *args: Any, out: Any = None, **given: Any) -> Any:
+    def public(*args: Any, out: Any = None, **given: Any) -> Any:
+        input = args[0] if args else given.pop(first, given.pop("input", None))
         if not isinstance(input, TensorBase):
-            raise errors.type_(
-                f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
-            )
+            raise errors.type_(f"{name}(): argument '{first}' (position 1) must be Tensor, not {type(input).__name__}")
         for alias in _NUMPY_NAMES.keys() & given.keys():
             given[_NUMPY_NAMES[alias]] = given.pop(alias)
-        result = function(input, *args, **given)
+        result = function(input, *args[1:], **given)
         if out is None:
             return result
         if isinstance(result, tuple):

@@ -13,9 +13,9 @@ from zerograd.ops.elementwise import convert
 from zerograd.ops.movement import expand, reshape
 from zerograd.ops.source import filled, ones_like
 from zerograd.shapes import axis as one_axis
-from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, labelled, together
 from zerograd.tensor.functions.arguments import as_dtype_argument, as_tensor_argument
+from zerograd.tensor.functions.arithmetic import written
 from zerograd.tensor.functions.dimensions import (
     Dims,
     along_dims,
@@ -134,13 +134,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float, *, out: Any = None) -
         raise errors.runtime(f"renorm: non-positive norm order {p} not supported")
     if maxnorm < 0:
         raise errors.runtime(f"renorm: a norm is never below {maxnorm}, so maxnorm must not be negative")
-    return _renormed(input, maxnorm, float(p), static_dim(dim), out)
-
-
-def _renormed(input: TensorBase, maxnorm: float, p: float, dim: int, out: Any) -> Any:
-    from zerograd.tensor.functions.arithmetic import written
-
-    return written("renorm", apply(_renorm, (input, maxnorm), (p, dim)), out)
+    return written("renorm", apply(_renorm, (input, maxnorm), (float(p), static_dim(dim))), out)
 
 
 METHODS = {"renorm": renorm}

@@ -116,15 +116,10 @@ def mean(
 @labelled("SumBackward1")
 def _sum_to_size(x: Node, shape: tuple[int, ...]) -> Node:
     lead = x.rank - len(shape)
-    if lead < 0 or any_mismatch(x.shape[lead:], shape):
+    if lead < 0 or [1 for n, m in zip(x.shape[lead:], shape, strict=True) if m not in (1, n)]:
         raise errors.runtime(f"sum_to_size: size {list(x.shape)} is not expandable from size {list(shape)}")
     grown = [i for i, n in enumerate(x.shape) if i < lead or n != shape[i - lead]]
     return reshape(reduction.sum(x, axes=tuple(grown)) if grown else x, shape=shape)
-
-
-def any_mismatch(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether ``wanted`` could not be expanded to ``shape``."""
-    return bool([1 for n, m in zip(shape, wanted, strict=True) if m not in (1, n)])
 
 
 def sum_to_size(self: TensorBase, *size: Any) -> Any:
@@ -438,6 +433,7 @@ def softmin(input: Any, dim: int, dtype: Any = None) -> Any:
 METHODS = {
     "all": all, "amax": amax, "amin": amin, "aminmax": aminmax, "any": any, "argmax": argmax, "argmin": argmin,
     "count_nonzero": count_nonzero, "log_softmax": log_softmax, "logsumexp": logsumexp, "max": max, "mean": mean,
-    "min": min, "nanmean": nanmean, "nansum": nansum, "prod": prod, "softmax": softmax, "sum": sum, "sum_to_size": sum_to_size,
+    "min": min, "nanmean": nanmean, "nansum": nansum, "prod": prod, "softmax": softmax, "sum": sum,
+    "sum_to_size": sum_to_size,
 }  # fmt: skip
 IN_PLACE = ()

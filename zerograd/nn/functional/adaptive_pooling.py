@@ -209,7 +209,7 @@ def _fractional(rank: int, input: Any, kernel: Any, output_size: Any, ratio: Any
         output_size = [int(n * one) for n, one in zip(size, ratio, strict=True)]
     windows = per_axis(name, "output_size", output_size, rank)
     for n, m, k in zip(size, windows, kernel, strict=True):
-        if m < 1 or k < 1 or m + k - 1 > n:
+        if m < 1 or k < 1 or m + k - 1 > n - (rank == 3):  # PyTorch leaves room to move in three dimensions
             raise errors.runtime(
                 f"{name}: {m} windows of size {k} are too large relative to the input's size {n}",
                 input=input._type,
@@ -221,11 +221,12 @@ def _fractional(rank: int, input: Any, kernel: Any, output_size: Any, ratio: Any
         drawn = random.uniform(None, (*planes, rank), input.dtype)
     else:
         drawn = samples._array()
-        if drawn.shape != (*planes, rank):
+        if drawn.ndim != 3 or drawn.shape[0] < planes[0] or drawn.shape[1:] != (planes[1], rank):
             raise errors.runtime(
-                f"{name}: expect _random_samples of shape {[*planes, rank]} (batch, channels, axes)",
+                f"{name}: expect _random_samples of shape {[*planes, rank]} (batch or more, channels, axes)",
                 got=samples._type,
             )
+        drawn = drawn[: planes[0]]
     places = _candidates(drawn, input._type, kernel, windows)
     candidates = TensorBase.of_array(places, TensorType(places.shape, dtypes.int64))
     how = Adaptive(f"FractionalMaxPool{rank}DBackward0", name, windows)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import sys
 from math import e, inf, nan, pi
-
 from typing import Any
 
 from zerograd.autograd.grad_mode import (
@@ -24,7 +23,6 @@ from zerograd.tensor.formats import (
     channels_last, channels_last_3d, contiguous_format, contiguous_format as legacy_contiguous_format, layout,
     memory_format, preserve_format, sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided,
 )  # fmt: skip
-from zerograd.tensor.functions.powers import float_power, pow
 from zerograd.tensor.functions.arithmetic import (
     abs, absolute, add, addcdiv, addcmul, div, divide, floor_divide, fmod, lerp, mul, multiply, neg, negative,
     positive, reciprocal, remainder, rsub, sgn, sign, square, sub, subtract, true_divide,
@@ -48,7 +46,7 @@ from zerograd.tensor.functions.complex_numbers import (
     angle, complex, conj, conj_physical, imag, is_conj, is_neg, polar, real, resolve_conj, resolve_neg,
     view_as_complex, view_as_real,
 )  # fmt: skip
-from zerograd.tensor.functions.conversion import clone, fill, fill_, zero_
+from zerograd.tensor.functions.conversion import clone, fill
 from zerograd.tensor.functions.counting import (
     bincount, histc, histogram, histogramdd, unique, unique_consecutive,
 )  # fmt: skip
@@ -70,8 +68,8 @@ from zerograd.tensor.functions.gathering import (
 )  # fmt: skip
 from zerograd.tensor.functions.joining import (
     atleast_1d, atleast_2d, atleast_3d, cat, cat as concat, cat as concatenate, chunk, column_stack, dsplit,
-    dstack, hsplit, hstack, split, split_with_sizes, stack, tensor_split, unbind, vsplit, vstack,
-    vstack as row_stack,
+    dstack, hsplit, hstack, split, split_with_sizes, stack, tensor_split, unbind, vsplit, vstack as row_stack,
+    vstack,
 )  # fmt: skip
 from zerograd.tensor.functions.matrices import matrix_exp, matrix_power, old_cross as cross, pinv as pinverse
 from zerograd.tensor.functions.norms import dist, frobenius_norm, norm, norm_except_dim, nuclear_norm, renorm
@@ -82,6 +80,7 @@ from zerograd.tensor.functions.pointwise import (
     maximum, minimum, nan_to_num, nextafter, rad2deg, relu, round, rsqrt, sigmoid, sin, sinh, sqrt, tan, tanh,
     trunc,
 )  # fmt: skip
+from zerograd.tensor.functions.powers import float_power, pow
 from zerograd.tensor.functions.products import (
     addbmm, addmm, addmv, addr, baddbmm, bmm, chain_matmul, dot, inner, kron, matmul, mm, mv, outer,
     tensordot, vdot,
@@ -112,8 +111,8 @@ from zerograd.tensor.functions.selecting import (
     take_along_dim,
 )  # fmt: skip
 from zerograd.tensor.functions.shaping import (
-    adjoint, broadcast_shapes, broadcast_tensors, broadcast_to, flatten, movedim, movedim as moveaxis, narrow,
-    permute, ravel, reshape, select, squeeze, t, transpose, transpose as swapaxes, transpose as swapdims,
+    adjoint, broadcast_shapes, broadcast_tensors, broadcast_to, flatten, movedim as moveaxis, movedim, narrow,
+    permute, ravel, reshape, select, squeeze, t, transpose as swapaxes, transpose as swapdims, transpose,
     unflatten, unsqueeze,
 )  # fmt: skip
 from zerograd.tensor.functions.solving import (
@@ -141,12 +140,11 @@ from zerograd.tensor.number_limits import finfo, iinfo
 from zerograd.tensor.printing import set_printoptions
 from zerograd.tensor.size import Size
 from zerograd.tensor.tensor import Tensor
-from zerograd.torch_version import __version__
 from zerograd.tensor.tensor_types import (
     BFloat16Tensor, BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor,
-    LongTensor, ShortTensor, detach, get_device, is_inference, is_tensor, numel, set_default_tensor_type,
-    typename,
+    LongTensor, ShortTensor, detach, get_device, is_inference, set_default_tensor_type, typename,
 )  # fmt: skip
+from zerograd.torch_version import __version__
 
 half, double, short, int, long, cfloat, cdouble = float16, float64, int16, int32, int64, complex64, complex128
 
@@ -238,9 +236,9 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator",
     "HalfTensor", "IntTensor", "LongTensor", "ShortTensor", "Size", "Tensor", "TypedStorage",
-    "UntypedStorage", "abs", "abs_", "absolute", "acos", "acos_", "acosh", "acosh_", "add", "addbmm",
-    "addcdiv", "addcmul", "addmm", "addmv", "addr", "adjoint", "alias_copy", "all", "allclose", "amax",
-    "amin", "aminmax", "angle", "any", "arange", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin",
+    "UntypedStorage", "__version__", "abs", "abs_", "absolute", "acos", "acos_", "acosh", "acosh_", "add",
+    "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "adjoint", "alias_copy", "all", "allclose",
+    "amax", "amin", "aminmax", "angle", "any", "arange", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin",
     "arcsin_", "arcsinh", "arcsinh_", "arctan", "arctan2", "arctan_", "arctanh", "arctanh_", "argmax",
     "argmin", "argsort", "argwhere", "as_strided", "as_strided_", "as_strided_copy", "as_strided_scatter",
     "as_tensor", "asarray", "asin", "asin_", "asinh", "asinh_", "atan", "atan2", "atan_", "atanh", "atanh_",
@@ -250,7 +248,7 @@ __all__ = [
     "can_cast", "cartesian_prod", "cat", "cdouble", "ceil", "ceil_", "cfloat", "chain_matmul",
     "channels_last", "channels_last_3d", "cholesky", "cholesky_inverse", "cholesky_solve", "chunk", "clamp",
     "clamp_", "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_", "clone", "column_stack",
-    "combinations", "complex", "complex128", "complex64", "concat", "concatenate", "conj", "conj_physical",
+    "combinations", "complex", "complex64", "complex128", "concat", "concatenate", "conj", "conj_physical",
     "conj_physical_", "contiguous_format", "copysign", "corrcoef", "cos", "cos_", "cosh", "cosh_",
     "count_nonzero", "cov", "cross", "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid",
     "default_generator", "deg2rad", "deg2rad_", "det", "detach", "detach_", "detach_copy", "device", "diag",
@@ -265,12 +263,12 @@ __all__ = [
     "greater_equal", "gt", "half", "heaviside", "histc", "histogram", "histogramdd", "hsplit", "hstack",
     "hypot", "i0", "i0_", "igamma", "igammac", "iinfo", "imag", "index_add", "index_copy", "index_fill",
     "index_put", "index_put_", "index_reduce", "index_select", "inf", "inference_mode", "initial_seed",
-    "inner", "int", "int16", "int32", "int64", "int8", "inverse", "is_complex", "is_conj",
+    "inner", "int", "int8", "int16", "int32", "int64", "inverse", "is_complex", "is_conj",
     "is_floating_point", "is_grad_enabled", "is_inference", "is_inference_mode_enabled", "is_neg",
     "is_nonzero", "is_same_size", "is_signed", "is_storage", "is_tensor", "isclose", "isfinite", "isin",
     "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "kthvalue", "layout", "lcm", "lcm_", "ldexp",
     "ldexp_", "le", "legacy_contiguous_format", "lerp", "less", "less_equal", "lgamma", "linspace", "log",
-    "log10", "log10_", "log1p", "log1p_", "log2", "log2_", "log_", "log_softmax", "logaddexp", "logaddexp2",
+    "log1p", "log1p_", "log2", "log2_", "log10", "log10_", "log_", "log_softmax", "logaddexp", "logaddexp2",
     "logcumsumexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logit_",
     "logspace", "logsumexp", "long", "lt", "lu_unpack", "manual_seed", "masked_fill", "masked_scatter",
     "masked_select", "matmul", "matrix_exp", "matrix_power", "max", "maximum", "mean", "median",

@@ -146,22 +146,21 @@ _FLOAT_BITS = {float16: 11, bfloat16: 8, float32: 24, float64: 53}
 def _promote(a: dtype, b: dtype) -> dtype:
     if a is b:
         return a
-    if a.category > b.category:
-        a, b = b, a
-    if a.category < b.category:
-        if b.is_complex and a is float64:
-            return complex128
-        return b
+    if a.category != b.category:
+        narrow, wide = sorted((a, b), key=lambda one: one.category)
+        return complex128 if wide.is_complex and narrow is float64 else wide
     if a.category == INTEGER:
-        if uint8 in (a, b):  # unsigned with signed: the next wider signed type
-            other = b if a is uint8 else a
-            return int16 if other is int8 else other
-        return max(a, b, key=_INTEGER_ORDER.index)
+        return _promote_integers(a, b)
     if a.is_complex:
         return complex128
-    if {a, b} == {float16, bfloat16}:
-        return float32
-    return max(a, b, key=_FLOAT_BITS.__getitem__)
+    return float32 if {a, b} == {float16, bfloat16} else max(a, b, key=_FLOAT_BITS.__getitem__)
+
+
+def _promote_integers(a: dtype, b: dtype) -> dtype:
+    if uint8 in (a, b):  # unsigned with signed: the next wider signed type
+        other = b if a is uint8 else a
+        return int16 if other is int8 else other
+    return max(a, b, key=_INTEGER_ORDER.index)
 
 
 _PROMOTED = {(a, b): _promote(a, b) for a in ALL for b in ALL}

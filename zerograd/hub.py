@@ -105,11 +105,11 @@ def load(repo_or_dir: str, model: str, *args: Any, **kwargs: Any) -> Any:
     _refuse("load")
 
 
-def list(github: str, *args: Any, **kwargs: Any) -> Any:  # noqa: A001  PyTorch's own name
+def list(github: str, *args: Any, **kwargs: Any) -> Any:
     """Refuses to look for the models in a repository: RuntimeError."""
     _refuse("list")
 
 
-def help(github: str, model: str, *args: Any, **kwargs: Any) -> Any:  # noqa: A001  PyTorch's own name
+def help(github: str, model: str, *args: Any, **kwargs: Any) -> Any:
     """Refuses to show a model's documentation: RuntimeError."""
     _refuse("help")

@@ -15,7 +15,14 @@ def manual_seed(seed: int) -> Generator:
 
     Source: torch.manual_seed.
     """
-    return default_generator.manual_seed(int(seed))
+    return default_generator.manual_seed(_whole(seed))
+
+
+def _whole(seed: Any) -> int:
+    try:
+        return int(seed)
+    except ValueError:
+        raise errors.value(f"a seed is a whole number, not {seed!r}") from None
 
 
 def seed() -> int:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """Attributes:
+    """How zerograd works, read once from the environment (``ZEROGRAD_MAX_PENDING_CALLS`` and so on).
+
     max_pending_calls: recorded calls after which a step is launched even if nothing reads it.
     max_pending_bytes: bytes of inputs held by one recording after which it is launched.
     max_remembered: remembered structures after which the tables are emptied and filled anew.
@@ -24,12 +25,11 @@ class Settings:
 
 
 def _read() -> Settings:
-    known = {name: kind for name, kind in Settings.__annotations__.items()}
     found = {}
     openmp = os.environ.get("OMP_NUM_THREADS", "")
     if openmp.isdecimal():
         found["threads"] = int(openmp)
-    for name in known:
+    for name in Settings.__annotations__:
         text = os.environ.get(f"ZEROGRAD_{name.upper()}")
         if text is not None:
             found[name] = text not in ("0", "") if name == "check_programs" else int(text)

@@ -95,6 +95,8 @@ def scenarios_of(names: dict[str, Any]) -> Any:
 
     found = [
         one for name, one in names.items()
-        if inspect.isfunction(one) and not name.startswith(("_", "test_")) and list(inspect.signature(one).parameters) == ["T"]
+        if inspect.isfunction(one)
+        and not name.startswith(("_", "test_"))
+        and list(inspect.signature(one).parameters) == ["T"]
     ]  # fmt: skip
     return each(*found)

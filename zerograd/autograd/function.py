@@ -167,7 +167,8 @@ def _fitted(part: Any, wanted: Any, name: str, place: int) -> Any:
         )
         if not fits:
             raise errors.runtime(
-                f"{name}: the gradient of argument {place} has shape {list(part._shape)}, the argument {list(wanted.shape)}"
+                f"{name}: the gradient of argument {place} has shape {list(part._shape)},"
+                f" the argument {list(wanted.shape)}"
             )
         part = part.sum(grown, keepdim=True).reshape(wanted.shape) if grown else part.reshape(wanted.shape)
     return part.to(wanted.dtype) if part.dtype is not wanted.dtype else part

@@ -18,7 +18,9 @@ def _tuple(value: Any, what: str) -> tuple[bool, tuple[Any, ...]]:
     values = tuple(value) if several else (value,)
     for i, one in enumerate(values):
         if not isinstance(one, TensorBase):
-            raise errors.type_(f"{what}: tensors are needed, one or a tuple of them, but number {i} is a {type(one).__name__}")
+            raise errors.type_(
+                f"{what}: tensors are needed, one or a tuple of them, but number {i} is a {type(one).__name__}"
+            )
     return several, values
 
 
@@ -45,7 +47,12 @@ def _grads(outputs: Any, inputs: Any, weights: Any, create_graph: bool, strict: 
         return (None,) * len(inputs)
     with grad_mode(True):
         found = grad(
-            [o for o, _ in pairs], inputs, [w for _, w in pairs], retain_graph=True, create_graph=create_graph, allow_unused=True
+            [o for o, _ in pairs],
+            inputs,
+            [w for _, w in pairs],
+            retain_graph=True,
+            create_graph=create_graph,
+            allow_unused=True,
         )
     if strict and any(one is None for one in found):
         raise errors.runtime("strict=True: an output of the function does not depend on every input")

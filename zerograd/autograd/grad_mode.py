@@ -20,7 +20,7 @@ class GradMode:
     def __enter__(self) -> None:
         own = recorder.own
         self._before.append(own.grad_enabled)
-        own.set_grad_enabled(self.mode)
+        own.set_grad_enabled(self.mode and not own.inference)
 
     def __exit__(self, *_: object) -> None:
         recorder.own.set_grad_enabled(self._before.pop())
@@ -102,10 +102,10 @@ class set_grad_enabled(GradMode):  # noqa: N801
     def __init__(self, mode: bool) -> None:
         super().__init__(bool(mode))
         self._outer = recorder.own.grad_enabled
-        recorder.own.set_grad_enabled(self.mode)
+        recorder.own.set_grad_enabled(self.mode and not recorder.own.inference)
 
     def __enter__(self) -> None:
-        recorder.own.set_grad_enabled(self.mode)
+        recorder.own.set_grad_enabled(self.mode and not recorder.own.inference)
 
     def __exit__(self, *_: object) -> None:
         recorder.own.set_grad_enabled(self._outer)
@@ -135,10 +135,7 @@ class inference_mode(GradMode):  # noqa: N801
         own = recorder.own
         self._inference.append(own.inference)
         own.inference = self._active
-        if self._active:
-            super().__enter__()
-        else:
-            self._before.append(own.grad_enabled)
+        super().__enter__()
 
     def __exit__(self, *error: object) -> None:
         recorder.own.inference = self._inference.pop()

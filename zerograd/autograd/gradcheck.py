@@ -116,7 +116,8 @@ def _check(
             import warnings
 
             warnings.warn(
-                f"input {number} is {tensor.dtype}: differences are too coarse below float64, and the check will likely fail",
+                f"input {number} is {tensor.dtype}: differences are too coarse below float64,"
+                " and the check will likely fail",
                 stacklevel=3,
             )
         numerical = _numerical(func, inputs, tensor, eps)
@@ -125,15 +126,20 @@ def _check(
             if output.dtype.is_complex:
                 expected = np.concatenate([expected.real, expected.imag], axis=1)
             found = _analytical(output, tensor)
-            if not np.allclose(found, expected.real, rtol, atol, equal_nan=True):
+            if not np.allclose(found, np.real(expected), rtol, atol, equal_nan=True):
                 raise GradcheckError(
                     f"Jacobian mismatch for output {k} with respect to input {number},\n"
-                    f"numerical:{expected.real}\nanalytical:{found}\n"
+                    f"numerical:{np.real(expected)}\nanalytical:{found}\n"
                 )
 
 
 def gradgradcheck(
-    func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, *, gen_non_contig_grad_outputs: bool = False, **options: Any
+    func: Callable[..., Any],
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    gen_non_contig_grad_outputs: bool = False,
+    **options: Any,
 ) -> bool:
     """Whether gradients of gradients agree with central differences. Source: torch.autograd.gradgradcheck."""
     inputs = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)

@@ -13,7 +13,7 @@ from zerograd.nn.modules.module import Module
 MODES = ("default", "lite", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
-def compile(  # noqa: A001  PyTorch's own name
+def compile(
     model: Callable[..., Any] | None = None,
     *,
     fullgraph: bool = False,

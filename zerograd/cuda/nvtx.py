@@ -11,4 +11,4 @@ def _absent(msg: Any = None, *args: Any, **kwargs: Any) -> Never:
     raise errors.runtime("NVTX marks are for NVIDIA's profilers, and there is no GPU")
 
 
-mark = range_push = range_pop = range_start = range_end = range = _absent  # noqa: A001
+mark = range_push = range_pop = range_start = range_end = range = _absent

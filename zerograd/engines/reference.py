@@ -23,12 +23,7 @@ def compile(outputs: tuple[Node, ...]) -> Program:
     operands = {node: _operands(node) for node in topological(outputs)}
     order = _reachable(outputs, operands)
     register = {node: i for i, node in enumerate(order)}
-    last_use = {one: node for node in order for one in operands[node]}
-    kept = set(outputs)
-    drops: dict[Node, list[int]] = {}
-    for one, node in last_use.items():
-        if one not in kept:
-            drops.setdefault(node, []).append(register[one])
+    drops = _drops(outputs, order, operands, register)
     loads: list[tuple[int, int]] = []
     constants: list[tuple[int, Array]] = []
     steps: list[tuple[Any, tuple[int, ...], int, tuple[int, ...], Node]] = []
@@ -89,12 +84,32 @@ def _reachable(outputs: tuple[Node, ...], operands: dict[Node, tuple[Node, ...]]
     return bare + [node for node in operands if node in needed and node not in bare]
 
 
+def _drops(
+    outputs: tuple[Node, ...],
+    order: list[Node],
+    operands: dict[Node, tuple[Node, ...]],
+    register: dict[Node, int],
+) -> dict[Node, list[int]]:
+    """The registers that are not needed after a node."""
+    last_use = {one: node for node in order for one in operands[node]}
+    kept = set(outputs)
+    drops: dict[Node, list[int]] = {}
+    for one, node in last_use.items():
+        if one not in kept:
+            drops.setdefault(node, []).append(register[one])
+    return drops
+
+
 def _check(node: Node, result: Any) -> None:
     types = node.type if isinstance(node.type, tuple) else (node.type,)
     arrays = result if isinstance(result, tuple) else (result,)
     for type, array in zip(types, arrays, strict=True):
         found = np.asarray(array)
-        if node.op.elementwise and found.shape != type.shape and np.broadcast_shapes(found.shape, type.shape) == type.shape:
+        if (
+            node.op.elementwise
+            and found.shape != type.shape
+            and np.broadcast_shapes(found.shape, type.shape) == type.shape
+        ):
             continue
         if found.shape != type.shape or found.dtype != type.dtype.numpy:
             raise AssertionError(f"{node.op.name} promised {type}, computed {found.dtype}{list(found.shape)}")

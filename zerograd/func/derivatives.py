@@ -260,7 +260,9 @@ def _rows(call: _Call, output: Any) -> list[Any]:
         for column, one in zip(columns, call.gradients([output], [seed.reshape(output.shape)]), strict=True):
             column.append(one)
     return [
-        stack(column).reshape(*output.shape, *one.shape) if column else zeros(*output.shape, *one.shape, dtype=one.dtype)
+        stack(column).reshape(*output.shape, *one.shape)
+        if column
+        else zeros(*output.shape, *one.shape, dtype=one.dtype)
         for column, one in zip(columns, call.inputs.fresh, strict=True)
     ]
 

@@ -137,14 +137,14 @@ class Call:
 
     Attributes:
         name: as PyTorch prints it, e.g. ``MulBackward0``.
-        parents: the call's operands that have a history.
+        parents: the call's operands, with ``None`` for those without history.
         line: ``file:line`` of the user's call when this structure was first met.
         reads: PyTorch's gradient of this function reads an operand, so it can be differentiated again (to zeros)
             even where it does not depend on it.
     """
 
     name: str
-    parents: tuple[Node, ...]
+    parents: tuple[Node | None, ...]
     line: str
     reads: bool = False
 
@@ -189,7 +189,7 @@ class Node:
         self.attributes = attributes
         self.type = type
         self.tracked = tracked
-        self.constant = op is not leaf and all([one.constant for one in inputs])
+        self.constant = op is not leaf and all([one.constant for one in inputs])  # noqa: C419  faster
         self.results: tuple[Node, ...] = ()
         self.call: Call | None = None
         self.strides: Shape | None = None

@@ -39,24 +39,31 @@ def _is_laid(node: Node) -> bool:
     return True
 
 
-def elementwise_strides(shape: Shape, operands: Sequence[Node]) -> Shape | None:
+def elementwise_strides(name: str, shape: Shape, operands: Sequence[Node]) -> Shape | None:
     """The strides of an elementwise op's result; ``None``: contiguous."""
-    if len(shape) < 2 or not any(map(_is_laid, operands)):
+    if not shape or not any(map(_is_laid, operands)):
         return None
     strides = [strides_of(one) or contiguous_strides(shape) for one in operands]
+    if name == "cast":
+        return preserved_strides(shape, strides[0])
     if not any(one.op.name == "expand" for one in operands):
         if all(is_contiguous(shape, one) for one in strides):
             return None
         if all(one == strides[0] for one in strides) and is_dense(shape, strides[0]):
-            return strides[0]
+            return unless_contiguous(shape, strides[0])
     return in_order(shape, fastest_first(shape, strides))
 
 
 def preserved_strides(shape: Shape, strides: Shape) -> Shape | None:
     """The strides of a copy in ``torch.preserve_format``; ``None``: contiguous."""
-    if is_contiguous(shape, strides):
-        return None
-    return strides if is_dense(shape, strides) else in_order(shape, fastest_first(shape, [strides]))
+    if is_dense(shape, strides):
+        return unless_contiguous(shape, strides)
+    return in_order(shape, fastest_first(shape, [strides]))
+
+
+def unless_contiguous(shape: Shape, strides: Shape) -> Shape | None:
+    """``None`` for strides that a new tensor has anyway."""
+    return None if strides == contiguous_strides(shape) else strides
 
 
 def in_order(shape: Shape, order: Sequence[int]) -> Shape | None:
@@ -66,7 +73,7 @@ def in_order(shape: Shape, order: Sequence[int]) -> Shape | None:
     for axis in order:
         strides[axis] = step
         step *= max(shape[axis], 1)
-    return None if is_contiguous(shape, strides) else tuple(strides)
+    return unless_contiguous(shape, tuple(strides))
 
 
 def is_dense(shape: Shape, strides: Shape) -> bool:

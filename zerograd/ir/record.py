@@ -76,8 +76,8 @@ class Trace:
     """
 
     __slots__ = (
-        "__weakref__", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "pending", "roots", "serial", "sources",
-        "values",
+        "__weakref__", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "pending", "roots", "serial",
+        "sources", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -359,7 +359,7 @@ def laid(x: Node, strides: Shape | None) -> Node:
 def record(op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any]) -> Any:
     """The node for ``op`` applied to ``inputs``: a known one where structure and occurrence allow."""
     own = recorder.own
-    tracked = own.grad_enabled and op.gradient is not None and any([one.tracked for one in inputs])
+    tracked = own.grad_enabled and op.gradient is not None and any([one.tracked for one in inputs])  # noqa: C419  faster
     key = (op, inputs, *attributes.values())
     table = own.calls if tracked else own.interned
     node = table.get(key)
@@ -473,19 +473,20 @@ def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], sta
         own.calls = tables[own.grad_enabled]
     nodes = _nodes_in((result,))
     tracked = False
-    parents: tuple[Node, ...] | None = None
-    line = "?"
+    parents: tuple[Node | None, ...] | None = None
+    line = label = "?"
     reads = getattr(body, "reads", False)
     for node in nodes:
         if node.tracked:
             tracked = True
             if node.call is None and node.op is not variable:
                 if parents is None:
-                    parents = tuple(node for node in _nodes_in(operands) if node.tracked)
+                    label = _label(body, operands, statics)
+                    parents = _parents(label, operands)
                     line = user_line()
-                node.call = Call(_label(body, statics), parents, line, reads)
+                node.call = Call(label, parents, line, reads)
     if parents is not None:
-        _attribute(inner, Call(_label(body, statics), parents, line, reads))
+        _attribute(inner, Call(label, parents, line, reads))
     return Remembered(result, tracked)
 
 
@@ -497,8 +498,20 @@ def _attribute(inner: dict[Any, Any], made_by: Call) -> None:
             node = node.twin
 
 
-def _label(body: Callable[..., Any], statics: tuple[Any, ...]) -> str:
+def _parents(label: str, operands: tuple[Any, ...]) -> tuple[Node | None, ...]:
+    """The operands that can have a history, with ``None`` for those that have none."""
+    scalars = not label.startswith(("Clamp", "Pow", "Rsub"))  # where PyTorch takes a number for an operand
+    return tuple(
+        one if one.tracked else None
+        for one in _nodes_in(operands)
+        if one.tracked or (scalars if one.type.weak else one.dtype.is_inexact)
+    )
+
+
+def _label(body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...]) -> str:
     label = getattr(body, "label", None)
+    if callable(label):  # where it depends on the shapes
+        return label(*operands, *statics)
     if label is None and statics:
         label = getattr(statics[0], "label", None)  # the step of a view
     return label or "".join(word.title() for word in body.__name__.split("_")) + "Backward0"

@@ -88,7 +88,7 @@ def annotate(the_type: Any, the_value: Any) -> Any:
     return the_value
 
 
-def isinstance(obj: Any, target_type: Any) -> bool:  # noqa: A001  PyTorch's own name
+def isinstance(obj: Any, target_type: Any) -> bool:
     """Whether ``obj`` is of the type, where the parts of a generic type are not looked at."""
     import builtins
     import typing

@@ -15,7 +15,7 @@ from zerograd.multiprocessing.starting import (
     start_processes,
 )  # fmt: skip
 
-__all__ = [  # noqa: PLE0604  the names of Python's module are among them
+__all__ = [
     *multiprocessing.__all__,  # pyright: ignore[reportUnsupportedDunderAll]
     "ProcessContext", "ProcessException", "ProcessExitedException", "ProcessRaisedException", "SpawnContext",
     "get_all_sharing_strategies", "get_sharing_strategy", "init_reductions", "set_sharing_strategy", "spawn",

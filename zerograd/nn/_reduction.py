@@ -9,17 +9,24 @@ from zerograd import errors
 NAMES = ("none", "mean", "sum")
 
 
+def known(reduction: str) -> str:
+    """The reduction itself.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if reduction not in NAMES:
+        raise errors.value(f"there is no reduction {reduction!r}", hint=f"use one of {', '.join(NAMES)}")
+    return reduction
+
+
 def get_enum(reduction: str) -> int:
     """The number of a reduction: none 0, mean 1, sum 2.
 
     Raises:
         ValueError: it is none of these.
     """
-    if reduction not in NAMES:
-        raise errors.value(
-            f"{reduction!r} is not a valid value for reduction", hint=f"use one of {', '.join(NAMES)}"
-        )
-    return NAMES.index(reduction)
+    return NAMES.index(known(reduction))
 
 
 def legacy_get_string(size_average: bool | None, reduce: bool | None, emit_warning: bool = True) -> str:

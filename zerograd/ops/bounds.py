@@ -16,4 +16,4 @@ def _reference_within(places: Array, *, size: int, ignored: int | None, problem:
 
 
 within = Op("within", lambda places, *, size, ignored, problem: places, _reference_within, elementwise=True)
-"""The same places, all of them in [0, size) or equal to ``ignored``; else an IndexError that begins with ``problem``."""
+"""The same places, all in [0, size) or equal to ``ignored``; else an IndexError that begins with ``problem``."""

@@ -23,7 +23,7 @@ from zerograd.shapes import Shape
 
 
 class LinAlgError(RuntimeError):
-    """A matrix does not have what was asked for (an inverse, a Cholesky factor, ...). Source: torch.linalg.LinAlgError."""
+    """A matrix does not have what was asked for, e.g. an inverse. Source: torch.linalg.LinAlgError."""
 
 
 def failing(name: str, function: Callable[..., Any], why: str) -> Callable[..., Any]:
@@ -67,11 +67,8 @@ def mask_of(kind: str, type: TensorType) -> Node:
     """A constant mask over the last two axes: ``lower`` (with the diagonal), ``strict``, ``diagonal``."""
     shape = type.shape[-2:]
     lower, strict = triangle(shape=shape, diagonal=0), triangle(shape=shape, diagonal=-1)
-    if kind == "diagonal":
-        mask = where(strict, zeros_like(lower), lower)
-    else:
-        mask = lower if kind == "lower" else strict
-    return broadcast_to(mask, type.shape)
+    masks = {"lower": lower, "strict": strict, "diagonal": where(strict, zeros_like(lower), lower)}
+    return broadcast_to(masks[kind], type.shape)
 
 
 def keep(kind: str, x: Node) -> Node:
@@ -155,10 +152,8 @@ def _reference_solve_triangular(x: Array, y: Array, *, upper: bool, unit: bool) 
 def _solve_triangular_x(grad: Node, x: Node, out: Node, upper: bool, unit: bool) -> Node:
     back = solve_triangular(adjoint(x), grad, upper=not upper, unit=unit)
     found = neg(matmul(back, adjoint(out)))
-    if upper:
-        found = turn(keep("strict" if unit else "lower", turn(found)))
-        return found
-    return keep("strict" if unit else "lower", found)
+    part = "strict" if unit else "lower"
+    return turn(keep(part, turn(found))) if upper else keep(part, found)
 
 
 solve_triangular = Op(
@@ -185,7 +180,9 @@ def _reference_cofactor(x: Array) -> Array:
     for i in range(n):
         others[..., i] = np.prod(np.delete(s, i, -1), -1)
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    found = sign[..., None, None] * np.matmul(np.conj(np.swapaxes(vh, -1, -2)) * others[..., None, :], np.conj(np.swapaxes(u, -1, -2)))
+    found = sign[..., None, None] * np.matmul(
+        np.conj(np.swapaxes(vh, -1, -2)) * others[..., None, :], np.conj(np.swapaxes(u, -1, -2))
+    )
     return np.swapaxes(found, -1, -2).astype(x.dtype)
 
 
@@ -307,7 +304,7 @@ def turn_solve(r: Node, x: Node) -> Node:
 
 
 def _reference_qr(x: Array, *, mode: str) -> tuple[Array, Array]:
-    q, r = np.linalg.qr(x, mode=mode)
+    q, r = np.linalg.qr(x, mode="complete" if mode == "complete" else "reduced")
     return q, r
 
 

@@ -13,7 +13,9 @@ from zerograd.shapes import Shape, count
 
 def _infer_reshape(x: TensorType, *, shape: Shape) -> TensorType:
     if count(shape) != x.count:
-        raise errors.runtime(f"{x.count} elements do not fit into shape {list(shape)}, which has {count(shape)}", input=x)
+        raise errors.runtime(
+            f"{x.count} elements do not fit into shape {list(shape)}, which has {count(shape)}", input=x
+        )
     return x.with_shape(shape)
 
 
@@ -171,8 +173,8 @@ def _infer_bitcast(x: TensorType, *, dtype: dtype) -> TensorType:
     size = x.shape[-1] * x.dtype.itemsize
     if size % dtype.itemsize:
         raise errors.runtime(
-            f"the last dimension must hold a multiple of {dtype.itemsize} bytes to be viewed as {dtype.name}: it must be"
-            f" divisible by {dtype.itemsize // x.dtype.itemsize}, but got {x.shape[-1]}",
+            f"to be seen as {dtype.name}, the last dimension must be a multiple of"
+            f" {dtype.itemsize // x.dtype.itemsize}, but it is {x.shape[-1]}",
             input=x,
         )
     return TensorType((*x.shape[:-1], size // dtype.itemsize), dtype)

@@ -11,6 +11,7 @@ from zerograd.ir.graph import Array, Node, Op, TensorType
 from zerograd.ir.record import constant, constants_made_by
 from zerograd.shapes import Shape
 
+
 def _reference_full(*, fill: Any, type: TensorType) -> Array:
     if type.weak:  # a number takes the precision of what it meets: it is not rounded before
         return np.asarray(fill)

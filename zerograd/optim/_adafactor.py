@@ -114,7 +114,9 @@ class Adafactor(Rule):
 
     def check_single(self, param: Tensor, grad: Tensor) -> None:
         if param.is_complex():
-            raise errors.runtime("Adafactor has no rule for complex parameters", got=f"{param.dtype} {list(param.shape)}")
+            raise errors.runtime(
+                "Adafactor has no rule for complex parameters", got=f"{param.dtype} {list(param.shape)}"
+            )
         super().check_single(param, grad)
 
     def init_single(self, param: Tensor, group: Group) -> States:

@@ -45,7 +45,7 @@ def get_num_threads() -> int:
     return _process.threads
 
 
-def set_num_threads(int: int) -> None:  # noqa: A002  PyTorch's own name
+def set_num_threads(int: int) -> None:
     """Set how many threads computations may use.
 
     The reference engine computes in one thread, matrix products in as many as NumPy's BLAS was started with.
@@ -62,7 +62,7 @@ def get_num_interop_threads() -> int:
     return _process.interop_threads
 
 
-def set_num_interop_threads(int: int) -> None:  # noqa: A002  PyTorch's own name
+def set_num_interop_threads(int: int) -> None:
     """Accepted: operations run one after the other. Source: torch.set_num_interop_threads."""
     _process.interop_threads = _positive("set_num_interop_threads", int)
 

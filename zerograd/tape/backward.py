@@ -60,8 +60,10 @@ class FunctionOutput:
     """The source behind one result of a custom function. The autograd layer subclasses it."""
 
     def parents(self) -> tuple[Point, ...]:
-        """Where the function's differentiable inputs come from, for its first output; the other outputs hand
-        theirs to the first, which is therefore visited last."""
+        """Where the function's differentiable inputs come from, for its first output.
+
+        The other outputs hand theirs to the first, which is therefore visited last.
+        """
         raise NotImplementedError
 
     @property
@@ -211,7 +213,7 @@ def _by_trace(roots: list[Point], seeds: list[Value], wanted: set[Target] | None
         found = {leaf: Value.pending(grad) for leaf, grad in leaves.items() if leaf in wanted}
         with grad_mode(False):
             return {leaf: leaf.seen(grad) for leaf, grad in found.items()}
-    if any([leaf.busy for leaf in leaves]):
+    if any(leaf.busy for leaf in leaves):
         held = [(leaf, Value.pending(grad)) for leaf, grad in leaves.items()]  # what follows may launch
         with grad_mode(False):
             for leaf, grad in held:
@@ -310,11 +312,7 @@ class _Sweep:
             return
         if self.wanted is not None and point in self.wanted and grad is not None:
             self.results[point] = grad
-        for hook in point.trace.hooks.get(point.node, ()):
-            if isinstance(grad, Value):
-                grad = hook(grad) or grad
-        if isinstance(grad, Value) and point in self.watchers:
-            self.watchers[point](grad)
+        grad = self._shown(point, grad)
         if point not in self.leads:
             if grad is not None:
                 self.results[point] = grad  # as in PyTorch, hooks change what is returned only where a pass ends
@@ -325,6 +323,15 @@ class _Sweep:
         for parent, part in parts:
             if parent in self.users:
                 self._arrive(parent, part)
+
+    def _shown(self, point: Point, grad: Any) -> Any:
+        """The gradient as the hooks of its tensor leave it, shown to who watches it."""
+        for hook in point.trace.hooks.get(point.node, ()):
+            if isinstance(grad, Value):
+                grad = hook(grad) or grad
+        if isinstance(grad, Value) and point in self.watchers:
+            self.watchers[point](grad)
+        return grad
 
     def _finish_share(self, leaf: Leaf, grad: Value | None) -> None:
         self.shares[leaf] -= 1
@@ -441,7 +448,7 @@ def _function_parts(
 
 def _attached(part: Any, parent: Point) -> Any:
     """A gradient for ``parent`` that can be differentiated again, if only to zeros."""
-    if not isinstance(part, Node) or part.tracked:
+    if not isinstance(part, Node):
         return part
     if parent.trace is recorder.trace:
         return attach(part, parent.node)

@@ -165,17 +165,15 @@ def apply_rule(node: Node, position: int, grad: Any, resolve: Callable[[Node], N
 
 
 def _argument(name: str, node: Node, position: int, grad: Any, resolve: Callable[[Node], Node]) -> Any:
-    match name:
-        case "grad":
-            return grad
-        case "out":
-            return resolve(node)
-        case "outs":
-            return tuple(map(resolve, node.results))
-        case "position":
-            return position
-        case "types":
-            return tuple(one.type for one in node.inputs)
+    known: dict[str, Callable[[], Any]] = {
+        "grad": lambda: grad,
+        "out": lambda: resolve(node),
+        "outs": lambda: tuple(map(resolve, node.results)),
+        "position": lambda: position,
+        "types": lambda: tuple(one.type for one in node.inputs),
+    }
+    if name in known:
+        return known[name]()
     if name in node.op.inputs:
         return resolve(node.inputs[node.op.inputs.index(name)])
     if name in node.attributes:

@@ -14,6 +14,7 @@ from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.layout import unless_contiguous
 from zerograd.ir.record import Edge, Point, Value, call, grad_mode, laid, new_variable, recorder
 from zerograd.ops.elementwise import add, graft, stop
+from zerograd.ops.movement import overwrite
 from zerograd.runtime.realize import array_of, launch
 from zerograd.shapes import Shape, contiguous_strides, is_contiguous
 from zerograd.tape import backward as tape
@@ -53,7 +54,7 @@ class GradLeaf(tape.Leaf):
 
     def add(self, grad: Node, create_graph: bool = False) -> None:
         tensor = self.tensor()
-        if tensor is None:
+        if tensor is None or tensor._leaf is not self:  # dead, or frozen since
             return
         before = tensor._grad
         if before is None:
@@ -75,7 +76,9 @@ class TensorBase:
         _layout: shape, strides and offset; ``None``: the whole storage, contiguous.
         _type: shape and dtype.
         _detached: the history of the storage is not this tensor's.
+        _own: (storage version, value) of a detached tensor that has got a history by a change in place.
         _leaf: where gradients of this leaf go; ``None`` if it needs none.
+        _resting_leaf: where they went before ``requires_grad`` was switched off.
         _plain: none of the above: the node is the storage's.
         _cache: (trace serial, storage version, node) of a tensor that is not plain.
         _point: where a view was recorded, kept when its trace is launched.
@@ -87,7 +90,9 @@ class TensorBase:
     _layout: Layout | None = None
     _view_type: TensorType | None = None
     _detached = False
+    _own: tuple[int, Value] | None = None
     _leaf: GradLeaf | None = None
+    _resting_leaf: GradLeaf | None = None
     _plain = True
     _cache: tuple[int, int, Node] | None = None
     _point: tuple[int, Point] | None = None
@@ -215,53 +220,63 @@ class TensorBase:
         if cache is not None and cache[0] == serial and cache[1] == storage.version and storage.shared is None:
             return cache[2]
         leaf = self._leaf
-        if leaf is not None and not self._steps:
-            node = new_variable(storage.read(), leaf)
-        else:
-            node = self._special_node()
+        of_leaf = leaf is not None and not self._steps
+        node = new_variable(storage.read(), leaf) if of_leaf else self._special_node()
         self._cache = (serial, storage.version, node)
         return node
 
     def _special_node(self) -> Node:
+        storage = self._storage
+        if self._own is not None:
+            version, value = self._own
+            kept = value.read()
+            if version == storage.version:
+                return kept
+            return _grafted(self._read_steps(storage.read(), self._steps), kept)
         if not self._steps:
-            node = self._storage.read()
+            node = storage.read()
             return stop(node) if self._detached and node.tracked else node
         point = self._point
-        if point is not None and point[0] == self._storage.version and point[1].trace is not recorder.trace:
+        if point is not None and point[0] == storage.version and point[1].trace is not recorder.trace:
             with grad_mode(False):
-                node = stop(self._read_steps(self._whole()))
+                node = stop(self._read_steps(*self._whole()))
             return new_variable(node, Edge(point[1]))
-        node = self._read_steps(self._whole())
+        node = self._read_steps(*self._whole())
         if self._detached and node.tracked:
             node = stop(node)
         elif node.tracked and not recorder.depth:
-            self._point = (self._storage.version, Point(recorder.trace, node))
+            self._point = (storage.version, Point(recorder.trace, node))
         return node if self._leaf is None else new_variable(node, self._leaf)
 
-    def _whole(self) -> Node:
-        """What the whole storage is in the current trace, with the history that its base tensor has."""
-        base = self if self._base is None else self._base
-        if base._steps or base._storage is not self._storage:  # its shape or its data have been replaced
-            node = self._storage.read()
-            if base._leaf is not None and base._storage is self._storage:
-                return new_variable(node, base._leaf)
-            return stop(node) if base._detached and node.tracked else node
-        return base._node()
+    def _whole(self) -> tuple[Node, tuple[Step, ...]]:
+        """What this view is taken from, with the history that its base has, and the steps from there."""
+        base = self._base
+        if base is None:
+            base = self
+        elif base._storage is self._storage:
+            count = len(base._steps)
+            if not count:
+                return base._node(), self._steps
+            if (base._own is not None or base._leaf is not None) and self._steps[:count] == base._steps:
+                return base._node(), self._steps[count:]
+        node = self._storage.read()
+        return (stop(node) if base._detached and node.tracked else node), self._steps
 
-    def _read_steps(self, node: Node) -> Node:
-        for step in self._steps:
+    @staticmethod
+    def _read_steps(node: Node, steps: tuple[Step, ...]) -> Node:
+        for step in steps:
             node = call(_read_step, (node,), (step,))
         return node
 
     def _history(self) -> Point | None:
         """Where gradients enter this tensor's history, or ``None`` if it has none (a leaf has itself)."""
-        if self._detached and self._leaf is None:
-            return None
         if self._leaf is not None:
             return Point(recorder.trace, self._node())
-        if not self._steps:
+        if self._own is not None:
+            return self._own[1].point()
+        if not self._steps and not self._detached:
             return self._storage.point()
-        if not self.requires_grad:
+        if self._detached or not self.requires_grad:
             return None
         point = self._point
         if point is not None and point[0] == self._storage.version:
@@ -270,7 +285,7 @@ class TensorBase:
 
     @property
     def requires_grad(self) -> bool:
-        if self._leaf is not None:
+        if self._leaf is not None or self._own is not None:
             return True
         if self._detached:
             return False
@@ -299,7 +314,7 @@ class TensorBase:
         """A view of this tensor."""
         seen = object.__new__(TensorBase.result_class)
         seen._storage = self._storage
-        seen._base = self if self._base is None else self._base
+        seen._base = self if self._base is None or self._leaf is not None else self._base
         seen._steps = (*self._steps, step)
         seen._layout = layout = step.layout(self._laid_out(), self.dtype)
         kind = getattr(step, "dtype", None) or self.dtype
@@ -313,7 +328,7 @@ class TensorBase:
                 seen._cache = (recorder.trace.serial, self._storage.version, node)
                 if not recorder.depth:
                     seen._point = (self._storage.version, Point(recorder.trace, node))
-        elif self._detached:
+        elif self._detached and self._base is not None:
             seen._detached = True
         return seen
 
@@ -339,19 +354,20 @@ class TensorBase:
             self._check_overlap(self._layout)
         base = self if self._base is None else self._base
         storage = self._storage
-        if self._steps:
-            node = call(_write_steps, (self._whole(), node), (self._steps,))
-        if (not recorder.grad_enabled or self._detached) and base._leaf is None:
-            history = storage.point()
-            if history is not None:
-                kept = storage.read()
-                with grad_mode(True):
-                    node = graft(stop(node) if node.tracked else node, kept)
-            elif node.tracked:
-                node = stop(node)
-        elif node.tracked and (self._detached or base._leaf is not None):
-            node = stop(node)
-        storage.replace(node)
+        if not recorder.grad_enabled or (self._detached and base is not self):
+            self._put(node)
+        elif base._detached and base._leaf is None:
+            if node.tracked or base._own is not None:
+                self._put_with_history(base, node)
+            else:
+                self._put(node)
+        else:
+            if self._steps:
+                whole, _ = self._whole()
+                node = call(_write_steps, (whole, node), (self._steps,))
+            if not node.tracked and base.requires_grad:
+                node = call(_overwrite, (self._whole()[0], node))  # it still requires gradients
+            storage.replace(node)
         own = recorder.own
         if storage.has_leaf:  # a parameter updated by hand: a step, as an optimizer's would be
             own.trace.finished_step = True
@@ -359,8 +375,33 @@ class TensorBase:
             launch()
         return self
 
+    def _put(self, node: Node) -> None:
+        """Change the value, and leave the history of the storage as it is."""
+        storage = self._storage
+        node = stop(node) if node.tracked else node
+        history = storage.point()
+        if self._steps:
+            node = call(_write_steps, (storage.read(), node), (self._steps,))
+        if history is not None:
+            node = _grafted(node, storage.read())
+        storage.replace(node)
+
+    def _put_with_history(self, base: TensorBase, node: Node) -> None:
+        """Change the value through ``base``, which was detached, and which gets a history of its own."""
+        rest = self._steps[len(base._steps) :] if self is not base else ()
+        if rest:
+            node = call(_write_steps, (base._node(), node), (rest,))
+        elif not node.tracked:
+            node = call(_overwrite, (base._node(), node))
+        value = Value.pending(node)
+        base._put(node)
+        base._own = (base._storage.version, value)
+        base._cache = self._cache = None
+
     def _check_overlap(self, layout: Layout) -> None:
-        if 0 not in layout.shape and any(stride == 0 and size > 1 for stride, size in zip(layout.strides, layout.shape, strict=True)):
+        if 0 not in layout.shape and any(
+            stride == 0 and size > 1 for stride, size in zip(layout.strides, layout.shape, strict=True)
+        ):
             raise errors.runtime(
                 "unsupported operation: several elements of the written-to tensor are one place in memory",
                 tensor=self._type,
@@ -369,7 +410,7 @@ class TensorBase:
             )
 
     def _check_writable(self) -> None:
-        if not recorder.grad_enabled or self._detached:
+        if not recorder.grad_enabled:
             return
         if self._leaf is not None:
             raise errors.runtime(
@@ -377,7 +418,7 @@ class TensorBase:
                 tensor=self._type,
                 hint="change it inside `with torch.no_grad():`, or write `x = x + ...` to make a new tensor",
             )
-        if self._base is not None and self._base._leaf is not None:
+        if self._base is not None and self._base._leaf is not None and not self._detached:
             raise errors.runtime(
                 "an in-place operation on a view of a leaf that requires grad: backward() could not see the change",
                 view=self._type,
@@ -404,6 +445,19 @@ class TensorBase:
 
 def _sum_of_two(before: Node, new: Node) -> Node:
     return add(before, new)
+
+
+def _grafted(value: Node, history: Node) -> Node:
+    """A value with a history from elsewhere."""
+    with grad_mode(True):
+        return graft(stop(value) if value.tracked else value, history)
+
+
+def _overwrite(x: Node, new: Node) -> Node:
+    return overwrite(x, new)
+
+
+_overwrite.label = "CopyBackwards"  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def _read_step(base: Node, step: Step) -> Node:

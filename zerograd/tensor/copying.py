@@ -15,8 +15,8 @@ from zerograd.tensor.view import alias
 
 _OWN = frozenset(
     {
-        "_storage", "_base", "_steps", "_layout", "_view_type", "_detached", "_leaf", "_plain", "_cache", "_point",
-        "_grad", "_retained", "_is_inference",
+        "_storage", "_base", "_steps", "_layout", "_view_type", "_detached", "_leaf", "_own", "_plain", "_cache",
+        "_point", "_grad", "_retained",
     }
 )  # fmt: skip
 
@@ -75,7 +75,9 @@ class CopyingMethods(TensorBase):
     def as_subclass(self, cls: Any) -> Any:
         """This tensor's storage and history in an object of class ``cls``. Source: torch.Tensor.as_subclass."""
         other = object.__new__(cls)
-        other.__dict__.update(self._see(alias(len(self._shape))).__dict__ if self.requires_grad else self._alias().__dict__)
+        other.__dict__.update(
+            self._see(alias(len(self._shape))).__dict__ if self.requires_grad else self._alias().__dict__
+        )
         return other
 
     @classmethod

@@ -168,7 +168,9 @@ def _not_a_tensor(name: str, x: Any) -> TypeError:
     return errors.type_(f"{name}(): argument 'input' must be Tensor, not {type(x).__name__}")
 
 
-def binary(body: Body, *, left: bool = True, right: bool = True, operator: bool = False) -> Callable[..., Any]:
+def binary(  # noqa: C901, PLR0915  in one piece, since it runs for every operation and a call costs time
+    body: Body, *, left: bool = True, right: bool = True, operator: bool = False
+) -> Callable[..., Any]:
     """The public function of two tensors for a body of two nodes.
 
     Args:
@@ -261,8 +263,12 @@ def floats(x: Node) -> Node:
     return x if x.dtype.is_inexact and not x.type.weak else promote(x, inexact=True)[0]
 
 
-def labelled(label: str) -> Callable[[Body], Body]:
-    """Names a body as ``grad_fn`` shows it, where that isn't its own name in capitals."""
+def labelled(label: str | Callable[..., str]) -> Callable[[Body], Body]:
+    """Names a body as ``grad_fn`` shows it, where that isn't its own name in capitals.
+
+    Args:
+        label: the name, or a function that tells it from the operands and static arguments.
+    """
 
     def mark(body: Body) -> Body:
         body.label = label  # pyright: ignore[reportFunctionMemberAccess]

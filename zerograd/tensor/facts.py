@@ -111,7 +111,9 @@ class FactMethods(TensorBase):
 
     @property
     def volatile(self) -> bool:
-        warnings.warn("volatile has no meaning any more and is always False; use torch.no_grad()", UserWarning, stacklevel=2)
+        warnings.warn(
+            "volatile has no meaning any more and is always False; use torch.no_grad()", UserWarning, stacklevel=2
+        )
         return False
 
     @property

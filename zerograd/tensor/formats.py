@@ -9,7 +9,7 @@ from typing import Final
 class _Name:
     """A constant with a name; there is one object for each."""
 
-    _known: dict[tuple[type, str], _Name] = {}  # noqa: RUF012  shared on purpose
+    _known: dict[tuple[type, str], _Name] = {}  # shared on purpose
     name: str
 
     def __new__(cls, name: str) -> _Name:

@@ -19,14 +19,15 @@ class GradFn:
 
     def name(self) -> str:
         """E.g. ``MulBackward0``."""
-        return name_at(self._point)
+        name = name_at(self._point)
+        return f"torch::autograd::{name}" if name in _IN_NAMESPACE else name
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """(function, output number) for each operand that has a history."""
+        """(function, output number) for each operand that can have a history; ``None`` for one that has none."""
         trace, node = self._point.trace, self._point.node
         parents = node.call.parents if node.call else tuple(one for one in node.inputs if one.tracked)
-        return tuple((grad_fn_at(Point(trace, one)), 0) for one in parents)
+        return tuple((one and grad_fn_at(Point(trace, one)), 0) for one in parents)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -39,7 +40,7 @@ class GradFn:
         return hash(self._point)
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {hash(self._point) & 0xFFFFFFFFFFFF:#x}>"
+        return f"<{self.name().rpartition(':')[2]} object at {hash(self._point) & 0xFFFFFFFFFFFF:#x}>"
 
 
 class AccumulateGrad(GradFn):
@@ -74,5 +75,9 @@ def grad_fn_at(point: Point | None) -> GradFn | None:
 
 
 def name_at(point: Point) -> str:
+    """As it is printed."""
     node: Node = point.node
     return node.call.name if node.call else f"{node.op.name.title()}Backward0"
+
+
+_IN_NAMESPACE = frozenset({"CopyBackwards", "CopySlices"})  # whose full name says where PyTorch has them

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from zerograd import errors
-from zerograd.ir.record import Point, Value, grad_mode, recorder
+from zerograd.ir.record import Point, Value, grad_mode
 from zerograd.runtime import realize
 from zerograd.tape import backward as tape
 from zerograd.tensor.base import GradLeaf, TensorBase
@@ -74,19 +74,15 @@ class GradientMethods(TensorBase):
                 hint="use .detach() for a tensor of the same value without history",
             )
         if requires_grad and self._leaf is None:
-            if recorder.inference or self._is_inference:
-                raise errors.runtime("a tensor made in inference mode cannot collect gradients")
-            self._leaf = GradLeaf(self)
+            self._leaf = self._resting_leaf or GradLeaf(self)
             self._storage.has_leaf = True
             self._plain = False
             self._cache = None
         elif not requires_grad and self._leaf is not None:
-            self._leaf = None
+            self._resting_leaf, self._leaf = self._leaf, None
             self._detached = True
             self._cache = None
         return self
-
-    _is_inference = False
 
     @property
     def grad(self) -> Any:
@@ -165,8 +161,10 @@ class GradientMethods(TensorBase):
             RuntimeError: it is a view, whose base would keep its history.
         """
         if self._base is not None:
-            raise errors.runtime("a view keeps the history of its base and cannot forget it in place: use detach()", view=self._type)
-        self._leaf = None
+            raise errors.runtime(
+                "a view keeps the history of its base and cannot forget it in place: use detach()", view=self._type
+            )
+        self._leaf = self._own = None
         self._detached = True
         self._plain = False
         self._cache = None
@@ -186,7 +184,7 @@ class GradientMethods(TensorBase):
         self._view_type = new._view_type
         self._detached = True
         self._plain = False
-        self._cache = self._point = None
+        self._cache = self._point = self._own = None
 
     # --- hooks -----------------------------------------------------------------------------------
 
@@ -199,7 +197,8 @@ class GradientMethods(TensorBase):
         point = self._history()
         if point is None:
             raise errors.runtime(
-                "no gradient ever arrives at this tensor, so a hook would never run: it does not require grad", tensor=self._type
+                "no gradient ever arrives at this tensor, so a hook would never run: it does not require grad",
+                tensor=self._type,
             )
 
         def on_value(grad: Value) -> Value | None:
@@ -222,7 +221,9 @@ class GradientMethods(TensorBase):
     def retain_grad(self) -> None:
         """Have ``backward()`` keep this tensor's gradient in ``.grad`` although it is not a leaf."""
         if not self.requires_grad:
-            raise errors.runtime("there is no gradient to retain: this tensor has requires_grad=False", tensor=self._type)
+            raise errors.runtime(
+                "there is no gradient to retain: this tensor has requires_grad=False", tensor=self._type
+            )
         if not self.is_leaf:
             self._retained = True
             _retaining[id(self)] = self
@@ -389,7 +390,7 @@ def _seed(tensor: Any, gradient: Any) -> Value:
     if gradient is None:
         if tensor._type.count != 1:
             raise errors.runtime(
-                "backward() of a tensor with several elements needs the gradient argument; only scalar outputs do without",
+                "backward() of a tensor with several elements needs the gradient argument; only scalars do without",
                 output=tensor._type,
                 hint="reduce it first, e.g. loss.mean() or loss.sum(), or pass backward(gradient=...)",
             )

@@ -156,8 +156,7 @@ def address(storage: Storage) -> int:
 def copied(storage: Storage) -> Storage:
     """Another storage with the same value, which costs nothing: values never change."""
     if storage.shared is None and storage.buffer is None:
-        other = Storage.pending(storage.read())
-        return other
+        return Storage.pending(storage.read())
     shared = storage.shared is not None and storage.shared.is_shared()
     array = storage.array()
     other = Storage.of_array(np.array(array) if shared else array, storage.type)
@@ -278,7 +277,9 @@ class MemoryMethods(TensorBase):
         if size is None:
             size = (storage.type.nbytes // self.dtype.itemsize - storage_offset,)
         shape = (size,) if isinstance(size, int) else tuple(size)
-        strides = contiguous_strides(shape) if stride is None else (stride,) if isinstance(stride, int) else tuple(stride)
+        strides = (
+            contiguous_strides(shape) if stride is None else (stride,) if isinstance(stride, int) else tuple(stride)
+        )
         return self._look_at(storage, shape, strides, storage_offset, self.dtype)
 
     def resize_(self, *size: Any, memory_format: Any = contiguous_format) -> Self:

@@ -23,7 +23,9 @@ class finfo:  # noqa: N801  PyTorch's own name
     def __init__(self, type: dtype | None = None) -> None:
         kind = dtypes.get_default_dtype() if type is None else type
         if not isinstance(kind, dtype) or not kind.is_inexact:
-            raise errors.type_(f"torch.finfo describes floating dtypes, not {kind!r}", hint="torch.iinfo describes integers")
+            raise errors.type_(
+                f"torch.finfo describes floating dtypes, not {kind!r}", hint="torch.iinfo describes integers"
+            )
         kind = kind.to_real()
         info = ml_dtypes.finfo(kind.numpy)
         self.bits = int(info.bits)
@@ -55,7 +57,9 @@ class iinfo:  # noqa: N801  PyTorch's own name
 
     def __init__(self, type: dtype) -> None:
         if not isinstance(type, dtype) or type.is_inexact:
-            raise errors.type_(f"torch.iinfo describes integer dtypes, not {type!r}", hint="torch.finfo describes floating ones")
+            raise errors.type_(
+                f"torch.iinfo describes integer dtypes, not {type!r}", hint="torch.finfo describes floating ones"
+            )
         if type is dtypes.bool_:
             raise errors.type_("torch.iinfo describes integers, and bool is none", got="torch.bool")
         info = np.iinfo(type.numpy)

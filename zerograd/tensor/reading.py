@@ -26,7 +26,8 @@ class ReadingMethods(TensorBase):
         """
         if self._type.count != 1:
             raise errors.runtime(
-                "item() is the one number of a tensor, and this one has " + (f"{self._type.count}" if self._type.count else "none"),
+                "item() is the one number of a tensor, and this one has "
+                + (f"{self._type.count}" if self._type.count else "none"),
                 tensor=self._type,
                 hint="use .tolist() for all of them, or reduce it first",
             )
@@ -83,12 +84,16 @@ class ReadingMethods(TensorBase):
             array = array.astype(np.uint8)
         return from_numpy(np.asarray(array))
 
-    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
+    ) -> Any:
         """The memory as a DLPack capsule, shared with whoever takes it."""
         if self.requires_grad:
             raise BufferError(
                 errors.message(
-                    "other libraries cannot follow the gradients of this tensor", tensor=self._type, hint="tensor.detach()"
+                    "other libraries cannot follow the gradients of this tensor",
+                    tensor=self._type,
+                    hint="tensor.detach()",
                 )
             )
         if self.dtype is bfloat16:
@@ -103,7 +108,9 @@ class ReadingMethods(TensorBase):
         """Each element replaced by what a Python function gives for it; slow. Source: torch.Tensor.apply_."""
         if self.requires_grad:
             raise errors.type_(
-                "apply_() has no gradient, which this tensor needs", tensor=self._type, hint="tensor.detach().apply_(...)"
+                "apply_() has no gradient, which this tensor needs",
+                tensor=self._type,
+                hint="tensor.detach().apply_(...)",
             )
         values = [callable(one) for one in self.flatten().tolist()]
         return self.copy_(made_of(values, self.dtype).reshape(self._shape))

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from zerograd.ir.graph import Array, Node, TensorType
+from zerograd.ir.layout import unless_contiguous
 from zerograd.ir.record import Edge, Value, bind, laid, new_variable, recorder
 from zerograd.runtime.realize import array_of
-from zerograd.shapes import Shape, contiguous_strides, is_contiguous
+from zerograd.shapes import Shape, contiguous_strides
 
 SMALL = 1 << 16  # bytes of shared memory that are copied rather than read at once
 
@@ -215,8 +216,7 @@ class Storage(Value):
     def adopt(self, array: Array) -> None:
         """Share memory that came from NumPy."""
         strides = tuple(stride // array.itemsize for stride in array.strides)
-        if not is_contiguous(array.shape, strides):
-            self.own_strides = strides
+        self.own_strides = unless_contiguous(array.shape, strides)
         self.buffer = array
         self.serial = 0
         self.shared = Shared(array, foreign=True)

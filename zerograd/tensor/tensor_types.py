@@ -133,18 +133,6 @@ def typename(obj: Any) -> str:
     return name if module in ("", "builtins") else f"{module}.{name}"
 
 
-def is_tensor(obj: Any) -> bool:
-    """Whether ``obj`` is a tensor. Source: torch.is_tensor."""
-    return isinstance(obj, TensorBase)
-
-
-def numel(input: TensorBase) -> int:
-    """The number of elements. Source: torch.numel."""
-    if not isinstance(input, TensorBase):
-        raise errors.type_(f"numel(): argument 'input' must be Tensor, not {type(input).__name__}")
-    return input._type.count
-
-
 def detach(input: TensorBase) -> Any:
     """The same data without the history. Source: torch.detach."""
     return input.detach()

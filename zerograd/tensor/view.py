@@ -294,7 +294,7 @@ class Bitcast:
             )
         if any(stride * old % new for stride in (*base.strides[:-1], base.offset)):
             raise errors.runtime(
-                f"strides and storage_offset must be divisible by {new // old} to view {kind.name} as {self.dtype.name}",
+                f"{kind.name} is seen as {self.dtype.name} where strides and offset are multiples of {new // old}",
                 strides=list(base.strides),
                 storage_offset=base.offset,
             )

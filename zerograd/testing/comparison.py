@@ -119,18 +119,9 @@ def assert_allclose(
 
 def _compare(actual: Any, expected: Any, terms: _Terms) -> None:
     if isinstance(actual, Sequence) and isinstance(expected, Sequence) and not isinstance(actual, str | bytes):
-        if len(actual) != len(expected):
-            raise terms.failure(f"one sequence has {len(actual)} items, the other {len(expected)}")
-        for i, (a, e) in enumerate(zip(actual, expected, strict=True)):
-            _compare(a, e, terms.inside(i))
+        _compare_sequences(actual, expected, terms)
     elif isinstance(actual, Mapping) and isinstance(expected, Mapping):
-        if actual.keys() != expected.keys():
-            missing, extra = expected.keys() - actual.keys(), actual.keys() - expected.keys()
-            raise terms.failure(
-                f"the keys differ: missing {sorted(map(repr, missing))}, unexpected {sorted(map(repr, extra))}"
-            )
-        for key in expected:
-            _compare(actual[key], expected[key], terms.inside(key))
+        _compare_mappings(actual, expected, terms)
     elif actual is None or expected is None:
         if actual is not expected:
             raise terms.failure(f"only one of the two is None: {actual!r}, {expected!r}")
@@ -146,6 +137,23 @@ def _compare(actual: Any, expected: Any, terms: _Terms) -> None:
             f"assert_close cannot compare {type(actual).__name__} with {type(expected).__name__}:"
             " it takes tensors, arrays, numbers, None, and lists, tuples and dictionaries of them"
         )
+
+
+def _compare_sequences(actual: Sequence[Any], expected: Sequence[Any], terms: _Terms) -> None:
+    if len(actual) != len(expected):
+        raise terms.failure(f"one sequence has {len(actual)} items, the other {len(expected)}")
+    for i, (a, e) in enumerate(zip(actual, expected, strict=True)):
+        _compare(a, e, terms.inside(i))
+
+
+def _compare_mappings(actual: Mapping[Any, Any], expected: Mapping[Any, Any], terms: _Terms) -> None:
+    if actual.keys() != expected.keys():
+        missing, extra = expected.keys() - actual.keys(), actual.keys() - expected.keys()
+        raise terms.failure(
+            f"the keys differ: missing {sorted(map(repr, missing))}, unexpected {sorted(map(repr, extra))}"
+        )
+    for key in expected:
+        _compare(actual[key], expected[key], terms.inside(key))
 
 
 def _compare_numbers(actual: Any, expected: Any, terms: _Terms) -> None:
@@ -197,7 +205,10 @@ def _described(a: Any, e: Any, fits: Any, rtol: float, atol: float) -> str:
         difference = np.where(fits, 0.0, np.abs(a - e)).astype(np.float64)
         relative = difference / np.abs(e).astype(np.float64)
     relative = np.where(fits, 0.0, relative)
-    lines = [f"the tensors are not {'close' if rtol or atol else 'equal'}: {int((~fits).sum())} of {fits.size} elements differ"]
+    lines = [
+        f"the tensors are not {'close' if rtol or atol else 'equal'}:"
+        f" {int((~fits).sum())} of {fits.size} elements differ"
+    ]
     for name, amounts, allowed in (("absolute", difference, atol), ("relative", relative, rtol)):
         known = np.where(np.isnan(amounts), np.inf, amounts)
         place = tuple(int(one) for one in np.unravel_index(int(np.argmax(known)), known.shape))

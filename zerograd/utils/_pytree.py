@@ -57,7 +57,7 @@ for _cls, _flatten, _unflatten in (
         lambda parts, known: defaultdict(known[0], zip(known[1], parts, strict=True)),
     ),
     (deque, lambda tree: (list(tree), tree.maxlen), deque),
-    (namedtuple, lambda tree: (list(tree), type(tree)), lambda parts, cls: cls(*parts)),  # pyright: ignore
+    (namedtuple, lambda tree: (list(tree), type(tree)), lambda parts, cls: cls(*parts)),
 ):
     SUPPORTED_NODES[_cls] = NodeDef(_cls, _flatten, _unflatten)  # pyright: ignore[reportArgumentType]
 
@@ -152,7 +152,7 @@ PyTreeSpec = TreeSpec
 _LEAF = TreeSpec(None, None, [])
 
 
-def LeafSpec() -> TreeSpec:  # noqa: N802  PyTorch's own name
+def LeafSpec() -> TreeSpec:
     """The shape of a leaf."""
     return _LEAF
 

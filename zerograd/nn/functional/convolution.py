@@ -63,7 +63,7 @@ class Convolution:
         for one in (w, *([] if bias is None else [bias.type])):
             if one.dtype is not x.dtype:
                 raise errors.runtime(
-                    f"{self.name} needs input, weight and bias of one dtype, but got {x.dtype.name} and {one.dtype.name}",
+                    f"{self.name} needs input, weight and bias of one dtype, but {x.dtype.name} != {one.dtype.name}",
                     input=x,
                     weight=w,
                     hint=f"convert the input with .to(torch.{w.dtype.name}), or the module with .to(...)",

@@ -288,7 +288,8 @@ def _check_grid(x: Node, grid: Node, how: Sampling) -> None:
     rank = x.rank - 2
     if rank not in (2, 3) or grid.rank != x.rank or grid.shape[-1] != rank or grid.shape[0] != x.shape[0]:
         raise errors.runtime(
-            "grid_sample takes images (n, c, h, w) and a grid (n, h', w', 2), or volumes (n, c, d, h, w) and (n, d', h', w', 3)",
+            "grid_sample takes images (n, c, h, w) and a grid (n, h', w', 2),"
+            " or volumes (n, c, d, h, w) and a grid (n, d', h', w', 3)",
             input=x.type,
             grid=grid.type,
         )

@@ -465,5 +465,7 @@ class Softmax2d(_Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() not in (3, 4):
-            raise ValueError(f"Softmax2d takes images, (channels, height, width) or a batch, not {input.dim()} dimensions")
+            raise ValueError(
+                f"Softmax2d takes images, (channels, height, width) or a batch, not {input.dim()} dimensions"
+            )
         return F.softmax(input, -3, _stacklevel=5)

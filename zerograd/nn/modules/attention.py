@@ -66,7 +66,9 @@ class MultiheadAttention(Module):
         self.batch_first = batch_first
         self.head_dim = embed_dim // num_heads
         if self.head_dim * num_heads != embed_dim:
-            raise AssertionError(f"{embed_dim} features (embed_dim) cannot be shared out equally among {num_heads} heads")
+            raise AssertionError(
+                f"{embed_dim} features (embed_dim) cannot be shared out equally among {num_heads} heads"
+            )
 
         shapes = {
             "q_proj_weight": (embed_dim, embed_dim),

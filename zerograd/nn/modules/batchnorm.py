@@ -249,7 +249,9 @@ class SyncBatchNorm(_BatchNorm):
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
-            raise errors.value(f"SyncBatchNorm takes (batch, channels, ...), but the input has {input.dim()} dimensions")
+            raise errors.value(
+                f"SyncBatchNorm takes (batch, channels, ...), but the input has {input.dim()} dimensions"
+            )
         if input.shape[1] == 0:
             raise errors.value("SyncBatchNorm needs at least one channel", input=list(input.shape))
 

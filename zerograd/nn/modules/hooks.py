@@ -227,7 +227,7 @@ class HookedCall:
                     self._after(hook)
                 except Exception as error:
                     warnings.warn(
-                        f"while an error was on its way, a forward hook of always_call=True failed too; dropped: {error}",
+                        f"while an error was on its way, a forward hook of always_call=True failed too: {error}",
                         stacklevel=4,
                     )
 

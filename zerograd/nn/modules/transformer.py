@@ -416,7 +416,9 @@ class Transformer(Module):
         if src.dim() == 3 and src.shape[batch_dim] != tgt.shape[batch_dim]:
             raise errors.runtime(f"src and tgt differ in their batch, dimension {batch_dim}", **shapes)
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
-            raise errors.runtime(f"this Transformer's features, the last dimension, are d_model = {self.d_model}", **shapes)
+            raise errors.runtime(
+                f"this Transformer's features, the last dimension, are d_model = {self.d_model}", **shapes
+            )
         memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
         return self.decoder(
             tgt,

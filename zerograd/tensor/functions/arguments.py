@@ -67,11 +67,11 @@ def shape_of(function: str, args: tuple[Any, ...]) -> Shape:
                 one = one.__index__()
             except (AttributeError, TypeError):
                 raise errors.type_(
-                    f"{function}(): argument 'size' must be tuple of ints, not {type(one).__name__}"
+                    f"{function}: size is made of integers, not of {type(one).__name__}", size=repr(args)
                 ) from None
         if one < 0:
             raise errors.runtime(
-                f"{function}: a size must be non-negative: Trying to create tensor with negative dimension {one}",
+                f"{function}: a dimension cannot have {one} elements",
                 size=list(args),
             )
         shape.append(one)
@@ -84,13 +84,13 @@ def as_dtype_argument(given: Any, function: str = "") -> dtype | None:
         return given
     found = _PYTHON_TYPES.get(given) if isinstance(given, type) else None
     if found is None:
-        raise errors.type_(f"{function}(): argument 'dtype' must be torch.dtype, not {given!r}")
+        raise errors.type_(f"{function}: dtype is a torch.dtype, not {given!r}", hint="e.g. torch.float32")
     return found
 
 
 def as_tensor_argument(function: str, name: str, given: Any) -> TensorBase:
     if not isinstance(given, TensorBase):
-        raise errors.type_(f"{function}(): argument '{name}' must be Tensor, not {type(given).__name__}")
+        raise errors.type_(f"{function}: {name} is a tensor, not a {type(given).__name__}")
     return given
 
 

@@ -423,7 +423,6 @@ METHODS = {
     "__truediv__": _div_method, "__rtruediv__": _rdiv_method, "__div__": _div_method, "__rdiv__": _rdiv_method,
     "__floordiv__": _floor_divide_operator, "__rfloordiv__": _reversed_floor_divide,
     "__mod__": _remainder_operator, "__rmod__": _reversed_remainder,
-    
 }  # fmt: skip
 IN_PLACE = (
     "abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "floor_divide", "fmod", "lerp",
@@ -431,6 +430,6 @@ IN_PLACE = (
     "true_divide",
 )  # fmt: skip
 OPERATORS_IN_PLACE = {
-    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "true_divide_", "__idiv__": "true_divide_",
-    "__ifloordiv__": "floor_divide_", "__imod__": "remainder_",
+    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "true_divide_",
+    "__idiv__": "true_divide_", "__ifloordiv__": "floor_divide_", "__imod__": "remainder_",
 }  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from zerograd import errors
-from zerograd.dtypes import bool_, float64
-from zerograd.ir.graph import Node, Op
+from zerograd.dtypes import bool_, float64, from_numpy
+from zerograd.ir.graph import Node, Op, TensorType
 from zerograd.ops import bitwise, parts, rounding
 from zerograd.ops import elementwise as ops
 from zerograd.ops.elementwise import convert
@@ -48,6 +49,21 @@ _BODIES = {
     )
 }
 eq, ne, lt, le, gt, ge = (binary(body, left=False) for body in _BODIES.values())
+
+
+def _equality(body: Body) -> Callable[[Any, Any], Any]:
+    """The method behind ``==`` or ``!=``: an array is compared element by element, as by PyTorch."""
+    compare = binary(body, operator=True)
+
+    def method(self: Any, other: Any) -> Any:
+        result = compare(self, other)
+        if result is NotImplemented and isinstance(other, np.ndarray):
+            type = TensorType(other.shape, from_numpy(other.dtype))
+            result = compare(self, TensorBase.of_array(np.array(other), type))
+        return result
+
+    return method
+
 
 # --- tests of one -------------------------------------------------------------------------------------
 
@@ -260,4 +276,5 @@ METHODS |= {
     "is_nonzero": is_nonzero, "where": _method_where,
     "__contains__": _contains,
 }  # fmt: skip
-METHODS |= {f"__{name}__": binary(body, operator=True) for name, body in _BODIES.items()}
+METHODS |= {f"__{name}__": binary(_BODIES[name], operator=True) for name in ("lt", "le", "gt", "ge")}
+METHODS |= {f"__{name}__": _equality(_BODIES[name]) for name in ("eq", "ne")}

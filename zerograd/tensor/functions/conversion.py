@@ -7,9 +7,9 @@ from typing import Any
 from zerograd import dtypes, errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node
-from zerograd.ir.record import call, laid, recorder
+from zerograd.ir.record import laid
 from zerograd.ops.elementwise import cast
-from zerograd.ops.movement import broadcast_to, overwrite, reshape
+from zerograd.ops.movement import broadcast_to, reshape
 from zerograd.ops.source import filled
 from zerograd.runtime import devices
 from zerograd.tensor.base import TensorBase
@@ -175,19 +175,7 @@ def copy_(input: TensorBase, src: Any, non_blocking: bool = False) -> Any:
     input._check_writable()
     if src is input:
         return input
-    return input._assign(_over(input, apply(_copy, (src,), ((input._shape, input.dtype),))._node()))
-
-
-def _over(input: TensorBase, node: Node) -> Node:
-    """``node`` in the place of a value that may have a history: the tensor still requires gradients then."""
-    if input._steps or not recorder.grad_enabled or not input.requires_grad:
-        return node
-    return call(_overwritten, (input._node(), node))
-
-
-@labelled("CopyBackwards")
-def _overwritten(x: Node, new: Node) -> Node:
-    return overwrite(x, new)
+    return input._assign(apply(_copy, (src,), ((input._shape, input.dtype),))._node())
 
 
 def fill_(input: TensorBase, value: Any) -> Any:
@@ -209,7 +197,7 @@ def fill(input: TensorBase, value: Any) -> Any:
 def zero_(input: TensorBase) -> Any:
     """Zeros everywhere. Source: torch.Tensor.zero_."""
     input._check_writable()
-    return input._assign(_over(input, filled(0, input._type)))
+    return input._assign(filled(0, input._type))
 
 
 METHODS = {

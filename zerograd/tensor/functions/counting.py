@@ -40,15 +40,6 @@ def _values(input: TensorBase) -> Array:
 # --- distinct elements -----------------------------------------------------------------------------------
 
 
-def _chosen(distinct: Any, inverse: Any, counts: Any, return_inverse: bool, return_counts: bool) -> Any:
-    parts = [distinct]
-    if return_inverse:
-        parts.append(_made(inverse, int64))
-    if return_counts:
-        parts.append(_made(counts, int64))
-    return parts[0] if len(parts) == 1 else tuple(parts)
-
-
 def _slices_along(name: str, input: TensorBase, dim: int) -> int:
     axis, shape = one_axis(dim, len(input._shape)), input._shape
     if not shape:
@@ -75,11 +66,15 @@ def unique(
     """
     as_tensor_argument("unique", "input", input)
     axis = None if dim is None else _slices_along("unique", input, dim)
-    distinct, inverse, counts = np.unique(
-        _values(input), return_inverse=True, return_counts=True, axis=axis, equal_nan=False
+    found = np.unique(
+        _values(input), return_inverse=return_inverse, return_counts=return_counts, axis=axis, equal_nan=False
     )
-    shape = input._shape if axis is None else (input._shape[axis],)
-    return _chosen(_made(distinct, input.dtype), inverse.reshape(shape), counts, return_inverse, return_counts)
+    if not isinstance(found, tuple):
+        return _made(found, input.dtype)
+    distinct, *others = found
+    if return_inverse:
+        others[0] = others[0].reshape(input._shape if axis is None else input._shape[axis])
+    return (_made(distinct, input.dtype), *[_made(one, int64) for one in others])
 
 
 def unique_consecutive(
@@ -95,11 +90,13 @@ def unique_consecutive(
     new = np.ones(len(rows), np.bool_)
     new[1:] = np.any(rows[1:] != rows[:-1], axis=1)
     starts = np.flatnonzero(new)
-    inverse = np.cumsum(new) - 1
-    counts = np.diff(starts, append=len(rows))
-    if dim is None:
-        inverse = inverse.reshape(input._shape)
-    return _chosen(_made(np.take(array, starts, axis), input.dtype), inverse, counts, return_inverse, return_counts)
+    parts = [_made(np.take(array, starts, axis), input.dtype)]
+    if return_inverse:
+        inverse = np.cumsum(new) - 1
+        parts.append(_made(inverse.reshape(input._shape) if dim is None else inverse, int64))
+    if return_counts:
+        parts.append(_made(np.diff(starts, append=len(rows)), int64))
+    return parts[0] if len(parts) == 1 else tuple(parts)
 
 
 # --- counts ----------------------------------------------------------------------------------------------

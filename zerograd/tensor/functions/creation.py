@@ -256,7 +256,7 @@ def scalar_tensor(s: Any, **options: Any) -> Any:
 
 
 METHODS = {
-    "new_zeros": new_zeros, "new_ones": new_ones, "new_empty": new_empty, "new_full": new_full, "new_tensor": new_tensor,
-    "new_empty_strided": new_empty_strided,
+    "new_zeros": new_zeros, "new_ones": new_ones, "new_empty": new_empty, "new_full": new_full,
+    "new_tensor": new_tensor, "new_empty_strided": new_empty_strided,
 }  # fmt: skip
 IN_PLACE = ()

@@ -65,19 +65,7 @@ def array_of_data(data: Any, dtype: dtypes.dtype | None = None) -> tuple[Array, 
     if array.dtype.kind not in "biufc":
         raise _no_number(numbers, array)
     if dtype is None:
-        kind = array.dtype.kind
-        if kind == "b":
-            dtype = dtypes.bool_
-        elif kind == "f" and array.dtype != np.float64:
-            dtype = dtypes.from_numpy(array.dtype)
-        elif kind == "f":
-            dtype = _float_type(numbers, array)
-        elif kind == "c":
-            dtype = dtypes.get_default_dtype().to_complex()
-        else:
-            dtype = _integer_type(numbers)
-        if not array.size and kind == "f":
-            dtype = dtypes.get_default_dtype()
+        dtype = _type_of(numbers, array)
     elif dtype.category < dtypes.COMPLEX and array.dtype.kind == "c":
         raise errors.type_(f"must be real number, not complex, for a tensor of {dtype}")
     if array.dtype.kind == "u" and array.dtype == np.uint64:
@@ -86,7 +74,19 @@ def array_of_data(data: Any, dtype: dtypes.dtype | None = None) -> tuple[Array, 
     return converted(array, dtype), dtype
 
 
-def _float_type(numbers: Any, array: Array) -> dtypes.dtype:
+def _type_of(numbers: Any, array: Array) -> dtypes.dtype:
+    """The element type of a tensor made of ``numbers``, which NumPy made ``array`` of."""
+    kind = array.dtype.kind
+    if kind == "f" and not array.size:
+        return dtypes.get_default_dtype()
+    if kind == "f" and array.dtype == np.float64:
+        return _float_type(numbers)
+    if kind == "c":
+        return dtypes.get_default_dtype().to_complex()
+    return _integer_type(numbers) if kind in "iu" else dtypes.from_numpy(array.dtype)
+
+
+def _float_type(numbers: Any) -> dtypes.dtype:
     """float64 where NumPy's float64 numbers or arrays were given, else the default type."""
     first = numbers
     while isinstance(first, list | tuple) and len(first):
@@ -133,16 +133,15 @@ def _resolved(data: Any) -> Any:
             )
         return data.item()
     if isinstance(data, list | tuple):
-        if all([type(one) in (int, float, bool) for one in data]):
-            return data
-        return [_resolved(one) for one in data]
+        plain = all([type(one) in (int, float, bool) for one in data])  # noqa: C419  faster than without a list
+        return data if plain else [_resolved(one) for one in data]
     if isinstance(data, np.ndarray | str | bytes) or data is None:
         return data
-    if isinstance(data, dict | set | frozenset) or not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
-        if hasattr(data, "__index__") or hasattr(data, "__float__"):
-            return data.__index__() if hasattr(data, "__index__") else float(data)
-        raise errors.runtime(f"Could not infer dtype of {type(data).__name__}")
-    return [_resolved(data[i]) for i in range(len(data))]
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, dict | set | frozenset):
+        return [_resolved(data[i]) for i in range(len(data))]
+    if hasattr(data, "__index__") or hasattr(data, "__float__"):
+        return data.__index__() if hasattr(data, "__index__") else float(data)
+    raise errors.runtime(f"there are no numbers in a {type(data).__name__} to make a tensor of")
 
 
 def _ragged(numbers: Any, error: Exception, depth: int = 0) -> Exception:
@@ -177,7 +176,7 @@ def _no_number(numbers: Any, array: Array) -> Exception:
             return errors.value("Overflow when unpacking long long: a number does not fit in int64", number=one)
         if isinstance(one, list | tuple):
             return _ragged(numbers, ValueError("ragged"))
-        return errors.runtime(f"Could not infer dtype of {type(one).__name__}")
+        return errors.runtime(f"there are no numbers in a {type(one).__name__} to make a tensor of")
     return errors.type_(f"can't convert data of type {array.dtype}")
 
 
@@ -299,7 +298,11 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
             f" {offset + count * dtype.itemsize}, but the buffer has {length}"
         )
     if memory.readonly:
-        warnings.warn("the buffer is read-only, but the tensor that shares its memory could write to it", UserWarning, stacklevel=2)
+        warnings.warn(
+            "the buffer is read-only, but the tensor that shares its memory could write to it",
+            UserWarning,
+            stacklevel=2,
+        )
     array = np.frombuffer(buffer, dtype.numpy, count, offset)
     made = over_memory(array, dtype)
     return made.requires_grad_() if requires_grad else made

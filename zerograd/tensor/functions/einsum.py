@@ -16,7 +16,7 @@ from zerograd.ops.movement import broadcast_to, permute, reshape
 from zerograd.ops.source import diagonal_ones, zeros_like
 from zerograd.shapes import count
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import apply
+from zerograd.tensor.door import apply, labelled
 from zerograd.tensor.functions.products import same_dtype
 
 
@@ -31,7 +31,9 @@ def _parse(equation: str, ranks: list[int]) -> tuple[list[str], str]:
         )
     for character in left.replace(",", "").replace("...", ""):
         if character not in string.ascii_letters:
-            raise errors.runtime(f"einsum(): {character!r} is no subscript; letters, ',', '...' and '->' are", equation=equation)
+            raise errors.runtime(
+                f"einsum(): {character!r} is no subscript; letters, ',', '...' and '->' are", equation=equation
+            )
     spans = [rank - len(term.replace("...", "")) for term, rank in zip(terms, ranks, strict=True)]
     for term, rank, span in zip(terms, ranks, spans, strict=True):
         if span < 0 or ("..." not in term and span):
@@ -55,7 +57,9 @@ def _take_diagonals(x: Node, term: str) -> tuple[Node, str]:
             first = term.index(letter)
             second = term.index(letter, first + 1)
             if x.shape[first] != x.shape[second]:
-                raise errors.runtime(f"einsum(): subscript {letter!r} repeats with sizes {x.shape[first]} and {x.shape[second]}")
+                raise errors.runtime(
+                    f"einsum(): subscript {letter!r} repeats with sizes {x.shape[first]} and {x.shape[second]}"
+                )
             shape = tuple(n if i in (first, second) else 1 for i, n in enumerate(x.shape))
             from zerograd.dtypes import bool_
 
@@ -104,12 +108,24 @@ def _arranged(x: Node, term: str, groups: list[list[str]], sizes: dict[str, int]
     return reshape(x, shape=tuple(count([sizes[letter] for letter in group]) for group in groups))
 
 
+def _einsum_label(xs: tuple[Node, ...], equation: str) -> str:
+    """PyTorch's last step."""
+    inputs, output = _parse(equation, [x.rank for x in xs])
+    summed = set("".join(inputs)) - set(output)
+    if len(xs) == 1:
+        return "SumBackward1" if summed else "PermuteBackward0"
+    return "ViewBackward0" if summed else "MulBackward0"
+
+
+@labelled(_einsum_label)
 def _einsum(xs: tuple[Node, ...], equation: str) -> Node:
     same_dtype("einsum", *xs)
     inputs, output = _parse(equation, [x.rank for x in xs])
     unknown = set(output) - set("".join(inputs))
     if unknown or len(set(output)) != len(output):
-        raise errors.runtime("einsum(): each subscript of the result must occur once there, and in an operand", equation=equation)
+        raise errors.runtime(
+            "einsum(): each subscript of the result must occur once there, and in an operand", equation=equation
+        )
     operands = [_take_diagonals(x, term) for x, term in zip(xs, inputs, strict=True)]
     x, term = operands[0]
     for i, (y, other) in enumerate(operands[1:], 1):

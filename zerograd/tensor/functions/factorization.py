@@ -235,7 +235,9 @@ def _unpack(factors: Node) -> tuple[Node, Node]:
     m, n = factors.shape[-2:]
     k = min(m, n)
     strict = linalg._columns(linalg.keep("strict", factors), 0, k)
-    lower = linalg.with_diagonal(strict, filled(1, linalg.diagonal_of(linalg._rows(strict, k)).type)) if m == k else strict
+    lower = (
+        linalg.with_diagonal(strict, filled(1, linalg.diagonal_of(linalg._rows(strict, k)).type)) if m == k else strict
+    )
     if m != k:
         from zerograd.dtypes import bool_
         from zerograd.ops.source import diagonal_ones

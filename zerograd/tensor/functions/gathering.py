@@ -133,7 +133,9 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     """
     src = value if src is None else src
     if reduce not in _OLD_KINDS:
-        raise errors.runtime(f'scatter knows reduce="add" and "multiply", not {reduce!r}', hint="scatter_reduce knows more")
+        raise errors.runtime(
+            f'scatter knows reduce="add" and "multiply", not {reduce!r}', hint="scatter_reduce knows more"
+        )
     at = _places("scatter", index, as_tensor_argument("scatter", "input", input), dim)
     return apply(_scatter, (input, index, src), (at, _OLD_KINDS[reduce]))
 
@@ -355,9 +357,9 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
 
 
 METHODS = {
-    "gather": gather, "scatter": scatter, "scatter_add": scatter_add, "index_select": index_select, "index_add": index_add,
-    "index_copy": index_copy, "index_fill": index_fill, "masked_fill": masked_fill, "scatter_reduce": scatter_reduce,
-    "index_reduce": index_reduce,
+    "gather": gather, "scatter": scatter, "scatter_add": scatter_add, "index_select": index_select,
+    "index_add": index_add, "index_copy": index_copy, "index_fill": index_fill, "masked_fill": masked_fill,
+    "scatter_reduce": scatter_reduce, "index_reduce": index_reduce,
 }  # fmt: skip
 IN_PLACE = (
     "scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "index_fill", "index_reduce", "masked_fill",

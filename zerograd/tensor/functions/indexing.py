@@ -129,16 +129,17 @@ def _no_dimensions() -> Exception:
 
 def _one_or_many(index: Any) -> Any:
     """A list that holds more than numbers stands for a tuple, as PyTorch still reads it."""
-    if isinstance(index, list) and len(index) < 32:
-        if any(isinstance(one, TensorBase | list | tuple | slice) or one is None or one is Ellipsis for one in index):
-            warnings.warn(
-                "x[a list of several indices] is read as x[tuple(list)], which will change: write x[tuple(list)], or"
-                " x[torch.tensor(list)] to take those places",
-                UserWarning,
-                stacklevel=4,
-            )
-            return tuple(index)
-    return (index,)
+    if not isinstance(index, list) or len(index) >= 32:
+        return (index,)
+    if not any(isinstance(one, TensorBase | list | tuple | slice) or one is None or one is Ellipsis for one in index):
+        return (index,)
+    warnings.warn(
+        "x[a list of several indices] is read as x[tuple(list)], which will change: write x[tuple(list)], or"
+        " x[torch.tensor(list)] to take those places",
+        UserWarning,
+        stacklevel=4,
+    )
+    return tuple(index)
 
 
 def _as_index(one: Any) -> Any:
@@ -252,7 +253,11 @@ class _Window:
         except TypeError:
             raise errors.type_("slice indices must be integers or None or have an __index__ method") from None
         if step < 1:
-            raise errors.value("a slice of a tensor walks forwards: its step is 1 or more", slice=one, hint="x.flip(dim) reverses a dimension")
+            raise errors.value(
+                "a slice of a tensor walks forwards: its step is 1 or more",
+                slice=one,
+                hint="x.flip(dim) reverses a dimension",
+            )
         self.starts[self.at], self.stops[self.at], self.steps[self.at] = start, max(start, stop), step
         self.at += 1
         self.tensors.append(None)

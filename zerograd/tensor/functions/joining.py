@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from zerograd import errors, shapes
@@ -160,7 +161,7 @@ def column_stack(tensors: Any) -> Any:
 
 
 def _parts(input: TensorBase, at: int, bounds: list[int], label: str) -> tuple[Any, ...]:
-    return tuple([part(input, at, a, b, label) for a, b in zip(bounds, bounds[1:], strict=False)])
+    return tuple([part(input, at, a, b, label) for a, b in pairwise(bounds)])
 
 
 def _split_axis(name: str, input: TensorBase, dim: int) -> int:
@@ -240,7 +241,7 @@ def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0, **gi
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, list | tuple):
         cuts = [0, *(integer(one, "indices") for one in indices_or_sections), size]
-        clipped = [slice(a, b).indices(size)[:2] for a, b in zip(cuts, cuts[1:], strict=False)]
+        clipped = [slice(a, b).indices(size)[:2] for a, b in pairwise(cuts)]
         return tuple([part(input, at, a, max(a, b)) for a, b in clipped])
     sections = integer(indices_or_sections, "sections")
     if sections <= 0:
@@ -307,7 +308,7 @@ def repeat(input: TensorBase, *repeats: Any) -> Any:
 
 
 METHODS = {
-    "split": split, "split_with_sizes": split_with_sizes, "chunk": chunk, "unbind": unbind, "tensor_split": tensor_split,
-    "hsplit": hsplit, "vsplit": vsplit, "dsplit": dsplit, "repeat": repeat,
+    "split": split, "split_with_sizes": split_with_sizes, "chunk": chunk, "unbind": unbind,
+    "tensor_split": tensor_split, "hsplit": hsplit, "vsplit": vsplit, "dsplit": dsplit, "repeat": repeat,
 }  # fmt: skip
 IN_PLACE = ()

@@ -87,7 +87,10 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
         found = values.sum(-1) if ord == "nuc" else _largest(values, -1) if ord == 2 else values.amin(-1)
         return found.reshape([1 if i in dims else n for i, n in enumerate(A._shape)]) if keepdim else found
     if ord not in (1, -1, float("inf"), float("-inf")):
-        raise errors.runtime(f"linalg.matrix_norm: order {ord!r} is not supported", hint="use 'fro', 'nuc', inf, 1 or 2, or their negatives")
+        raise errors.runtime(
+            f"linalg.matrix_norm: order {ord!r} is not supported",
+            hint="use 'fro', 'nuc', inf, 1 or 2, or their negatives",
+        )
     inner, outer = dims if builtins.abs(ord) == 1 else dims[::-1]
     sums = x.abs().sum(inner, True)
     found = _largest(sums, outer, True) if ord > 0 else sums.amin(outer, True)
@@ -111,9 +114,15 @@ def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dty
     from zerograd.tensor.functions.norms import vector_norm
 
     if ord is not None:
-        matrix = isinstance(ord, str) or (dim is None and len(A._shape) == 2) or (isinstance(dim, list | tuple) and len(dim) == 2)
+        matrix = (
+            isinstance(ord, str)
+            or (dim is None and len(A._shape) == 2)
+            or (isinstance(dim, list | tuple) and len(dim) == 2)
+        )
         if dim is None and len(A._shape) not in (1, 2):
-            raise errors.runtime(f"linalg.norm: with ord and no dim, A must have 1 or 2 dimensions, got {len(A._shape)}")
+            raise errors.runtime(
+                f"linalg.norm: with ord and no dim, A must have 1 or 2 dimensions, got {len(A._shape)}"
+            )
         if matrix:
             if dim is None and len(A._shape) != 2:
                 raise errors.runtime(f"linalg.norm: order {ord!r} is for matrices, got {len(A._shape)} dimensions")
@@ -135,10 +144,18 @@ def _cutoff(values: Any, A: Any, atol: Any, rtol: Any, tol: Any = None) -> Any:
     if tol is not None:
         atol, rtol = tol, 0.0
     if rtol is None:
-        rtol = 0.0 if atol is not None and not _all_zero(atol) else float(np.finfo(A.dtype.numpy).eps) * builtins.max(A._shape[-2:])
+        rtol = (
+            0.0
+            if atol is not None and not _all_zero(atol)
+            else float(np.finfo(A.dtype.numpy).eps) * builtins.max(A._shape[-2:])
+        )
     absolute = 0.0 if atol is None else atol.unsqueeze(-1) if isinstance(atol, TensorBase) else atol
     relative = rtol.unsqueeze(-1) if isinstance(rtol, TensorBase) else rtol
-    return (largest * relative).clamp_min(absolute) if not isinstance(absolute, TensorBase) else (largest * relative).maximum(absolute)
+    return (
+        (largest * relative).clamp_min(absolute)
+        if not isinstance(absolute, TensorBase)
+        else (largest * relative).maximum(absolute)
+    )
 
 
 def _all_zero(value: Any) -> bool:
@@ -204,7 +221,9 @@ def _cross(x: Node, y: Node, dim: int) -> Node:
     x, y = broadcast_to(x, shape), broadcast_to(y, shape)
     at = axis(dim, len(shape))
     if shape[at] != 3:
-        raise errors.runtime(f"linalg.cross: dimension {dim} must have size 3, got {shape[at]}", input=x.type, other=y.type)
+        raise errors.runtime(
+            f"linalg.cross: dimension {dim} must have size 3, got {shape[at]}", input=x.type, other=y.type
+        )
 
     def part(z: Node, i: int) -> Node:
         return narrow(z, at, i, i + 1)

@@ -316,5 +316,6 @@ METHODS = {
 }  # fmt: skip
 IN_PLACE = tuple(METHODS)
 METHODS |= {
-    "fmax": fmax, "frexp": frexp, "fmin": fmin, "logaddexp": logaddexp, "logaddexp2": logaddexp2, "maximum": maximum, "minimum": minimum,
+    "fmax": fmax, "frexp": frexp, "fmin": fmin, "logaddexp": logaddexp, "logaddexp2": logaddexp2,
+    "maximum": maximum, "minimum": minimum,
 }  # fmt: skip

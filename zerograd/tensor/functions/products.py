@@ -62,13 +62,31 @@ def matmul_nodes(x: Node, y: Node) -> Node:
     return out if out.shape == shape else reshape(out, shape=shape)
 
 
-@labelled("MmBackward0")
 def _matmul(x: Node, y: Node) -> Node:
     """The matrix product, batched and with vectors. Source: torch.matmul."""
     return matmul_nodes(x, y)
 
 
-@labelled("AddmmBackward0")
+_PRODUCTS = {(1, 1): "DotBackward0", (1, 2): "SqueezeBackward4", (2, 1): "MvBackward0", (2, 2): "MmBackward0"}
+
+
+def _product_label(x: Node, y: Node) -> str:
+    """PyTorch's last step for operands of these ranks."""
+    if x.rank == 2 and y.rank > 2 and x.tracked:
+        return "CloneBackward0"
+    return _PRODUCTS.get((x.rank, y.rank), "UnsafeViewBackward0")
+
+
+def _linear_label(x: Node, weight: Node, bias: Node | None) -> str:
+    if bias is not None and weight.rank == 2:
+        return "AddmmBackward0" if x.rank == 2 else "ViewBackward0"
+    return _product_label(x, weight) if bias is None else "AddBackward0"
+
+
+_matmul.label = _product_label  # pyright: ignore[reportFunctionMemberAccess]
+
+
+@labelled(_linear_label)
 def _linear(x: Node, weight: Node, bias: Node | None) -> Node:
     if weight.rank not in (1, 2):
         raise errors.runtime("linear: weight must have one or two dimensions", weight=weight.type)

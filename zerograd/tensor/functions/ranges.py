@@ -60,7 +60,9 @@ def arange(
         bounds = (start or 0, bounds[0])
     if not bounds and end is None:
         raise errors.type_("arange() needs an end: arange(end) or arange(start, end, step)")
-    first, last, by = (*bounds, *(x for x in (end, step) if x is not None), 1)[:3] if bounds else (start or 0, end, step)
+    first, last, by = (
+        (*bounds, *(x for x in (end, step) if x is not None), 1)[:3] if bounds else (start or 0, end, step)
+    )
     if len(bounds) > 3:
         raise errors.type_(f"arange takes start, end and step, and {len(bounds)} numbers were given")
     first, last = _number(first, "start"), _number(last, "end")

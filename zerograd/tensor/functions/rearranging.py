@@ -80,7 +80,9 @@ def repeat_interleave(
         )
     places = np.repeat(np.arange(input._shape[axis]), counts)
     if output_size is not None and output_size != places.size:
-        raise errors.runtime("repeat_interleave: output_size is wrong", output_size=output_size, repeats=f"make {places.size}")
+        raise errors.runtime(
+            "repeat_interleave: output_size is wrong", output_size=output_size, repeats=f"make {places.size}"
+        )
     return apply(_taken, (input, made_of(places, dtypes.int64)), (axis,))
 
 
@@ -194,17 +196,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
             UserWarning,
             stacklevel=2,
         )
-    if indexing not in (None, "ij", "xy"):
-        raise errors.runtime(
-            f'meshgrid knows indexing="ij" and "xy", not {indexing!r}'
-        )
-    if not tensors:
-        raise errors.runtime("meshgrid needs at least one tensor")
-    for one in tensors:
-        if len(one._shape) > 1:
-            raise errors.runtime("meshgrid makes a grid of vectors and numbers", got=one._type)
-        if one.dtype is not tensors[0].dtype:
-            raise errors.runtime("meshgrid needs tensors of one dtype", first=tensors[0]._type, other=one._type)
+    _check_grid(tensors, indexing)
     swap = indexing == "xy" and len(tensors) >= 2
     if swap:
         tensors = (tensors[1], tensors[0], *tensors[2:])
@@ -216,6 +208,20 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
     if swap:
         grids[:2] = grids[1], grids[0]
     return tuple(grids)
+
+
+def _check_grid(tensors: tuple[Any, ...], indexing: str | None) -> None:
+    if indexing not in (None, "ij", "xy"):
+        raise errors.runtime(
+            f'meshgrid knows indexing="ij" and "xy", not {indexing!r}'
+        )
+    if not tensors:
+        raise errors.runtime("meshgrid needs at least one tensor")
+    for one in tensors:
+        if len(one._shape) > 1:
+            raise errors.runtime("meshgrid makes a grid of vectors and numbers", got=one._type)
+        if one.dtype is not tensors[0].dtype:
+            raise errors.runtime("meshgrid needs tensors of one dtype", first=tensors[0]._type, other=one._type)
 
 
 def cartesian_prod(*tensors: Any) -> Any:

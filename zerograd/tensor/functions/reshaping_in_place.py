@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zerograd import errors
+from zerograd.ir.record import Value
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.functions import shaping, viewing
 from zerograd.tensor.view import Permute
@@ -13,6 +14,8 @@ from zerograd.tensor.view import Permute
 def _become(input: TensorBase, seen: TensorBase) -> Any:
     """Let ``input`` look as ``seen``, a view of it, does."""
     input._check_writable()
+    if input._own is not None:
+        input._own = (input._storage.version + 1, Value.pending(seen._node()))
     input._steps, input._layout, input._view_type = seen._steps, seen._layout, seen._view_type
     input._plain = False
     input._storage.version += 1

@@ -218,7 +218,8 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
 
 
 METHODS = {
-    "nonzero": nonzero, "nonzero_static": nonzero_static, "argwhere": argwhere, "masked_select": masked_select, "masked_scatter": masked_scatter,
-    "take": take, "put": put, "take_along_dim": take_along_dim, "index_put": index_put, "index_put_": index_put_,
+    "nonzero": nonzero, "nonzero_static": nonzero_static, "argwhere": argwhere, "masked_select": masked_select,
+    "masked_scatter": masked_scatter, "take": take, "put": put, "take_along_dim": take_along_dim,
+    "index_put": index_put, "index_put_": index_put_,
 }  # fmt: skip
 IN_PLACE = ("masked_scatter", "put")

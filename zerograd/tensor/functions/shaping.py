@@ -7,7 +7,6 @@ import warnings
 from typing import Any
 
 from zerograd import errors, shapes
-from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node
 from zerograd.ops import movement
 from zerograd.shapes import Shape
@@ -101,7 +100,9 @@ def permute(input: TensorBase, *dims: Any) -> Any:
     rank = len(input._shape)
     if len(order) != rank:
         raise errors.runtime(
-            f"permute needs each of the {rank} dimensions once, but got {len(order)}", input=input._type, dims=list(order)
+            f"permute needs each of the {rank} dimensions once, but got {len(order)}",
+            input=input._type,
+            dims=list(order),
         )
     return input._see(Permute(shapes.axes(order, rank)))
 
@@ -348,7 +349,9 @@ def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
         raise errors.index(f"narrow: start must be from {-size} to {size}, got {start}", input=input._type, dim=at)
     start += size if start < 0 else 0
     if start + length > size:
-        raise errors.runtime(f"narrow: {start} + {length} is more than dimension {at} has", start=start, length=length, size=size)
+        raise errors.runtime(
+            f"narrow: {start} + {length} is more than dimension {at} has", start=start, length=length, size=size
+        )
     return part(input, at, start, start + length)
 
 

@@ -63,7 +63,9 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
     rank = len(input._shape) + 1
     axis1, axis2 = shapes.axis(dim1, rank), shapes.axis(dim2, rank)
     if axis1 == axis2:
-        raise errors.runtime(f"diag_embed: a diagonal goes through two dimensions, but {dim1} and {dim2} are the same one")
+        raise errors.runtime(
+            f"diag_embed: a diagonal goes through two dimensions, but {dim1} and {dim2} are the same one"
+        )
     return apply(_diag_embed, (input,), (offset, axis1, axis2))
 
 
@@ -80,7 +82,9 @@ def diag(input: Any, diagonal: int = 0) -> Any:
     if rank == 1:
         return diag_embed(input, diagonal)
     if rank != 2:
-        raise errors.runtime("diag is of a vector or a matrix", input=input._type, hint="torch.diag_embed, or .diagonal")
+        raise errors.runtime(
+            "diag is of a vector or a matrix", input=input._type, hint="torch.diag_embed, or .diagonal"
+        )
     return apply(_diagonal_copy, (input,), (Diagonal(diagonal, 0, 1),))
 
 

@@ -62,7 +62,9 @@ def unfold(input: TensorBase, dimension: int, size: int, step: int) -> Any:
     if size < 0:
         raise errors.runtime(f"unfold: windows cannot have {size} elements")
     if size > length:
-        raise errors.runtime(f"unfold: windows of {size} do not fit into the {length} of dimension {at}", input=input._type)
+        raise errors.runtime(
+            f"unfold: windows of {size} do not fit into the {length} of dimension {at}", input=input._type
+        )
     if step <= 0:
         raise errors.runtime(f"unfold: windows are 1 apart or more, not {step}")
     return input._see(Unfold(at, size, step))

@@ -60,7 +60,8 @@ OPERATORS = [
     *OPERATORS_FAMILIES,
     "-x", "+x", "~i", "~b", "~x", "-b", "+b", "abs(x)", "abs(i)", "x + None", "x * 'a'", "None + x", "[1] - x",
     "x ** None", "i // 0", "i % 0", "i / 0", "x // 0", "1 // (i - i)", "i ** -1", "2 ** -i.abs()", "divmod",
-    "x @ x.T", "x @ 2", "2 @ x", "3.0 in x", "9 in x", "x.item", "x + np.float32(1)", "x * np.int64(2)",
+    "x @ x.T", "x == np.ones(3)", "x + np.ones(3)", "x * np.ones(3, np.float32)",
+    "x @ 2", "2 @ x", "3.0 in x", "9 in x", "x.item", "x + np.float32(1)", "x * np.int64(2)",
     "i + np.float64(1.5)", "x + b", "x - 1j", "round(x.sum().item())", "x.sum() + 1", "L.tensor(2) * x",
     "L.tensor(2.5) * i", "L.tensor(2.5, dtype=L.float64) * x",
 ]  # fmt: skip

@@ -7,7 +7,9 @@ from typing import Any
 import zerograd.tensor.tensor  # noqa: F401  whose functions fill KINDS
 from zerograd.tensor.functions.named_results import KINDS
 
-__all__ = sorted(KINDS)
+
+def __dir__() -> list[str]:
+    return sorted(KINDS)
 
 
 def __getattr__(name: str) -> Any:

@@ -62,9 +62,7 @@ def _angle_gradient(grad: Node, x: Node) -> Node:
     return zeroed_where(eq(x, zeros_like(x)), across)
 
 
-angle = Op(
-    "angle", lambda x: x.with_dtype(x.dtype.to_real()), _reference_angle, _angle_gradient, elementwise=True
-)
+angle = Op("angle", lambda x: x.with_dtype(x.dtype.to_real()), _reference_angle, _angle_gradient, elementwise=True)
 """The angle with the positive real axis, in radians."""
 
 
@@ -83,7 +81,5 @@ def _infer_unpairs(x: TensorType) -> TensorType:
 pairs = Op("pairs", _infer_pairs, _reference_pairs, lambda grad: unpairs(grad))
 """The real and imaginary parts side by side in a new last dimension."""
 
-unpairs = Op(
-    "unpairs", _infer_unpairs, lambda x: _reference_complex(x[..., 0], x[..., 1]), lambda grad: pairs(grad)
-)
+unpairs = Op("unpairs", _infer_unpairs, lambda x: _reference_complex(x[..., 0], x[..., 1]), lambda grad: pairs(grad))
 """Complex numbers from a last dimension of size 2."""

@@ -175,14 +175,10 @@ def _reference_logsumexp(x: Array, *, axes: Shape) -> Array:
 
 def _logsumexp_gradient(grad: Node, x: Node, out: Node) -> Node:
     nothing = eq(out, filled(-math.inf, out.type))  # the logarithm of a sum of zeros
-    return mul(
-        expand(grad, shape=x.shape), conj(exp(sub(x, expand(zeroed_where(nothing, out), shape=x.shape))))
-    )
+    return mul(expand(grad, shape=x.shape), conj(exp(sub(x, expand(zeroed_where(nothing, out), shape=x.shape)))))
 
 
-logsumexp = Op(
-    "logsumexp", lambda x, *, axes: folded(x, axes), in_single(_reference_logsumexp), _logsumexp_gradient
-)
+logsumexp = Op("logsumexp", lambda x, *, axes: folded(x, axes), in_single(_reference_logsumexp), _logsumexp_gradient)
 
 
 def _infer_var(x: TensorType, *, axes: Shape, correction: float) -> TensorType:
@@ -197,9 +193,7 @@ def _degrees(shape: Shape, axes: Shape, correction: float) -> float:
 
 def _reference_var(x: Array, *, axes: Shape, correction: float) -> Array:
     deviation = x - np.mean(x, axis=axes, keepdims=True)
-    square = (
-        np.square(deviation) if x.dtype.kind != "c" else np.square(deviation.real) + np.square(deviation.imag)
-    )
+    square = np.square(deviation) if x.dtype.kind != "c" else np.square(deviation.real) + np.square(deviation.imag)
     total = np.sum(square, axis=axes, keepdims=True)
     return total / total.dtype.type(_degrees(x.shape, axes, correction))
 

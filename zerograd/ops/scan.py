@@ -109,9 +109,7 @@ def _logcumsumexp_gradient(grad: Node, x: Node, out: Node, axis: int) -> Node:
     return mul(conj(share), _backwards(grad, decay, axis))
 
 
-logcumsumexp = Op(
-    "logcumsumexp", lambda x, *, axis: x, in_single(_reference_logcumsumexp), _logcumsumexp_gradient
-)
+logcumsumexp = Op("logcumsumexp", lambda x, *, axis: x, in_single(_reference_logcumsumexp), _logcumsumexp_gradient)
 """log of the running sum of exp(x)."""
 
 

@@ -119,9 +119,7 @@ def _beside_one(x: Node) -> Node:
 
 
 asin = unary("asin", np.arcsin, lambda grad, x: mul(grad, conj(rsqrt(_beside_one(x)))), domain=(-0.9, 0.9))
-acos = unary(
-    "acos", np.arccos, lambda grad, x: neg(mul(grad, conj(rsqrt(_beside_one(x))))), domain=(-0.9, 0.9)
-)
+acos = unary("acos", np.arccos, lambda grad, x: neg(mul(grad, conj(rsqrt(_beside_one(x))))), domain=(-0.9, 0.9))
 atan = unary("atan", np.arctan, lambda grad, x: div(grad, conj(plus(mul(x, x), 1))))
 sinh = unary("sinh", np.sinh, lambda grad, x: mul(grad, conj(cosh(x))))
 cosh = unary("cosh", np.cosh, lambda grad, x: mul(grad, conj(sinh(x))))

@@ -268,9 +268,7 @@ def fmod(input: Any, other: Any, *, out: Any = None) -> Any:
 def _neg(x: Node) -> Node:
     """``-input``. Source: torch.neg."""
     if x.dtype is bool_:
-        raise errors.runtime(
-            "-input has no meaning for bools", hint="use `~` (logical_not) for the complement"
-        )
+        raise errors.runtime("-input has no meaning for bools", hint="use `~` (logical_not) for the complement")
     return ops.neg(x)
 
 

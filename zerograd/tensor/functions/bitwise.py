@@ -63,9 +63,7 @@ METHODS = {
 IN_PLACE = tuple(METHODS)
 METHODS |= {"__invert__": _invert}
 METHODS |= {f"__{name}__": binary(_on_bits(*kind), operator=True) for name, kind in _KINDS.items()}
-METHODS |= {
-    f"__r{name}__": binary(_on_bits(*kind, reflected=True), operator=True) for name, kind in _KINDS.items()
-}
+METHODS |= {f"__r{name}__": binary(_on_bits(*kind, reflected=True), operator=True) for name, kind in _KINDS.items()}
 OPERATORS_IN_PLACE = {
     "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_",
     "__ilshift__": "bitwise_left_shift_", "__irshift__": "bitwise_right_shift_",

@@ -30,9 +30,7 @@ class Part:
         return parts.imag(base) if self.index else parts.real(base)
 
     def write(self, base: Node, part: Node) -> Node:
-        return (
-            parts.complex_(parts.real(base), part) if self.index else parts.complex_(part, parts.imag(base))
-        )
+        return parts.complex_(parts.real(base), part) if self.index else parts.complex_(part, parts.imag(base))
 
     def look(self, base: Array) -> Array:
         return np.imag(base) if self.index else np.real(base)
@@ -116,9 +114,7 @@ def view_as_real(input: TensorBase) -> Any:
 def view_as_complex(input: TensorBase) -> Any:
     """A view of pairs (..., 2) as complex numbers. Source: torch.view_as_complex."""
     if input.dtype not in (float32, float64):
-        raise errors.runtime(
-            "view_as_complex is only supported for float32 and float64 tensors", input=input._type
-        )
+        raise errors.runtime("view_as_complex is only supported for float32 and float64 tensors", input=input._type)
     if not input._shape or input._shape[-1] != 2:
         raise errors.runtime("view_as_complex: the last dimension must have size 2", input=input._type)
     return input._see(Unpairs(input.dtype.to_complex()))

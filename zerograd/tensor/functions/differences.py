@@ -69,9 +69,7 @@ def _strips(y: Node, x: Node | None, dx: Node | None, dim: int) -> tuple[Node, i
         return sums, axis
     if x.rank == 1:
         if x.shape[0] != y.shape[axis]:
-            raise errors.runtime(
-                f"trapezoid: x needs as many values as y has in dimension {axis}", x=x.type, y=y.type
-            )
+            raise errors.runtime(f"trapezoid: x needs as many values as y has in dimension {axis}", x=x.type, y=y.type)
         points = reshape(x, shape=tuple(x.shape[0] if i == axis else 1 for i in range(y.rank)))
     else:
         points = reshape(x, shape=(1,) * (y.rank - x.rank) + x.shape)
@@ -137,9 +135,7 @@ def _slope(x: Node, spacing: Node, axis: int, edge_order: int) -> Node:
             input=x.type,
         )
     if spacing.shape and spacing.shape != (n,):
-        raise errors.runtime(
-            f"gradient: expected {n} coordinates for dimension {axis}", coordinates=spacing.type
-        )
+        raise errors.runtime(f"gradient: expected {n} coordinates for dimension {axis}", coordinates=spacing.type)
     coordinates = spacing if spacing.shape else None
     if coordinates is None:
         step = broadcast_to(reshape(convert(spacing, x.dtype), shape=(1,) * x.rank), _one_less(x, axis))
@@ -174,9 +170,7 @@ def _gradient(x: Node, spacings: tuple[Node, ...], dims: Any, edge_order: int) -
     if len(spacings) == 1 and not spacings[0].shape:
         spacings = spacings * len(axes)
     if len(spacings) != len(axes):
-        raise errors.runtime(
-            f"gradient: expected {len(axes)} spacings, one per dimension, got {len(spacings)}"
-        )
+        raise errors.runtime(f"gradient: expected {len(axes)} spacings, one per dimension, got {len(spacings)}")
     x = x if x.dtype.is_inexact else convert(x, dtypes.get_default_dtype())
     return tuple([_slope(x, one, axis, edge_order) for one, axis in zip(spacings, axes, strict=True)])
 

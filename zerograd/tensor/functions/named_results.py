@@ -23,9 +23,7 @@ class NamedResult(tuple[Any, ...]):
         return type(self), (tuple(self),)
 
     def __repr__(self) -> str:
-        fields = ",\n".join(
-            f"{name}={value!r}" for name, value in zip(self.__match_args__, self, strict=True)
-        )
+        fields = ",\n".join(f"{name}={value!r}" for name, value in zip(self.__match_args__, self, strict=True))
         return f"torch.return_types.{type(self).__name__}(\n{fields})"
 
 

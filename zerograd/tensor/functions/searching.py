@@ -23,9 +23,7 @@ def _searchsorted(line: Node, values: Node, order: Node | None, right: bool, nar
         raise errors.runtime("searchsorted: boundaries need at least one dimension", boundaries=line.type)
     if order is not None:
         if order.dtype is not int64 or order.shape != line.shape:
-            raise errors.runtime(
-                "searchsorted: sorter must be int64 and have the boundaries' shape", sorter=order.type
-            )
+            raise errors.runtime("searchsorted: sorter must be int64 and have the boundaries' shape", sorter=order.type)
         line = indexing.gather(line, order, axis=line.rank - 1)
     if line.rank > 1 and line.rank != values.rank:
         raise errors.runtime(
@@ -51,9 +49,7 @@ def searchsorted(
     if side not in (None, "left", "right"):
         raise errors.runtime(f'searchsorted knows the sides "left" and "right", not {side!r}')
     if side == "left" and right:
-        raise errors.runtime(
-            'searchsorted: side="left" and right=True contradict each other; give one of them'
-        )
+        raise errors.runtime('searchsorted: side="left" and right=True contradict each other; give one of them')
     return apply(_searchsorted, (sorted_sequence, input, sorter), (right or side == "right", out_int32))
 
 

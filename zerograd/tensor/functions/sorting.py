@@ -19,8 +19,7 @@ from zerograd.tensor.functions.reductions import nonempty, pick
 from zerograd.tensor.functions.refusals import ORDERED, REAL, require
 
 Sort, Topk, Kthvalue, Median, Nanmedian, Mode = (
-    named_result(name, "values indices")
-    for name in ("sort", "topk", "kthvalue", "median", "nanmedian", "mode")
+    named_result(name, "values indices") for name in ("sort", "topk", "kthvalue", "median", "nanmedian", "mode")
 )
 
 

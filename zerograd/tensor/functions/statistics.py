@@ -278,9 +278,7 @@ def _between(ordered: Node, ranks: Node, interpolation: str) -> Node:
 
 def _any_quantile(input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, ignore_nan: bool) -> Any:
     if interpolation not in _INTERPOLATIONS:
-        raise errors.runtime(
-            f"quantile has no interpolation {interpolation!r}; it knows {', '.join(_INTERPOLATIONS)}"
-        )
+        raise errors.runtime(f"quantile has no interpolation {interpolation!r}; it knows {', '.join(_INTERPOLATIONS)}")
     if isinstance(q, TensorBase):
         array = q._array()
         if not ((array >= 0) & (array <= 1)).all():

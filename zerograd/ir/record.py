@@ -500,7 +500,7 @@ def _attribute(inner: dict[Any, Any], made_by: Call) -> None:
 
 def _parents(label: str, operands: tuple[Any, ...]) -> tuple[Node | None, ...]:
     """The operands that can have a history, with ``None`` for those that have none."""
-    scalars = not label.startswith(("Clamp", "Pow", "Rsub"))  # where PyTorch takes a number for an operand
+    scalars = not label.startswith(("Clamp", "Lerp", "Pow", "Rsub"))  # where PyTorch takes a number for an operand
     return tuple(
         one if one.tracked else None
         for one in _nodes_in(operands)

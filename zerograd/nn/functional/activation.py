@@ -22,7 +22,7 @@ from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, floats, in_place, labelled, reading
 from zerograd.tensor.functions import pointwise
 from zerograd.tensor.functions.arguments import as_tensor_argument
-from zerograd.tensor.functions.refusals import FLOATING, INEXACT, REAL, require, unsupported
+from zerograd.tensor.functions.refusals import FLOATING, INEXACT, NUMBERS, REAL, require, unsupported
 
 SELU_ALPHA = 1.6732632423543772848170429916717  # so that layers keep mean 0 and variance 1
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -285,12 +285,15 @@ def _softshrink(x: Node, bound: float) -> Node:
 
 @labelled("SubBackward0")
 def _tanhshrink(x: Node) -> Node:
+    if x.dtype is dtypes.bool_:
+        raise errors.runtime("tanhshrink: no subtraction of bools", input=x.type, hint="use .float()")
     x = floats(x)
     return ew.sub(x, ew.tanh(x))
 
 
 @labelled("DivBackward0")
 def _softsign(x: Node) -> Node:
+    require("softsign", x, NUMBERS)
     x = floats(x)
     return ew.div(x, plus(ew.convert(ew.abs(x), x.dtype), 1))
 

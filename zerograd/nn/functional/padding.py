@@ -89,7 +89,7 @@ class Frame:
                 f" than once), but got {(before, after)} for size {size}",
                 input=name,
             )
-        if size + before + after < 1 or (size == 0):
+        if size + before + after < (self.mode != "circular") or size == 0:
             raise errors.runtime(
                 f"pad: the input is too small, output size {size + before + after}",
                 input=name,

@@ -56,6 +56,8 @@ tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh = (
 @labelled("ReluBackward0")
 def _relu(x: Node) -> Node:
     """max(x, 0) of each element. Source: torch.relu."""
+    if x.dtype is dtypes.bool_:
+        raise errors.runtime("relu has no meaning for bools", input=x.type, hint="use .float()")
     require("relu", x, REAL)
     return ops.relu(x)
 

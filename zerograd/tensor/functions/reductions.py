@@ -406,7 +406,10 @@ def _log_softmax(x: Node, dim: int, kind: dtype | None) -> Node:
 
 
 def _softmin(x: Node, dim: int, kind: dtype | None) -> Node:
-    return _rows(elementwise.neg(x if kind is None else convert(x, kind)), dim, None, softmax_ops.softmax)
+    x = x if kind is None else convert(x, kind)
+    if x.dtype is dtypes.bool_:
+        raise errors.runtime("softmin: bools have no negative", input=x.type, hint="pass dtype=torch.float32")
+    return _rows(elementwise.neg(x), dim, None, softmax_ops.softmax)
 
 
 _softmin.label = "SoftmaxBackward0"  # pyright: ignore[reportFunctionMemberAccess]

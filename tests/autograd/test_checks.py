@@ -12,6 +12,13 @@ import torch as pytorch
 from autograd.scenario import PENDING, at_most_pending
 
 import zerograd as torch
+from zerograd.ir.record import recorder
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    """A line is that where an expression was met first, so what other tests have recorded must be forgotten."""
+    recorder.own.forget()
 
 
 def _points(*shape: int, kind: Any = None) -> Any:

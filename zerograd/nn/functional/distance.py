@@ -95,7 +95,8 @@ def _cdist(x: Node, y: Node, p: float, by_product: bool) -> Node:
     batch = shapes.broadcast("cdist", x.shape[:-2], y.shape[:-2])
     rows, columns, width = x.shape[-2], y.shape[-2], x.shape[-1]
     if width == 0:
-        return filled(0, x.type.with_shape((*batch, rows, columns)))
+        nothing = filled(0, x.type.with_shape((*batch, rows, columns)))
+        return ew.attach(ew.attach(nothing, x), y)
     x, y = broadcast_to(x, (*batch, rows, width)), broadcast_to(y, (*batch, columns, width))
     if by_product:
         return _by_product(x, y, (*batch, rows, columns))

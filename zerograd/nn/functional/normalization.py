@@ -126,7 +126,7 @@ def _batch_norm(
             factor, weight = mul(factor, reshape(convert(weight, work), shape=across)), None
         out = mul(sub(x, broadcast_to(mean, x.shape)), broadcast_to(factor, x.shape))
         updates = None, None
-    return convert_new(_scaled(out, weight, bias, across), kind), *updates
+    return convert_new(_scaled(out, weight, bias, across), kind), updates[0], updates[1]
 
 
 def convert_new(x: Node, kind: dtype) -> Node:

@@ -49,6 +49,8 @@ def elementwise_strides(name: str, shape: Shape, operands: Sequence[Node]) -> Sh
     if not any(one.op.name == "expand" for one in operands):
         if all(is_contiguous(shape, one) for one in strides):
             return None
+        if len(shape) == 4 and all(is_channels_last(shape, one) for one in strides):
+            return in_order(shape, CHANNELS_LAST)
         if all(one == strides[0] for one in strides) and is_dense(shape, strides[0]):
             return unless_contiguous(shape, strides[0])
     return in_order(shape, fastest_first(shape, strides))
@@ -74,6 +76,23 @@ def in_order(shape: Shape, order: Sequence[int]) -> Shape | None:
         strides[axis] = step
         step *= max(shape[axis], 1)
     return unless_contiguous(shape, tuple(strides))
+
+
+CHANNELS_LAST = (1, 3, 2, 0)  # the axes of images, fastest first
+CHANNELS_LAST_3D = (1, 4, 3, 2, 0)
+
+
+def is_channels_last(shape: Shape, strides: Shape, order: Sequence[int] = CHANNELS_LAST) -> bool:
+    """Whether the elements of a batch of images lie with the channels together and without gaps."""
+    expected = 1
+    for axis in order:
+        if shape[axis] == 0:
+            return True
+        if shape[axis] != 1:
+            if strides[axis] != expected:
+                return False
+            expected *= shape[axis]
+    return True
 
 
 def is_dense(shape: Shape, strides: Shape) -> bool:

@@ -220,8 +220,7 @@ class TensorBase:
         if cache is not None and cache[0] == serial and cache[1] == storage.version and storage.shared is None:
             return cache[2]
         leaf = self._leaf
-        of_leaf = leaf is not None and not self._steps
-        node = new_variable(storage.read(), leaf) if of_leaf else self._special_node()
+        node = self._special_node() if leaf is None or self._steps else new_variable(storage.read(), leaf)
         self._cache = (serial, storage.version, node)
         return node
 

@@ -58,8 +58,7 @@ class UntypedStorage:
     is_cuda = is_hpu = is_sparse = False
 
     def __getitem__(self, index: Any) -> Any:
-        found = self._bytes()[index]
-        return int(found) if np.isscalar(found) else found.tolist()
+        return self._bytes()[index].tolist()
 
     def tolist(self) -> list[int]:
         """The bytes as numbers."""

@@ -9,7 +9,7 @@ from zerograd.ir import layout as layouts
 from zerograd.shapes import Shape, is_contiguous
 from zerograd.tensor.formats import channels_last, channels_last_3d, contiguous_format, preserve_format
 
-_CHANNELS = {channels_last: 4, channels_last_3d: 5}
+_ORDERS = {channels_last: layouts.CHANNELS_LAST, channels_last_3d: layouts.CHANNELS_LAST_3D}
 
 
 def strides_in(format: Any, shape: Shape, strides: Shape) -> Shape | None:
@@ -22,30 +22,22 @@ def strides_in(format: Any, shape: Shape, strides: Shape) -> Shape | None:
         return layouts.preserved_strides(shape, strides)
     if format is contiguous_format:
         return None
-    if format not in _CHANNELS:
+    if format not in _ORDERS:
         raise errors.type_(f"memory_format must be a torch.memory_format, got {format!r}")
-    if len(shape) != _CHANNELS[format]:
+    if len(shape) != len(_ORDERS[format]):
         raise errors.runtime(
-            f"required rank {_CHANNELS[format]} tensor to use {str(format).removeprefix('torch.')} format",
+            f"required rank {len(_ORDERS[format])} tensor to use {str(format).removeprefix('torch.')} format",
             shape=list(shape),
         )
-    return layouts.in_order(shape, (1, *range(len(shape) - 1, 1, -1), 0))
+    return layouts.in_order(shape, _ORDERS[format])
 
 
 def is_in_format(format: Any, shape: Shape, strides: Shape) -> bool:
     """Whether a tensor lies in a memory format."""
     if format is None or format is contiguous_format:
         return is_contiguous(shape, strides)
-    if format not in _CHANNELS:
+    if format not in _ORDERS:
         raise errors.runtime(f"is_contiguous: unsupported memory format {format}")
-    if len(shape) != _CHANNELS[format]:
+    if len(shape) != len(_ORDERS[format]):
         return False
-    expected = 1
-    for axis in (1, *range(len(shape) - 1, 1, -1), 0):
-        if shape[axis] == 0:
-            return True
-        if shape[axis] != 1:
-            if strides[axis] != expected:
-                return False
-            expected *= shape[axis]
-    return True
+    return layouts.is_channels_last(shape, strides, _ORDERS[format])

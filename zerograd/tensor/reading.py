@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from zerograd import errors
 from zerograd.dtypes import bfloat16
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import NUMBERS
-from zerograd.tensor.functions.data import from_numpy, made_of
+from zerograd.tensor.functions.data import from_numpy
 from zerograd.tensor.printing import format_scalar, format_tensor, refuse_format_spec
 
 
@@ -104,31 +103,6 @@ class ReadingMethods(TensorBase):
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)  # kDLCPU
 
-    def apply_(self, callable: Callable[[Any], Any]) -> Self:
-        """Each element replaced by what a Python function gives for it; slow. Source: torch.Tensor.apply_."""
-        if self.requires_grad:
-            raise errors.type_(
-                "apply_() has no gradient, which this tensor needs",
-                tensor=self._type,
-                hint="tensor.detach().apply_(...)",
-            )
-        values = [callable(one) for one in self.flatten().tolist()]
-        return self.copy_(made_of(values, self.dtype).reshape(self._shape))
-
-    def map_(self, tensor: TensorBase, callable: Callable[[Any, Any], Any]) -> Self:
-        """Each element replaced by what a function gives for it and the other tensor's. Source: torch.Tensor.map_."""
-        if self.requires_grad or tensor.requires_grad:
-            raise errors.type_(
-                "map_() has no gradient, which one of the tensors needs",
-                self=self._type,
-                tensor=tensor._type,
-                hint="call it on tensor.detach(), with other.detach()",
-            )
-        if tensor.dtype is not self.dtype:
-            raise errors.type_("map_: expected tensors of one dtype", self=self._type, tensor=tensor._type)
-        pairs = zip(self.flatten().tolist(), tensor.expand(self._shape).flatten().tolist(), strict=True)
-        return self.copy_(made_of([callable(a, b) for a, b in pairs], self.dtype).reshape(self._shape))
-
     def __iter__(self) -> Iterator[Any]:
         if not self._shape:
             raise errors.type_("iteration over a 0-d tensor")
@@ -136,13 +110,6 @@ class ReadingMethods(TensorBase):
 
     def __reversed__(self) -> Any:
         return self.flip(0) if self._shape else self
-
-    def __contains__(self, element: Any) -> bool:
-        if not isinstance(element, (TensorBase, *NUMBERS)):
-            raise errors.runtime(
-                f"`element in tensor` asks for a number or a tensor, not a {type(element).__name__}"
-            )
-        return bool((element == self).any().item())
 
     def __dir__(self) -> list[str]:
         return sorted(name for name in super().__dir__() if name not in ("_storage", "_steps"))

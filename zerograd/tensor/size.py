@@ -32,7 +32,7 @@ class Size(tuple[int, ...]):
         """The number of elements of a tensor of this size."""
         return prod(self)
 
-    def __add__(self, other: Any) -> Size:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __add__(self, other: Any) -> Size:
         if not isinstance(other, tuple):
             raise errors.type_(f"can only concatenate tuple (not {type(other).__name__}) to torch.Size")
         return size_of((*self, *other))
@@ -47,7 +47,7 @@ class Size(tuple[int, ...]):
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
-        return size_of(found) if isinstance(index, slice) else found  # pyright: ignore[reportArgumentType]
+        return size_of(found) if isinstance(index, slice) else found
 
     def __repr__(self) -> str:
         return f"torch.Size([{', '.join(map(str, self))}])"

@@ -68,7 +68,8 @@ class _TensorTypes(type):
     def __repr__(cls) -> str:
         return f"<class '{_BY_DTYPE[cls.dtype]}'>"
 
-    __str__ = __repr__
+    def __str__(cls) -> str:
+        return repr(cls)
 
 
 def _tensor_type(name: str, kind: dtype) -> _TensorTypes:

@@ -115,9 +115,12 @@ def converted(array: Array, dtype: dtypes.dtype, *, copy: bool = False) -> Array
     if array.dtype == dtype.numpy:
         return np.array(array, order="C") if copy or not array.flags.c_contiguous else array
     if array.dtype.kind == "c" and dtype.category < dtypes.COMPLEX:
-        array = array.real
+        array = np.real(array)
     with np.errstate(all="ignore"):
         return np.array(array, dtype.numpy, order="C") if array.dtype.kind in "biufc" else array.astype(dtype.numpy)
+
+
+_NO_SEQUENCES: tuple[Any, ...] = (dict, set, frozenset)
 
 
 def _resolved(data: Any) -> Any:
@@ -137,7 +140,7 @@ def _resolved(data: Any) -> Any:
         return data if plain else [_resolved(one) for one in data]
     if isinstance(data, np.ndarray | str | bytes) or data is None:
         return data
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, dict | set | frozenset):
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, _NO_SEQUENCES):
         return [_resolved(data[i]) for i in range(len(data))]
     if hasattr(data, "__index__") or hasattr(data, "__float__"):
         return data.__index__() if hasattr(data, "__index__") else float(data)

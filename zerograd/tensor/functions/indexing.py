@@ -352,9 +352,10 @@ def expand_masks(tensors: Any) -> tuple[Any, ...]:
 def _order(x: Node, places: tuple[Node | None, ...]) -> tuple[list[int], list[Node], int]:
     """Indexed dimensions first; their places; where their result goes."""
     places = (*places, *[None] * (x.rank - len(places)))
-    indexed = [i for i, one in enumerate(places) if one is not None]
-    shape = broadcast_places(*[places[i] for i in indexed])
-    found = [movement.broadcast_to(elementwise.convert(places[i], dtypes.int64), shape) for i in indexed]
+    given = {i: one for i, one in enumerate(places) if one is not None}
+    indexed = list(given)
+    shape = broadcast_places(*given.values())
+    found = [movement.broadcast_to(elementwise.convert(one, dtypes.int64), shape) for one in given.values()]
     adjacent = indexed[-1] - indexed[0] + 1 == len(indexed)
     order = indexed + [i for i in range(x.rank) if i not in indexed]
     return order, found, indexed[0] if adjacent else 0

@@ -198,11 +198,12 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
         )
     _check_grid(tensors, indexing)
     swap = indexing == "xy" and len(tensors) >= 2
+    vectors = list(tensors)
     if swap:
-        tensors = (tensors[1], tensors[0], *tensors[2:])
-    shape = tuple(one._type.count for one in tensors)
+        vectors[:2] = vectors[1], vectors[0]
+    shape = tuple(one._type.count for one in vectors)
     grids = []
-    for i, one in enumerate(tensors):
+    for i, one in enumerate(vectors):
         line = one.view(tuple(n if k == i else 1 for k, n in enumerate(shape)))
         grids.append(line.expand(shape))
     if swap:

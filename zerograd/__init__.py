@@ -155,8 +155,8 @@ newaxis = None
 _SUBMODULES = frozenset(
     {
         "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "distributed", "fft", "func", "hub",
-        "jit", "linalg", "mps", "multiprocessing", "nn", "optim", "random", "return_types", "serialization", "special",
-        "testing", "torch_version", "utils", "version", "xpu",
+        "jit", "linalg", "masked", "mps", "multiprocessing", "nn", "optim", "random", "return_types", "serialization",
+        "special", "testing", "torch_version", "utils", "version", "xpu",
     }
 )  # fmt: skip
 _FROM_SUBMODULES = {  # found when they are first used

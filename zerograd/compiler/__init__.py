@@ -49,7 +49,7 @@ def compile(
     def compiled(*args: Any, **kwargs: Any) -> Any:
         return model(*args, **kwargs)
 
-    compiled._torchdynamo_orig_callable = model  # pyright: ignore[reportFunctionMemberAccess]
+    compiled._torchdynamo_orig_callable = model  # pyright: ignore[reportAttributeAccessIssue]
     return compiled
 
 

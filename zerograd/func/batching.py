@@ -12,7 +12,7 @@ from zerograd.tensor.functions.creation import zeros
 from zerograd.tensor.functions.joining import stack
 from zerograd.tensor.tensor import Tensor
 from zerograd.utils._pytree import (
-    TreeSpec, _broadcast_to_and_flatten, tree_flatten, tree_unflatten,  # pyright: ignore[reportPrivateUsage]
+    TreeSpec, _broadcast_to_and_flatten, tree_flatten, tree_unflatten,
 )  # fmt: skip
 
 RANDOMNESS = ("error", "different", "same")
@@ -72,7 +72,8 @@ def _input_dims(in_dims: Any, leaves: list[Any], spec: TreeSpec) -> list[int | N
         raise errors.value(f"in_dims must be a whole number, or a tuple nested as the arguments, got {in_dims!r}")
     if not leaves:
         raise errors.value("vmap needs arguments to map over")
-    found = _broadcast_to_and_flatten(list(in_dims) if spec.type is list else in_dims, spec)
+    fitting = list(in_dims) if spec.type is list and not isinstance(in_dims, int) else in_dims
+    found = _broadcast_to_and_flatten(fitting, spec)
     if found is None:
         raise errors.value(f"in_dims={in_dims} is not nested as the arguments are: {spec}")
     for dim, one in zip(found, leaves, strict=True):

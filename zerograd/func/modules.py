@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zerograd import errors
-from zerograd.nn.modules.batchnorm import _BatchNorm as BatchNorm  # pyright: ignore[reportPrivateUsage]
+from zerograd.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from zerograd.nn.modules.module import Module
 from zerograd.nn.utils import stateless
 from zerograd.tensor.functions.joining import stack

@@ -375,7 +375,7 @@ def _new_node(op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any], trac
     several = isinstance(type, tuple)
     tracked = tracked and any(one.dtype.is_inexact for one in (type if several else (type,)))
     node = Node(op, inputs, attributes, type, tracked)
-    if op.elementwise:
+    if op.elementwise and not isinstance(type, tuple):
         node.strides = elementwise_strides(op.name, type.shape, inputs)
     if several:
         node.results = tuple(
@@ -511,7 +511,7 @@ def _parents(label: str, operands: tuple[Any, ...]) -> tuple[Node | None, ...]:
 def _label(body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...]) -> str:
     label = getattr(body, "label", None)
     if callable(label):  # where it depends on the shapes
-        return label(*operands, *statics)
+        return str(label(*operands, *statics))
     if label is None and statics:
         label = getattr(statics[0], "label", None)  # the step of a view
     return label or "".join(word.title() for word in body.__name__.split("_")) + "Backward0"

@@ -7,7 +7,7 @@ process writes in place is seen by the others.
 from __future__ import annotations
 
 import multiprocessing
-from multiprocessing import *  # noqa: F403
+from multiprocessing import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
 
 from zerograd.multiprocessing.reductions import init_reductions
 from zerograd.multiprocessing.starting import (

@@ -84,7 +84,7 @@ class ProcessContext:
             return True
         failed = None
         for sentinel in multiprocessing.connection.wait(self.sentinels.keys(), timeout=timeout):
-            number = self.sentinels.pop(sentinel)  # pyright: ignore[reportArgumentType]
+            number = self.sentinels.pop(sentinel)
             process = self.processes[number]
             process.join()
             if process.exitcode != 0:

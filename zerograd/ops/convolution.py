@@ -57,7 +57,7 @@ def _inside(size: Shape, padding: Padding) -> tuple[slice, ...]:
 def _padded(x: Array, padding: Padding) -> Array:
     if not any(map(any, padding)):
         return x
-    result = _zeros_around(*x.shape[:2], x.shape[2:], padding, x.dtype)
+    result = _zeros_around(x.shape[0], x.shape[1], x.shape[2:], padding, x.dtype)
     result[_inside(x.shape[2:], padding)] = x
     return result
 
@@ -78,9 +78,7 @@ def _windows(x: Array, kernel: Shape, stride: Shape, dilation: Shape, windows: S
     )
 
 
-def _places(
-    kernel: Shape, stride: Shape, dilation: Shape, windows: Shape
-) -> Iterator[tuple[Shape, tuple[slice, ...]]]:
+def _places(kernel: Shape, stride: Shape, dilation: Shape, windows: Shape) -> Iterator[tuple[Shape, tuple[slice, ...]]]:
     """Each position in the kernel, and where it lies in a padded image for all windows at once."""
     for position in product(*map(range, kernel)):
         yield (
@@ -101,9 +99,7 @@ def _chunks(batch: int, each: int) -> Iterator[slice]:
 def _by_group(x: Array, groups: int) -> Array:
     """[batch, features, *windows] as [groups, features / groups, batch * windows]."""
     n, features, *windows = x.shape
-    return (
-        x.reshape(n, features, -1).transpose(1, 0, 2).reshape(groups, features // groups, n * count(windows))
-    )
+    return x.reshape(n, features, -1).transpose(1, 0, 2).reshape(groups, features // groups, n * count(windows))
 
 
 def _laid(columns: Array, part: slice, groups: int) -> Array:
@@ -125,9 +121,7 @@ def _infer_conv(
     return x.with_shape((x.shape[0], w.shape[0], *windows))
 
 
-def _reference_conv(
-    x: Array, w: Array, *, stride: Shape, padding: Padding, dilation: Shape, groups: int
-) -> Array:
+def _reference_conv(x: Array, w: Array, *, stride: Shape, padding: Padding, dilation: Shape, groups: int) -> Array:
     kind = x.dtype
     x, w = widened(x, w)
     kernel = w.shape[2:]
@@ -183,9 +177,7 @@ def _infer_conv_input(
     groups: int,
 ) -> TensorType:
     if y.dtype is not w.dtype or y.shape[1] != w.shape[0] or w.shape[0] % groups:
-        raise errors.runtime(
-            "conv_input needs matching channels and dtypes", input=y, weight=w, groups=groups
-        )
+        raise errors.runtime("conv_input needs matching channels and dtypes", input=y, weight=w, groups=groups)
     if window_counts(size, w.shape[2:], stride, padding, dilation) != y.shape[2:]:
         raise errors.runtime("conv_input: windows and size do not fit", input=y, weight=w, size=list(size))
     return y.with_shape((y.shape[0], w.shape[1] * groups, *size))
@@ -244,13 +236,9 @@ def _infer_conv_weight(
     groups: int,
 ) -> TensorType:
     if x.dtype is not y.dtype or x.shape[0] != y.shape[0] or x.shape[1] % groups or y.shape[1] % groups:
-        raise errors.runtime(
-            "conv_weight needs matching batches and dtypes", input=x, output=y, groups=groups
-        )
+        raise errors.runtime("conv_weight needs matching batches and dtypes", input=x, output=y, groups=groups)
     if window_counts(x.shape[2:], kernel, stride, padding, dilation) != y.shape[2:]:
-        raise errors.runtime(
-            "conv_weight: windows and kernel do not fit", input=x, output=y, kernel=list(kernel)
-        )
+        raise errors.runtime("conv_weight: windows and kernel do not fit", input=x, output=y, kernel=list(kernel))
     return x.with_shape((y.shape[1], x.shape[1] // groups, *kernel))
 
 
@@ -293,9 +281,7 @@ conv_weight = Op(
 # --- windows as columns --------------------------------------------------------------------------------
 
 
-def _infer_unfold(
-    x: TensorType, *, kernel: Shape, stride: Shape, padding: Padding, dilation: Shape
-) -> TensorType:
+def _infer_unfold(x: TensorType, *, kernel: Shape, stride: Shape, padding: Padding, dilation: Shape) -> TensorType:
     windows = window_counts(x.shape[2:], kernel, stride, padding, dilation)
     return x.with_shape((x.shape[0], x.shape[1] * count(kernel), count(windows)))
 
@@ -326,9 +312,7 @@ def _infer_fold(
     return x.with_shape((x.shape[0], x.shape[1] // count(kernel), *size))
 
 
-def _reference_fold(
-    x: Array, *, size: Shape, kernel: Shape, stride: Shape, padding: Padding, dilation: Shape
-) -> Array:
+def _reference_fold(x: Array, *, size: Shape, kernel: Shape, stride: Shape, padding: Padding, dilation: Shape) -> Array:
     kind = x.dtype
     (x,) = widened(x)
     out = window_counts(size, kernel, stride, padding, dilation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from zerograd import errors
@@ -163,7 +165,7 @@ def _backward(emitted: Array, skips: Array, input_lengths: Array, target_lengths
             step = _logaddexp(beta[t + 1], after_one, np.where(reaching, after_two, -np.inf)) + emitted[t]
         else:
             step = np.full_like(ends, -np.inf)
-        last, inside = (t == input_lengths - 1)[:, None], (t < input_lengths)[:, None]
+        last, inside = np.equal(t, input_lengths - 1)[:, None], (t < input_lengths)[:, None]
         beta[t] = np.where(last, starts, np.where(inside, step, -np.inf))
     return beta
 
@@ -188,7 +190,8 @@ def _reference_ctc_gradient(
     by_class = np.zeros_like(log_probs)
     rows = np.arange(len(loss))
     for label in range(extended.shape[1]):
-        np.add.at(by_class, (slice(None), rows, extended[:, label]), shares[:, :, label])
+        places: Any = (slice(None), rows, extended[:, label])  # NumPy's annotation knows no slices here
+        np.add.at(by_class, places, shares[:, :, label])
     by_class[:, np.isinf(loss)] = np.nan
     inside = np.arange(len(log_probs))[:, None, None] < input_lengths[:, None]
     counts = inside & (grad != 0)[:, None]  # a loss that does not count may be infinite

@@ -27,7 +27,7 @@ Weights = tuple[tuple[float, ...], ...]
 def _columns(table: Table) -> tuple[tuple[Array, slice | None, Array | None], ...]:
     """For each k: the positions, the slice that reads them if there is one, and which windows have a k-th reader."""
     result = []
-    for positions in np.array(table, np.int64).reshape(len(table), -1).T:
+    for positions in np.array(table, np.int64).reshape(len(table), len(table[0]) if table else 0).T:
         steps = np.unique(np.diff(positions))
         inside = None if positions.min() >= 0 else positions >= 0
         box = None
@@ -146,7 +146,7 @@ def _infer_resample(x: TensorType, *, axis: int, table: Table, weights: Weights 
 def _reference_resample(x: Array, *, axis: int, table: Table, weights: Weights | None) -> Array:
     kind = x.dtype
     (x,) = widened(x)
-    shares = None if weights is None else np.array(weights, x.real.dtype).T
+    shares = None if weights is None else np.array(weights, np.real(x).dtype).T
     total: Any = None
     for k, (positions, box, inside) in enumerate(_columns(table)):
         value = _read(x, axis, positions, box)
@@ -163,9 +163,7 @@ def _reference_resample(x: Array, *, axis: int, table: Table, weights: Weights |
     return np.asarray(total, kind)
 
 
-def _resample_gradient(
-    grad: Node, x_type: TensorType, axis: int, table: Table, weights: Weights | None
-) -> Node:
+def _resample_gradient(grad: Node, x_type: TensorType, axis: int, table: Table, weights: Weights | None) -> Node:
     back, shares = transposed(table, weights, x_type.shape[axis])
     return resample(grad, axis=axis, table=back, weights=shares)
 

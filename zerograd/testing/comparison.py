@@ -131,7 +131,8 @@ def _compare(actual: Any, expected: Any, terms: _Terms) -> None:
     elif isinstance(actual, int | float | complex) and isinstance(expected, int | float | complex):
         _compare_numbers(actual, expected, terms)
     elif all(isinstance(one, Tensor | np.ndarray | np.generic) for one in (actual, expected)):
-        _compare_tensors(*[one if isinstance(one, Tensor) else as_tensor(one) for one in (actual, expected)], terms)
+        a, e = (one if isinstance(one, Tensor) else as_tensor(one) for one in (actual, expected))
+        _compare_tensors(a, e, terms)
     else:
         raise TypeError(
             f"assert_close cannot compare {type(actual).__name__} with {type(expected).__name__}:"

@@ -394,9 +394,7 @@ def _glu(x: Node, dim: int) -> Node:
     axis = shapes.axis(dim, x.rank)
     size = x.shape[axis]
     if size % 2:
-        raise errors.runtime(
-            f"glu cannot halve the {size} elements of dimension {axis}", input=x.type
-        )
+        raise errors.runtime(f"glu cannot halve the {size} elements of dimension {axis}", input=x.type)
     half = size // 2
     return mul(narrow(x, axis, 0, half), ew.sigmoid(narrow(x, axis, half, size)))
 

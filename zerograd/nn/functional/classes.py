@@ -90,7 +90,5 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
     if num_classes == -1:
         num_classes = int(array.max()) + 1
     elif array.max() >= num_classes:
-        raise errors.runtime(
-            f"one_hot: with num_classes = {num_classes} there is no class {array.max()}"
-        )
+        raise errors.runtime(f"one_hot: with num_classes = {num_classes} there is no class {array.max()}")
     return apply(_one_hot, (input,), (num_classes,))

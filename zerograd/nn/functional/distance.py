@@ -136,13 +136,9 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = MODES[0]) -> Any
         if len(one._shape) < 2:
             raise errors.runtime("cdist needs matrices, a point in each row", **{name: one._type})
     if x1._shape[-1] != x2._shape[-1]:
-        raise errors.runtime(
-            "cdist needs points of equally many coordinates", x1=x1._type, x2=x2._type
-        )
+        raise errors.runtime("cdist needs points of equally many coordinates", x1=x1._type, x2=x2._type)
     if compute_mode not in MODES:
-        raise errors.value(
-            f"cdist has no compute_mode {compute_mode!r}", known=", ".join(MODES)
-        )
+        raise errors.value(f"cdist has no compute_mode {compute_mode!r}", known=", ".join(MODES))
     if not p >= 0:
         raise errors.runtime(f"cdist: there is no norm of order {p}; p is 0 or more")
     many = max(x1._shape[-2], x2._shape[-2]) > FEW

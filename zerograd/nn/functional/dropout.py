@@ -95,9 +95,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     _check_probability(p)
     rank = len(input._shape)
     if rank not in (2, 3):
-        raise errors.runtime(
-            "dropout1d takes (channels, length) or a batch of them", input=input._type
-        )
+        raise errors.runtime("dropout1d takes (channels, length) or a batch of them", input=input._type)
     drop = drop_channels if rank == 3 else _without_batch
     return drop("dropout1d", input, p, training, inplace)
 

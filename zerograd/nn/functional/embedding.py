@@ -78,9 +78,7 @@ def _across(x: Node, like: Node) -> Node:
 def _frequencies(places: Node, weight: Node) -> Node:
     """How often each place occurs, in the weight's dtype."""
     ones = filled(1, TensorType(places.shape, weight.dtype))
-    counts = index_write(
-        filled(0, TensorType((weight.shape[0],), weight.dtype)), ones, places, accumulate=True
-    )
+    counts = index_write(filled(0, TensorType((weight.shape[0],), weight.dtype)), ones, places, accumulate=True)
     return index(counts, places)
 
 
@@ -136,9 +134,7 @@ def embedding(
     padding = _padding(padding_idx, weight._shape[0])
     if max_norm is not None:
         limit_norms(weight, input, float(max_norm), float(norm_type))
-    return apply(
-        _embedding, (weight, input), (Lookup("embedding", padding, bool(scale_grad_by_freq), known),)
-    )
+    return apply(_embedding, (weight, input), (Lookup("embedding", padding, bool(scale_grad_by_freq), known),))
 
 
 def _renormed(weight: Node, named: Node, limit: float, p: float) -> Node:
@@ -160,18 +156,14 @@ def limit_norms(weight: Any, places: Any, limit: float, p: float) -> None:
 # --- bags ------------------------------------------------------------------------------------------------
 
 
-def _pooled(
-    weight: Node, places: Node, bags: Node, shares: Node | None, how: Lookup, mean: bool, count: int
-) -> Node:
+def _pooled(weight: Node, places: Node, bags: Node, shares: Node | None, how: Lookup, mean: bool, count: int) -> Node:
     """Sums (or means) of the rows at 1-d places by bag."""
     found, places = _looked_up(weight, places, how)
     if shares is not None:
         found = mul(found, _across(convert(shares, found.dtype), found))
     if how.padding is not None:
         found = zeroed_where(_across(_is(places, how.padding), found), found)
-    out = index_write(
-        filled(0, TensorType((count, weight.shape[1]), found.dtype)), found, bags, accumulate=True
-    )
+    out = index_write(filled(0, TensorType((count, weight.shape[1]), found.dtype)), found, bags, accumulate=True)
     if not mean:
         return out
     members = filled(1, TensorType(places.shape, found.dtype))
@@ -224,9 +216,7 @@ def _check_offsets(offsets: Array, total: int, include_last: bool) -> None:
     if include_last and not len(offsets):
         raise errors.runtime("embedding_bag: include_last_offset needs at least one offset")
     if len(offsets) and offsets[0] != 0:
-        raise errors.runtime(
-            f"embedding_bag: offsets[0] has to be 0, the start of the first bag, got {offsets[0]}"
-        )
+        raise errors.runtime(f"embedding_bag: offsets[0] has to be 0, the start of the first bag, got {offsets[0]}")
     if len(offsets) and offsets[-1] > total:
         raise errors.runtime(
             f"embedding_bag: offsets[-1] cannot be greater than input's length {total}, got {offsets[-1]}"
@@ -249,9 +239,7 @@ def _check_bags(input: Any, weight: Any, mode: str, shares: Any, by_frequency: b
     if mode not in ("sum", "mean", "max"):
         raise errors.value(f'embedding_bag knows the modes "sum", "mean" and "max", not {mode!r}')
     if mode == "max" and (by_frequency or sparse):
-        raise errors.value(
-            "embedding_bag: max mode supports neither scaling the gradient by frequency nor sparse"
-        )
+        raise errors.value("embedding_bag: max mode supports neither scaling the gradient by frequency nor sparse")
     if shares is not None and mode != "sum":
         raise NotImplementedError(
             errors.message(
@@ -264,9 +252,7 @@ def _layout(input: Any, offsets: Any, include_last: bool) -> tuple[Array, int]:
     """The bag of each position, and the number of bags."""
     if len(input._shape) == 2:
         if offsets is not None:
-            raise errors.value(
-                "embedding_bag: if input is 2D, its rows are the bags and offsets has to be None"
-            )
+            raise errors.value("embedding_bag: if input is 2D, its rows are the bags and offsets has to be None")
         count, size = input._shape
         return np.repeat(np.arange(count), size), count
     if offsets is None or len(offsets._shape) != 1:

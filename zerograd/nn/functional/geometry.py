@@ -34,9 +34,7 @@ def _int(name: str, what: str, given: Any) -> int:
     try:
         return given if type(given) is int else given.__index__()
     except (AttributeError, TypeError):
-        raise errors.type_(
-            f"{name}(): argument '{what}' must be made of ints, not {type(given).__name__}"
-        ) from None
+        raise errors.type_(f"{name}(): argument '{what}' must be made of ints, not {type(given).__name__}") from None
 
 
 def check_rank(name: str, x: TensorType, rank: int) -> None:
@@ -119,9 +117,7 @@ class Windows:
         if not self.ceil_mode:
             return room // stride + 1
         found = -(-room // stride) + 1
-        return (
-            found - 1 if (found - 1) * stride >= size + padding else found
-        )  # none begins in the right padding
+        return found - 1 if (found - 1) * stride >= size + padding else found  # none begins in the right padding
 
     def tables(self, x: TensorType) -> tuple[Table, ...]:
         """For each axis, the positions that each window reads; -1 in the padding."""
@@ -173,11 +169,8 @@ def adaptive_sizes(name: str, x: TensorType, given: Any, rank: int) -> Shape:
     if len(given) != rank:
         raise errors.runtime(f"{name}: output_size must be one int or a {COUNTED[rank]}", given=list(given))
     sizes = tuple(
-        n if one is None else _int(name, "output_size", one)
-        for one, n in zip(given, x.shape[-rank:], strict=True)
+        n if one is None else _int(name, "output_size", one) for one, n in zip(given, x.shape[-rank:], strict=True)
     )
     if min(sizes) < 0:
-        raise errors.runtime(
-            f"{name}: a size must not be negative", output_size=list(sizes)
-        )
+        raise errors.runtime(f"{name}: a size must not be negative", output_size=list(sizes))
     return sizes

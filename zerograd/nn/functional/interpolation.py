@@ -76,9 +76,7 @@ def _table(places: Any) -> Table:
 def _nearest(axis: Axis, offset: float) -> Taps:
     # in float32 whatever the image's dtype is
     step = Axis(axis.size, axis.wanted, axis.ratio, False, True).step()
-    places = np.floor((np.arange(axis.wanted).astype(np.float32) + np.float32(offset)) * step).astype(
-        np.int64
-    )
+    places = np.floor((np.arange(axis.wanted).astype(np.float32) + np.float32(offset)) * step).astype(np.int64)
     return _table(np.minimum(places, axis.size - 1)[:, None]), None
 
 
@@ -206,9 +204,7 @@ def _sizes(name: str, given: Any, rank: int, input: Any) -> tuple[Any, ...]:
     return (given,) * rank
 
 
-def _target(
-    input: Any, size: Any, scale_factor: Any, recompute: bool
-) -> tuple[Shape, tuple[float | None, ...]]:
+def _target(input: Any, size: Any, scale_factor: Any, recompute: bool) -> tuple[Shape, tuple[float | None, ...]]:
     """The wanted size and the ratios that positions are computed from (``None``: those of the sizes)."""
     rank = len(input._shape) - 2
     if (size is None) == (scale_factor is None):
@@ -240,11 +236,7 @@ def _check_mode(mode: str, rank: int, align_corners: bool | None, antialias: boo
         )
     known = mode in ("area", *STEPPED) and rank in (1, 2, 3)
     if not known and SMOOTH.get(mode) != rank:
-        needs = (
-            f"{mode} needs a {SMOOTH[mode] + 2}D input"
-            if mode in SMOOTH
-            else "3D, 4D and 5D inputs are supported"
-        )
+        needs = f"{mode} needs a {SMOOTH[mode] + 2}D input" if mode in SMOOTH else "3D, 4D and 5D inputs are supported"
         raise NotImplementedError(
             errors.message(
                 f"interpolate: a {rank + 2}D input with mode {mode!r} is not supported; {needs}",
@@ -252,9 +244,7 @@ def _check_mode(mode: str, rank: int, align_corners: bool | None, antialias: boo
             )
         )
     if mode == "lanczos" and (align_corners or not antialias):
-        raise errors.value(
-            "interpolate: mode lanczos requires antialias=True and does not support align_corners"
-        )
+        raise errors.value("interpolate: mode lanczos requires antialias=True and does not support align_corners")
 
 
 def interpolate(

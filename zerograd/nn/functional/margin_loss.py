@@ -295,9 +295,7 @@ def _check_triplet(name: str, triplet: tuple[Any, Any, Any], margin: float) -> N
         raise errors.value(f"{name}: a margin lies above 0, got {margin}")
     if len({len(one._shape) for one in triplet}) > 1:
         named = dict(zip(("anchor", "positive", "negative"), (one._type for one in triplet), strict=True))
-        raise errors.runtime(
-            f"{name} needs tensors of equally many dimensions", **named
-        )
+        raise errors.runtime(f"{name} needs tensors of equally many dimensions", **named)
 
 
 def triplet_margin_loss(

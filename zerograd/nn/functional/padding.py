@@ -89,7 +89,7 @@ class Frame:
                 f" than once), but got {(before, after)} for size {size}",
                 input=name,
             )
-        if size + before + after < (self.mode != "circular") or size == 0:
+        if size + before + after < 0 or size == 0:
             raise errors.runtime(
                 f"pad: the input is too small, output size {size + before + after}",
                 input=name,
@@ -101,6 +101,9 @@ class Frame:
 def _framed(x: Node, frame: Frame) -> Node:
     for axis, (before, after) in enumerate(frame.pairs, x.rank - len(frame.pairs)):
         frame.check(str(x.type), x.shape[axis], before, after)
+    sizes = [n + sum(pair) for n, pair in zip(x.shape[-len(frame.pairs) :], frame.pairs, strict=True)]
+    if not any(sizes) and frame.mode != "circular":
+        raise errors.runtime("pad: the padding cuts everything off", input=x.type, pad=_flat(frame.pairs))
     for axis, (before, after) in enumerate(frame.pairs, x.rank - len(frame.pairs)):
         sources = SOURCES[frame.mode](x.shape[axis], before, after)
         table: Table = tuple((i,) for i in sources)

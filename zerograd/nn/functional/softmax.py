@@ -80,9 +80,7 @@ _hard_gumbel.label = "AddBackward0"  # pyright: ignore[reportFunctionMemberAcces
 _soft_gumbel.label = "SoftmaxBackward0"  # pyright: ignore[reportFunctionMemberAccess]
 
 
-def gumbel_softmax(
-    logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
-) -> Any:
+def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:
     """A draw from the Gumbel-softmax distribution: softmax((logits + noise) / tau).
 
     Args:

@@ -44,27 +44,33 @@ def _changing(name: str) -> Callable[..., Any]:
 
 def apply_(self: TensorBase, callable: Callable[[Any], Any]) -> TensorBase:
     """Replace each element by what a Python function makes of it; slow. Source: torch.Tensor.apply_."""
-    return _replaced(self, [callable(one) for one in self._array().reshape(-1).tolist()])
+    return _mapped("apply_", self, (), callable)
 
 
 def map_(self: TensorBase, tensor: TensorBase, callable: Callable[[Any, Any], Any]) -> TensorBase:
     """Replace each element by ``callable(it, the other tensor's)``; slow. Source: torch.Tensor.map_."""
-    return _mapped(self, (tensor,), callable)
+    return _mapped("map_", self, (tensor,), callable)
 
 
 def map2_(self: TensorBase, x: TensorBase, y: TensorBase, callable: Callable[[Any, Any, Any], Any]) -> TensorBase:
     """Replace each element by ``callable(it, x's, y's)``; slow. Source: torch.Tensor.map2_."""
-    return _mapped(self, (x, y), callable)
+    return _mapped("map2_", self, (x, y), callable)
 
 
-def _mapped(self: TensorBase, others: tuple[TensorBase, ...], callable: Callable[..., Any]) -> TensorBase:
+def _mapped(
+    name: str, self: TensorBase, others: tuple[TensorBase, ...], callable: Callable[..., Any]
+) -> TensorBase:
+    for one in (self, *others):
+        if one.requires_grad:
+            raise errors.runtime(
+                f"{name}: a Python function has no gradient, but a tensor needs one",
+                tensor=one._type,
+                hint="call it on and with tensor.detach()",
+            )
+        if one.dtype is not self.dtype:
+            raise errors.type_(f"{name} needs tensors of one dtype", self=self._type, other=one._type)
     columns = [np.broadcast_to(one._array(), self._shape).reshape(-1).tolist() for one in (self, *others)]
-    return _replaced(self, [callable(*row) for row in zip(*columns, strict=True)])
-
-
-def _replaced(self: TensorBase, elements: list[Any]) -> TensorBase:
-    if self.requires_grad:
-        raise errors.runtime("a Python function has no gradient, but the tensor requires one", tensor=self._type)
+    elements = [callable(*row) for row in zip(*columns, strict=True)]
     array = np.array(elements).astype(self.dtype.numpy).reshape(self._shape)
     return self._assign(TensorBase.of_array(array, self._type)._node())
 

@@ -32,7 +32,9 @@ def chances(*shape: int) -> Any:
 def ours(value: Any, pairs: Pairs) -> Any:
     """``value`` with zerograd's tensors in the place of PyTorch's; ``pairs`` collects both."""
     if isinstance(value, torch.Tensor):
-        made = zerograd.tensor(value.detach().float().numpy() if value.dtype == torch.bfloat16 else value.detach().numpy())
+        made = zerograd.tensor(
+            value.detach().float().numpy() if value.dtype == torch.bfloat16 else value.detach().numpy()
+        )
         if value.dtype == torch.bfloat16:
             made = made.bfloat16()
         if value.requires_grad:
@@ -108,9 +110,7 @@ def check_gradients(name: str, roots: Pairs, inputs: Pairs, second: bool, tolera
     weights = [torch.randn_like(a) for a, _ in both]
     sources = [*inputs, *above]
     theirs = torch.autograd.grad([a for a, _ in both], [a for a, _ in sources], weights, allow_unused=True)
-    mine = zerograd.autograd.grad(
-        [b for _, b in both], [b for _, b in sources], ours(weights, []), allow_unused=True
-    )
+    mine = zerograd.autograd.grad([b for _, b in both], [b for _, b in sources], ours(weights, []), allow_unused=True)
     for a, b in zip(theirs, mine, strict=True):
         same(a, b, 10 * tolerance, f"second gradient of {name}")
 

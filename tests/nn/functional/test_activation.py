@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from nn.functional.against_torch import check, draw, outcome, ours
+from nn.functional.against_torch import check, draw, ours, outcome
 
 import zerograd
 from zerograd.nn import functional as F

@@ -55,7 +55,10 @@ CALLS: list[tuple[str, Any]] = [
     ("binary_cross_entropy_with_logits", lambda: (draw(3), chances(3).detach(), None, None, 2)),
     ("celu", lambda: (draw(4), 0.5)),
     ("cosine_embedding_loss", lambda: (draw(3, 2), draw(3, 2), torch.tensor([1, -1, 1]), 0.1, 0)),
-    ("ctc_loss", lambda: (draw(5, 1, 3).log_softmax(2).detach().requires_grad_(), torch.tensor([[1, 2]]), [5], [2], 0, 1, False)),
+    (
+        "ctc_loss",
+        lambda: (draw(5, 1, 3).log_softmax(2).detach().requires_grad_(), torch.tensor([[1, 2]]), [5], [2], 0, 1, False),
+    ),
     ("dropout", lambda: (draw(20), 0.5, True)),
     ("embedding", lambda: (draw(4, 2), torch.tensor(X), 1)),
     ("feature_alpha_dropout", lambda: (draw(4, 5, 2), 0.5, True)),

@@ -25,7 +25,8 @@ def leaves(T: Any) -> Any:
     a = T.ones(2)
     w = T.ones(2, requires_grad=True)
     y = w * 2.0
-    return [(one.is_leaf, one.requires_grad, one.grad_fn is None) for one in (a, w, y, a * 2.0, y.detach(), w[:1], w.data)]
+    tensors = (a, w, y, a * 2.0, y.detach(), w[:1], w.data)
+    return [(one.is_leaf, one.requires_grad, one.grad_fn is None) for one in tensors]
 
 
 def requires_grad_set(T: Any) -> Any:
@@ -99,7 +100,7 @@ def names_of_operators(T: Any) -> Any:
         w.max(), w.max(0)[0], w.min(), w.norm(), w.prod(), w.var(), w.std(), w.softmax(1), w.log_softmax(1),
         w.cumsum(0), T.cat([w, w]), T.stack([w, w]), w.split(1)[0], w.chunk(3)[1], w.gather(0, T.zeros(1, 3).long()),
         w.index_select(0, T.tensor([0])), w[T.tensor([0, 2])], w[w > 0.5], T.where(w > 0.5, w, v), w.clamp(0.0, 1.0),
-        w.masked_fill(w > 0.5, 0.0), w.repeat(2, 1), w.flatten(), w.squeeze(), w.triu(), w.double(), w.dot if 0 else v.dot(v),
+        w.masked_fill(w > 0.5, 0.0), w.repeat(2, 1), w.flatten(), w.squeeze(), w.triu(), w.double(), v.dot(v),
         T.mm(w, w), T.mv(w, v), T.bmm(w[None], w[None]), T.einsum("ij,j->i", w, v), w.sort()[0], w.topk(1)[0], w.pow(v),
         1.0 / w, 2.0 - w, w.addmm(w, w), T.nn.functional.linear(w, w, v), T.nn.functional.mse_loss(w, w * 0.5),
         T.nn.functional.cross_entropy(w, T.tensor([0, 1, 2])), T.nn.functional.gelu(w), T.nn.functional.dropout(w, 0.5),

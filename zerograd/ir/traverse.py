@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from zerograd.ir.graph import Node, leaf
 
 
-def topological(roots: Iterable[Node]) -> list[Node]:
-    """Every node that the roots depend on, inputs before users, each once."""
+def topological(roots: Iterable[Node], *, tracked: bool = False) -> list[Node]:
+    """Every node that the roots depend on, inputs before users, each once; ``tracked``: by tracked inputs only."""
     done: set[Node] = set()
     order: list[Node] = []
     stack = [(root, False) for root in reversed(list(roots))]
@@ -19,7 +19,8 @@ def topological(roots: Iterable[Node]) -> list[Node]:
         elif node not in done:
             done.add(node)
             stack.append((node, True))
-            stack.extend((one, False) for one in reversed(node.inputs) if one not in done)
+            inputs = [one for one in node.inputs if one.tracked] if tracked else node.inputs
+            stack.extend((one, False) for one in reversed(inputs) if one not in done)
     return order
 
 

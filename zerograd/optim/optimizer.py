@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from zerograd import dtypes, errors
+from zerograd.autograd.grad_mode import enable_grad
 from zerograd.runtime.realize import finish_step
 from zerograd.tensor.gradients import RemovableHandle, clear_gradients
 from zerograd.tensor.tensor import Tensor
@@ -391,6 +392,14 @@ def _check_same_groups(groups: list[Group], saved: list[Group]) -> None:
                 saved=len(other["params"]),
                 here=len(group["params"]),
             )
+
+
+def loss_of(closure: Callable[[], Any] | None) -> Any:
+    """The loss that a step's closure computes, with gradients enabled; ``None`` without one."""
+    if closure is None:
+        return None
+    with enable_grad():
+        return closure()
 
 
 def _owner(number: Any, groups: list[Group]) -> Group:

@@ -15,11 +15,11 @@ from operator import is_not
 from typing import Any, ClassVar, NamedTuple
 
 from zerograd import dtypes, errors
-from zerograd.autograd.grad_mode import enable_grad, no_grad
+from zerograd.autograd.grad_mode import no_grad
 from zerograd.optim.cohort import Cohort, Grouping, Numbers
 from zerograd.optim.each_parameter import Number
 from zerograd.optim.each_parameter import for_each_parameter as for_each_parameter
-from zerograd.optim.optimizer import Group, Optimizer, ParamsT
+from zerograd.optim.optimizer import Group, Optimizer, ParamsT, loss_of
 from zerograd.tensor.door import assign
 from zerograd.tensor.tensor import Tensor
 
@@ -101,10 +101,7 @@ class Rule(Optimizer):
         Returns:
             The loss of the closure, None without one.
         """
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         for number, group in enumerate(self.param_groups):
             params = group["params"]
             grads = [param.grad for param in params]

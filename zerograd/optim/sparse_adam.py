@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from zerograd import errors
-from zerograd.autograd.grad_mode import enable_grad, no_grad
+from zerograd.autograd.grad_mode import no_grad
 from zerograd.optim.arguments import check_betas, check_lr, scalar
-from zerograd.optim.optimizer import Group, Optimizer, ParamsT
+from zerograd.optim.optimizer import Group, Optimizer, ParamsT, loss_of
 from zerograd.tensor.functions.creation import zeros_like
 from zerograd.tensor.tensor import Tensor
 
@@ -54,10 +54,7 @@ class SparseAdam(Optimizer):
         Returns:
             The loss of the closure, None without one.
         """
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         for group in self.param_groups:
             for param in group["params"]:
                 if param.grad is not None:

@@ -11,23 +11,13 @@ from typing import Any
 
 from zerograd.ir.graph import Node, output, variable
 from zerograd.ir.record import Trace, bind, grad_mode, recorder
+from zerograd.ir.traverse import topological
 from zerograd.ops.elementwise import add
 
 
 def ancestors(roots: Iterable[Node]) -> list[Node]:
     """The tracked nodes from which gradients flow into ``roots``' history: inputs before users."""
-    done: set[Node] = set()
-    order: list[Node] = []
-    stack = [(root, False) for root in reversed(list(roots))]
-    while stack:
-        node, inputs_done = stack.pop()
-        if inputs_done:
-            order.append(node)
-        elif node not in done:
-            done.add(node)
-            stack.append((node, True))
-            stack.extend((one, False) for one in reversed(node.inputs) if one.tracked and one not in done)
-    return order
+    return topological(roots, tracked=True)
 
 
 def needs(node: Node, position: int) -> list[Node]:

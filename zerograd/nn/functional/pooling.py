@@ -7,13 +7,13 @@ from typing import Any
 
 from zerograd import dtypes, errors
 from zerograd.ir.graph import Node, TensorType
+from zerograd.nn.functional.classes import verified
 from zerograd.nn.functional.geometry import Windows, check_rank, per_axis, pooling_windows
 from zerograd.ops import pooling as ops
 from zerograd.ops.elementwise import abs as magnitude
 from zerograd.ops.elementwise import cast, div, mul, pow, relu, sign, times
 from zerograd.ops.source import filled
 from zerograd.shapes import Shape, count
-from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, reading
 
 # --- maxima ----------------------------------------------------------------------------------------------
@@ -335,21 +335,8 @@ def _unpool(rank: int, input: Any, indices: Any, kernel: Any, stride: Any, paddi
     padding = per_axis(name, "padding", padding, rank)
     check_rank(name, input._type, rank)
     size = _unpooled_size(name, input._shape[-rank:], kernel, stride, padding, output_size)
-    check_places(name, indices, count(size))
+    verified(name, indices, count(size), error=errors.runtime)  # those not computed yet are checked when they are used
     return apply(_max_unpool, (input, indices), (Unpooling(name, size),))
-
-
-def check_places(name: str, indices: TensorBase, size: int) -> None:
-    """Raises RuntimeError if indices that are computed already lie outside; others are checked when they are used."""
-    buffer = indices._storage.buffer
-    if buffer is not None and indices.dtype is dtypes.int64 and buffer.size:
-        places = indices._array()
-        wrong = places[(places < 0) | (places >= size)]
-        if wrong.size:
-            raise errors.runtime(
-                f"{name}: found an invalid max index: {wrong.flat[0]} (there are {size} places in the output)",
-                indices=indices._type,
-            )
 
 
 def max_unpool1d(

@@ -25,38 +25,39 @@ class Identity(BasePruningMethod):
         return default_mask
 
 
-class RandomUnstructured(BasePruningMethod):
+class _ByAmount(BasePruningMethod):
+    """Prunes a number or share of the entries."""
+
+    PRUNING_TYPE = "unstructured"
+
+    def __init__(self, amount: float) -> None:
+        check_amount(amount)
+        self.amount = amount
+
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+        count = entries_to_prune(self.amount, t.numel())
+        mask = default_mask.clone()
+        if count:
+            mask.view(-1)[self._choose(t, count)] = 0
+        return mask
+
+    def _choose(self, t: Tensor, count: int) -> Tensor:
+        """The places, in the flattened tensor, of the entries to prune."""
+        raise NotImplementedError
+
+
+class RandomUnstructured(_ByAmount):
     """Prunes entries at random. Source: torch.nn.utils.prune.RandomUnstructured."""
 
-    PRUNING_TYPE = "unstructured"
-
-    def __init__(self, amount: float) -> None:
-        check_amount(amount)
-        self.amount = amount
-
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        count = entries_to_prune(self.amount, t.numel())
-        mask = default_mask.clone()
-        if count:
-            mask.view(-1)[rand_like(t).view(-1).topk(count).indices] = 0
-        return mask
+    def _choose(self, t: Tensor, count: int) -> Tensor:
+        return rand_like(t).view(-1).topk(count).indices
 
 
-class L1Unstructured(BasePruningMethod):
+class L1Unstructured(_ByAmount):
     """Prunes the entries of least absolute value. Source: torch.nn.utils.prune.L1Unstructured."""
 
-    PRUNING_TYPE = "unstructured"
-
-    def __init__(self, amount: float) -> None:
-        check_amount(amount)
-        self.amount = amount
-
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        count = entries_to_prune(self.amount, t.numel())
-        mask = default_mask.clone()
-        if count:
-            mask.view(-1)[t.abs().view(-1).topk(count, largest=False).indices] = 0
-        return mask
+    def _choose(self, t: Tensor, count: int) -> Tensor:
+        return t.abs().view(-1).topk(count, largest=False).indices
 
 
 class RandomStructured(BasePruningMethod):

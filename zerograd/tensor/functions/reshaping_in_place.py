@@ -8,7 +8,6 @@ from zerograd import errors
 from zerograd.ir.record import Value
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.functions import shaping, viewing
-from zerograd.tensor.view import Permute
 
 
 def _become(input: TensorBase, seen: TensorBase) -> Any:
@@ -32,16 +31,6 @@ def _method(name: str, view: Any) -> Any:
     return method
 
 
-def _t(input: TensorBase) -> Any:
-    rank = len(input._shape)
-    if rank > 2:
-        raise errors.runtime(
-            f"t_() transposes matrices, but this tensor has {rank} dimensions",
-            input=input._type,
-            hint="transpose_(dim0, dim1)",
-        )
-    return input._see(Permute((1, 0) if rank == 2 else tuple(range(rank)), "TBackward0"))
-
 
 def _as_strided(input: TensorBase, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     if input._base is not None:
@@ -55,7 +44,7 @@ def _as_strided(input: TensorBase, size: Any, stride: Any, storage_offset: int |
 METHODS = {
     f"{name}_": _method(name, view)
     for name, view in {
-        "t": _t,
+        "t": shaping.t,
         "transpose": shaping.transpose,
         "swapaxes": shaping.transpose,
         "swapdims": shaping.transpose,

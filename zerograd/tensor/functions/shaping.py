@@ -126,7 +126,7 @@ def t(input: TensorBase) -> Any:
     rank = len(input._shape)
     if rank > 2:
         raise errors.runtime(
-            f"t() transposes matrices, but this tensor has {rank} dimensions",
+            f"t transposes matrices, but this tensor has {rank} dimensions",
             input=input._type,
             hint="use .mT or transpose(dim0, dim1)",
         )

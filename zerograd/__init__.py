@@ -177,8 +177,9 @@ _FROM_SUBMODULES = {  # found when they are first used
     ),
     **dict.fromkeys(
         (
-            "adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "batch_norm",
-            "binary_cross_entropy_with_logits", "celu", "cosine_embedding_loss", "ctc_loss",
+            "adaptive_max_pool1d", "affine_grid_generator", "alpha_dropout", "alpha_dropout_", "batch_norm",
+            "binary_cross_entropy_with_logits", "celu", "constant_pad_nd", "convolution",
+            "cosine_embedding_loss", "ctc_loss", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d",
             "dropout", "dropout_", "embedding", "embedding_renorm_", "feature_alpha_dropout",
             "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "group_norm",
             "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss",

@@ -217,6 +217,57 @@ def adaptive_max_pool1d(input: Any, output_size: Any) -> tuple[Any, Any]:
     return F.adaptive_max_pool1d(input, output_size, True)
 
 
+# --- images ----------------------------------------------------------------------------------------------
+
+
+def convolution(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+) -> Any:
+    """A convolution, or its transpose, of as many axes as ``stride`` has numbers. Source: torch.convolution."""
+    rank = len(input._shape) - 2
+    if transposed:
+        transpose = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[rank - 1]
+        return transpose(input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return (F.conv1d, F.conv2d, F.conv3d)[rank - 1](input, weight, bias, stride, padding, dilation, groups)
+
+
+def constant_pad_nd(input: Any, pad: Any, value: float = 0) -> Any:
+    """Source: torch.constant_pad_nd."""
+    return F.pad(input, pad, "constant", value)
+
+
+def affine_grid_generator(theta: Any, size: Any, align_corners: bool) -> Any:
+    """Source: torch.affine_grid_generator."""
+    return F.affine_grid(theta, size, align_corners)
+
+
+def grid_sampler(input: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool) -> Any:
+    """``grid_sample`` with modes 0 bilinear, 1 nearest, 2 bicubic; padding 0 zeros, 1 border, 2 reflection.
+
+    Source: torch.grid_sampler.
+    """
+    mode = ("bilinear", "nearest", "bicubic")[interpolation_mode]
+    return F.grid_sample(input, grid, mode, ("zeros", "border", "reflection")[padding_mode], align_corners)
+
+
+def grid_sampler_2d(input: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool) -> Any:
+    """Source: torch.grid_sampler_2d."""
+    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
+def grid_sampler_3d(input: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool) -> Any:
+    """Source: torch.grid_sampler_3d."""
+    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
 # --- tables ----------------------------------------------------------------------------------------------
 
 

@@ -2,8 +2,8 @@
 
     python benchmarks/import_time.py [--rounds 10]
 
-Interpreter start is taken off; libraries take turns; the figures are the best and the median of the rounds. Byte code is
-cached by the first round, as it is after installation.
+Interpreter start is taken off; libraries take turns; the figures are the best and the median of the rounds. Byte code
+is cached by the first round, as it is after installation.
 """
 
 from __future__ import annotations

@@ -150,9 +150,7 @@ def erf_through_tanh(degree: int = 6, top: float = 3.92) -> str:
     assert powers[-1] > 0
     assert all(powers @ far ** np.arange(degree + 1) > 2 for far in np.geomspace(15, 1e6, 100))
     print(f"{'ERF_TANH':<24} degree {degree:>3}   error {smallest:.1e}")
-    return table(
-        "ERF_TANH", [float(np.float32(power)) for power in powers], "P with erf(x) = tanh(x P(x**2)) to 1e-7"
-    )
+    return table("ERF_TANH", [float(np.float32(power)) for power in powers], "P with erf(x) = tanh(x P(x**2)) to 1e-7")
 
 
 def error_function() -> list[str]:
@@ -246,8 +244,7 @@ def incomplete_gamma() -> list[str]:
         )
     body = "\n".join(texts)
     return [
-        "# Temme's C[k][n] of DLMF 8.12.10: Σ_k a**-k Σ_n C[k][n] η**n\n"
-        f"TEMME: Final = (\n{body}\n)  # fmt: skip\n"
+        f"# Temme's C[k][n] of DLMF 8.12.10: Σ_k a**-k Σ_n C[k][n] η**n\nTEMME: Final = (\n{body}\n)  # fmt: skip\n"
     ]
 
 
@@ -292,19 +289,11 @@ def bessel() -> list[str]:
     }  # fmt: skip
     for name, function in near.items():
         meaning = meanings[name]
-        tables.append(
-            fit(f"{name}_NEAR", on(0, 16, function), f"{meaning} for x in [0, 4], t = x**2 / 8 - 1")
-        )
-        tables.append(
-            fit(f"{name}_MIDDLE", on(16, 64, function), f"{meaning} for x in [4, 8], t = (x**2 - 40) / 24")
-        )
+        tables.append(fit(f"{name}_NEAR", on(0, 16, function), f"{meaning} for x in [0, 4], t = x**2 / 8 - 1"))
+        tables.append(fit(f"{name}_MIDDLE", on(16, 64, function), f"{meaning} for x in [4, 8], t = (x**2 - 40) / 24"))
     for order in (0, 1):
-        tables.append(
-            fit(f"P{order}", far(order, 0), f"P of DLMF 10.17.3, order {order}, x >= 8, t = 128 / x**2 - 1")
-        )
-        tables.append(
-            fit(f"Q{order}", far(order, 1), f"x Q of DLMF 10.17.3, order {order}, x >= 8, t as above")
-        )
+        tables.append(fit(f"P{order}", far(order, 0), f"P of DLMF 10.17.3, order {order}, x >= 8, t = 128 / x**2 - 1"))
+        tables.append(fit(f"Q{order}", far(order, 1), f"x Q of DLMF 10.17.3, order {order}, x >= 8, t as above"))
     return tables
 
 
@@ -355,9 +344,7 @@ def airy() -> list[str]:
 
         return function  # fmt: skip
 
-    tables = [
-        fit("AIRY_RIGHT", on(0, 1, right), "2 sqrt(π) x**(1/4) exp(ζ) Ai(x) for x >= 2, t = 2 ζ(2) / ζ - 1")
-    ]
+    tables = [fit("AIRY_RIGHT", on(0, 1, right), "2 sqrt(π) x**(1/4) exp(ζ) Ai(x) for x >= 2, t = 2 ζ(2) / ζ - 1")]
     for name, low in (("NEAR", 0), ("M2", -2), ("M4", -4), ("M6", -6), ("M8", -8)):
         tables.append(
             fit(

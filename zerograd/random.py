@@ -62,9 +62,7 @@ def fork_rng(
     Source: torch.random.fork_rng.
     """
     if enabled and devices:
-        raise errors.runtime(
-            f"{_caller}: {_devices_kw} names {device_type or 'cuda'} devices, and there are none"
-        )
+        raise errors.runtime(f"{_caller}: {_devices_kw} names {device_type or 'cuda'} devices, and there are none")
     if not enabled or device_type == "meta":
         yield
         return

@@ -219,9 +219,7 @@ def saved_freed(lib: ModuleType) -> None:
     y.backward()
 
 
-@pytest.mark.parametrize(
-    "scenario", [wrong_count, wrong_shape, saved_freed], ids=lambda scenario: scenario.__name__
-)
+@pytest.mark.parametrize("scenario", [wrong_count, wrong_shape, saved_freed], ids=lambda scenario: scenario.__name__)
 def test_wrong_functions_raise_what_pytorch_raises(scenario: Any) -> None:
     with pytest.raises(Exception) as expected:  # noqa: PT011
         scenario(pytorch)

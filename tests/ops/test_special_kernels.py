@@ -170,9 +170,7 @@ POLYNOMIALS = {
 
 @pytest.mark.parametrize("name", POLYNOMIALS)
 def test_orthogonal_polynomials_are_torchs(name: str) -> None:
-    points = np.concatenate(
-        [np.linspace(-3, 3, 61), [0.01, 0.99, -0.99]]
-    )  # at NaN PyTorch answers by accident
+    points = np.concatenate([np.linspace(-3, 3, 61), [0.01, 0.99, -0.99]])  # at NaN PyTorch answers by accident
     degrees = np.array([-2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 25, 2.9])
     x, n = (array.ravel() for array in np.meshgrid(points, degrees))
     wanted = getattr(special, name)(torch.from_numpy(x), torch.from_numpy(n)).numpy()

@@ -194,9 +194,7 @@ def test_integers_of_float_types_keep_rounding_inside_the_range(name: str, low: 
     check_streams(ours, theirs)
 
 
-@pytest.mark.parametrize(
-    "name", ["int64", "int32", "int16", "float32", "float64", "float16", "bfloat16", "uint8"]
-)
+@pytest.mark.parametrize("name", ["int64", "int32", "int16", "float32", "float64", "float16", "bfloat16", "uint8"])
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 16, 100, 256])
 def test_permutations_are_pytorchs(name: str, n: int) -> None:
     d, t = both(name)
@@ -261,9 +259,7 @@ def test_multinomial_is_pytorchs(name: str, replacement: bool, shape: tuple[int,
 
 
 def rates(name: str) -> torch.Tensor:
-    values = torch.cat(
-        [torch.tensor([0.0, 1e-9, 10.0]), torch.linspace(0.01, 15, 300), torch.logspace(1, 9, 300)]
-    )
+    values = torch.cat([torch.tensor([0.0, 1e-9, 10.0]), torch.linspace(0.01, 15, 300), torch.logspace(1, 9, 300)])
     return values.clamp(max=6e4 if name == "float16" else 1e9).to(getattr(torch, name))
 
 
@@ -278,9 +274,7 @@ def test_poisson_numbers_are_pytorchs(name: str) -> None:
 @pytest.mark.parametrize("name", ["float32", "float64"])
 def test_binomial_numbers_are_pytorchs(name: str) -> None:
     ours, theirs = pair(2)
-    rows = itertools.product(
-        (0, 1, 5, 20, 21, 100, 1000, 123457), (0.0, 1e-3, 0.05, 0.3, 0.5, 0.51, 0.77, 0.999, 1.0)
-    )
+    rows = itertools.product((0, 1, 5, 20, 21, 100, 1000, 123457), (0.0, 1e-3, 0.05, 0.3, 0.5, 0.51, 0.77, 0.999, 1.0))
     count, p = torch.tensor(list(rows) * 5, dtype=getattr(torch, name)).T.contiguous()
     check(random.binomial(ours, count.numpy(), p.numpy()), torch.binomial(count, p, generator=theirs))
     check_streams(ours, theirs)
@@ -343,12 +337,8 @@ def test_states_move_both_ways_at_every_place_in_the_stream(drawn: int, odd: boo
     into_theirs = torch.Generator()
     into_theirs.set_state(torch.from_numpy(ours.get_state()))
     check_streams(into_ours, into_theirs)
-    check(
-        random.normal(into_ours, (5,), dtypes.float64), torch.randn(5, dtype=torch.float64, generator=theirs)
-    )
-    check(
-        random.normal(ours, (5,), dtypes.float64), torch.randn(5, dtype=torch.float64, generator=into_theirs)
-    )
+    check(random.normal(into_ours, (5,), dtypes.float64), torch.randn(5, dtype=torch.float64, generator=theirs))
+    check(random.normal(ours, (5,), dtypes.float64), torch.randn(5, dtype=torch.float64, generator=into_theirs))
 
 
 def test_a_state_that_is_none_is_refused_and_changes_nothing() -> None:
@@ -412,9 +402,7 @@ def test_fused_multiply_add_rounds_once(a: float, b: float, c: float) -> None:
     assert fma64(np.array([a]), b, c)[0] == float(exact)
     a, b, c = (np.float32(x) for x in (a, b, c))
     exact = fractions.Fraction(float(a)) * fractions.Fraction(float(b)) + fractions.Fraction(float(c))
-    np.testing.assert_array_max_ulp(
-        fma32(np.array([a]), b, c), np.array([float(exact)], np.float32), maxulp=0
-    )
+    np.testing.assert_array_max_ulp(fma32(np.array([a]), b, c), np.array([float(exact)], np.float32), maxulp=0)
 
 
 @pytest.mark.parametrize("name", ["log", "log1p", "exp", "sin", "cos", "tan"])

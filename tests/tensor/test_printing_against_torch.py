@@ -43,9 +43,7 @@ def shapes(draw: st.DrawFn) -> tuple[int, ...]:
     return draw(
         st.one_of(
             npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
-            st.sampled_from(
-                [(), (0,), (0, 3), (2, 0), (1001,), (1000,), (40, 40), (4, 300), (3, 2, 200), (12, 7, 13)]
-            ),
+            st.sampled_from([(), (0,), (0, 3), (2, 0), (1001,), (1000,), (40, 40), (4, 300), (3, 2, 200), (12, 7, 13)]),
         )
     )
 
@@ -121,9 +119,7 @@ def test_any_options_print_as_in_torch(case: tuple[np.ndarray, str], options: di
 @pytest.mark.parametrize("default", FLOATS)
 @pytest.mark.parametrize("shape", [(), (2,), (0,), (2, 0)], ids=str)
 @pytest.mark.parametrize("kind", FLOATS + WHOLES + COMPLEX)
-def test_the_dtype_is_told_when_the_values_do_not_suggest_it(
-    kind: str, shape: tuple[int, ...], default: str
-) -> None:
+def test_the_dtype_is_told_when_the_values_do_not_suggest_it(kind: str, shape: tuple[int, ...], default: str) -> None:
     array = np.ones(shape).astype(dtypes.named(kind).numpy)
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, default))

@@ -221,9 +221,7 @@ def test_states_go_to_pytorch_and_come_back() -> None:
     assert zerograd.randn(5, generator=ours).tolist() == torch.randn(5, generator=theirs).tolist()
 
 
-@pytest.mark.parametrize(
-    "copied", [copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g)), lambda g: g.clone_state()]
-)
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g)), lambda g: g.clone_state()])
 def test_a_copied_generator_continues_like_its_original(copied: Any) -> None:
     original = zerograd.Generator().manual_seed(5)
     twin = copied(original)

@@ -63,9 +63,7 @@ def call(name: str, *more: Any) -> Call:
 
 CALLS: dict[str, Call] = {
     **{name: call(name) for name in ONE + WITHOUT_GRADIENT},
-    **{
-        name: lambda library, x, name=name: getattr(library.special, name)(x, x) for name in TWO + POLYNOMIALS
-    },
+    **{name: lambda library, x, name=name: getattr(library.special, name)(x, x) for name in TWO + POLYNOMIALS},
     "polygamma": lambda library, x: library.special.polygamma(2, x),
     "multigammaln": lambda library, x: library.special.multigammaln(x + 3, 3),
     "logit with eps": call("logit", 0.3),

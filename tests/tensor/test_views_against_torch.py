@@ -16,7 +16,6 @@ import zerograd
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # x.T of three dimensions
 
 
-
 class Action:
     """A function of (library, tensor) that shows what it does when a test fails."""
 
@@ -218,8 +217,11 @@ def aliases(tensors: list[Any]) -> list[int]:
     return [keys.index(one) for one in keys]
 
 
+actions = st.one_of(views(), views(), views(), copies(), writes())
+
+
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 9), st.one_of(views(), views(), views(), copies(), writes()).map(Action)), max_size=8))
+@given(st.lists(st.tuples(st.integers(0, 9), actions.map(Action)), max_size=8))
 def test_chains_of_views_copies_and_writes_agree(steps: list[tuple[int, Action]]) -> None:
     note("\n".join(map(repr, steps)))
     pairs = [(torch.arange(24.0, dtype=torch.float64).reshape(2, 3, 4), zerograd.arange(24.0, dtype=zerograd.float64))]

@@ -159,12 +159,8 @@ def _fitted(part: Any, wanted: Any, name: str, place: int) -> Any:
     """A returned gradient summed to the input's shape and converted to its dtype, where that is possible."""
     if part._shape != wanted.shape:
         lead = len(part._shape) - len(wanted.shape)
-        grown = [
-            i for i, n in enumerate(part._shape) if i < lead or (wanted.shape[i - lead] == 1 and n != 1)
-        ]
-        fits = lead >= 0 and all(
-            i in grown or n == wanted.shape[i - lead] for i, n in enumerate(part._shape)
-        )
+        grown = [i for i, n in enumerate(part._shape) if i < lead or (wanted.shape[i - lead] == 1 and n != 1)]
+        fits = lead >= 0 and all(i in grown or n == wanted.shape[i - lead] for i, n in enumerate(part._shape))
         if not fits:
             raise errors.runtime(
                 f"{name}: the gradient of argument {place} has shape {list(part._shape)},"
@@ -233,9 +229,7 @@ class Function:
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """The gradient for each argument of ``forward``, given that of each output."""
-        raise NotImplementedError(
-            "a custom function needs a static method backward(ctx, *grads) to be differentiated"
-        )
+        raise NotImplementedError("a custom function needs a static method backward(ctx, *grads) to be differentiated")
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
@@ -316,8 +310,4 @@ class _NotTwice(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        raise errors.runtime(
-            "this backward is marked @once_differentiable: its result cannot be differentiated again"
-        )
-
-
+        raise errors.runtime("this backward is marked @once_differentiable: its result cannot be differentiated again")

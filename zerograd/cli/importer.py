@@ -30,9 +30,7 @@ def install() -> None:
     """
     zerograd = importlib.import_module("zerograd")
     if sys.modules.get("torch", zerograd) is not zerograd:
-        raise RuntimeError(
-            "PyTorch is loaded already, so `import torch` cannot become zerograd in this process"
-        )
+        raise RuntimeError("PyTorch is loaded already, so `import torch` cannot become zerograd in this process")
     if not any(isinstance(finder, TorchFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, TorchFinder())
     sys.modules["torch"] = zerograd

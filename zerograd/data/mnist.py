@@ -36,9 +36,7 @@ def load_mnist(folder: str | Path) -> Digits:
         raise FileNotFoundError(f"{folder} is not a folder; {NEEDED}")
     train, test = (read_pair(*(find(folder, name) for name in pair)) for pair in (TRAINING, TESTING))
     if train[0].shape[1:] != test[0].shape[1:]:
-        raise ValueError(
-            f"training images are {size(train[0])} pixels, but test images {size(test[0])}, in {folder}"
-        )
+        raise ValueError(f"training images are {size(train[0])} pixels, but test images {size(test[0])}, in {folder}")
     return Digits(f"MNIST files in {folder}", *train, *test)
 
 

@@ -166,9 +166,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
             raise errors.runtime("the cotangents must be nested as the outputs are", outputs=spec, cotangents=given)
         for number, (out, weight) in enumerate(zip(outputs, weights, strict=True)):
             if out.shape != weight.shape:
-                raise errors.runtime(
-                    f"cotangent {number} has shape {list(weight.shape)}, its output {list(out.shape)}"
-                )
+                raise errors.runtime(f"cotangent {number} has shape {list(weight.shape)}, its output {list(out.shape)}")
         return call.inputs.finished(call.like_inputs(call.gradients(outputs, weights)))
 
     output = call.inputs.finished(call.output)
@@ -230,9 +228,7 @@ def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
 # --- whole Jacobians ---------------------------------------------------------------------------------
 
 
-def jacrev(
-    func: Function, argnums: ArgNums = 0, *, has_aux: bool = False, chunk_size: int | None = None
-) -> Function:
+def jacrev(func: Function, argnums: ArgNums = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Function:
     """The function that gives d output / d argument, of shape output.shape + argument.shape.
 
     Nested outputs come first, nested arguments within them. Source: torch.func.jacrev.
@@ -267,9 +263,7 @@ def _rows(call: _Call, output: Any) -> list[Any]:
     ]
 
 
-def jacfwd(
-    func: Function, argnums: ArgNums = 0, has_aux: bool = False, *, randomness: str = "error"
-) -> Function:
+def jacfwd(func: Function, argnums: ArgNums = 0, has_aux: bool = False, *, randomness: str = "error") -> Function:
     """What ``jacrev`` gives; it is computed the same way. Source: torch.func.jacfwd."""
     del randomness
     return jacrev(func, argnums, has_aux=has_aux)

@@ -1,7 +1,7 @@
 """Types, ops and nodes: structure only. No data lives here.
 
-    op     what can be computed: shape rule, meaning, gradient, domain
-    node   an op applied to nodes: immutable, and met again whenever the program does the same thing again
+op     what can be computed: shape rule, meaning, gradient, domain
+node   an op applied to nodes: immutable, and met again whenever the program does the same thing again
 """
 
 from __future__ import annotations
@@ -181,9 +181,7 @@ class Node:
         "type",
     )
 
-    def __init__(
-        self, op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any], type: Any, tracked: bool
-    ) -> None:
+    def __init__(self, op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any], type: Any, tracked: bool) -> None:
         self.op = op
         self.inputs = inputs
         self.attributes = attributes

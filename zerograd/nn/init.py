@@ -144,9 +144,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
 
 
 @no_grad()
-def normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal numbers with this mean and standard deviation. Source: torch.nn.init.normal_."""
     return tensor.normal_(mean, std, generator=generator)
 
@@ -251,9 +249,7 @@ def _normal_share(x: float) -> float:
     return (1 + math.erf(x / math.sqrt(2))) / 2
 
 
-def _redrawn(
-    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None
-) -> Tensor:
+def _redrawn(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Tensor:
     low, high = (tensor.new_tensor(bound).item() for bound in (a, b))  # as the dtype represents them
     result = tensor.normal_(mean, std, generator=generator)
     while (outside := (result < low) | (result > high)).any():
@@ -261,9 +257,7 @@ def _redrawn(
     return tensor if result is tensor else tensor.copy_(result)
 
 
-def _by_rejection(
-    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None
-) -> Tensor:
+def _by_rejection(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Tensor:
     """Uniform candidates, kept with the density at their place relative to the highest in [a, b]."""
     peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
     result: Any = None

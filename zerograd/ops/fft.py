@@ -1,8 +1,8 @@
 """Fourier transforms, none of them scaled.
 
-    fourier      c -> c   sum over x of x * exp(-2 pi i jk / n) along the axes; with +, if not forward
-    half_fourier r -> c   the first n // 2 + 1 elements of the same; the others are their conjugates
-    whole        c -> r   from such a half, sum of x * exp(+2 pi i jk / n) with the conjugates filled in
+fourier      c -> c   sum over x of x * exp(-2 pi i jk / n) along the axes; with +, if not forward
+half_fourier r -> c   the first n // 2 + 1 elements of the same; the others are their conjugates
+whole        c -> r   from such a half, sum of x * exp(+2 pi i jk / n) with the conjugates filled in
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ def _infer_half(x: TensorType, *, axis: int) -> TensorType:
     return resized(x, axis, x.shape[axis] // 2 + 1).with_dtype(x.dtype.to_complex())
 
 
-half_fourier = Op(
-    "half_fourier", _infer_half, lambda x, *, axis: np.fft.rfft(x, axis=axis), _half_gradient
-)
+half_fourier = Op("half_fourier", _infer_half, lambda x, *, axis: np.fft.rfft(x, axis=axis), _half_gradient)
 
 
 def _whole_gradient(grad: Node, axis: int, size: int) -> Node:

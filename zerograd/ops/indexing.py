@@ -77,7 +77,7 @@ def _reference_index_write(x: Array, values: Array, places: Array, *, accumulate
 
 def _add_rows(result: Array, places: Array, rows: Array) -> None:
     """Adds rows, those of one place in their order; for real rows many at a time, which is faster than one by one."""
-    if result.ndim == 1 or not places.size:
+    if result.ndim == 1 or not rows.size:
         np.add.at(result, places, rows)
         return
     places, rows = places.reshape(-1), rows.reshape(-1, *rows.shape[places.ndim :])
@@ -177,18 +177,14 @@ scatter_add = Op(
 """``x`` with values added at places along an axis."""
 
 
-def _infer_scatter_fold(
-    x: TensorType, places: TensorType, values: TensorType, *, axis: int, kind: str
-) -> TensorType:
+def _infer_scatter_fold(x: TensorType, places: TensorType, values: TensorType, *, axis: int, kind: str) -> TensorType:
     return _infer_scatter(x, places, values, axis=axis)
 
 
 _FOLDS = {"product": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
-def _fold_gradient_x(
-    grad: Node, x: Node, places: Node, values: Node, out: Node, axis: int, kind: str
-) -> Node:
+def _fold_gradient_x(grad: Node, x: Node, places: Node, values: Node, out: Node, axis: int, kind: str) -> Node:
     if kind != "product":
         return where(eq(x, out), _shared(grad, x, places, values, out, axis), zeros_like(grad))
     known = where(eq(x, zeros_like(x)), ones_like(x), x)  # out / x is the product of the others, also where x is 0
@@ -202,9 +198,7 @@ def _shared(grad: Node, x: Node, places: Node, values: Node, out: Node, axis: in
     return div(grad, scatter_add(here, places, there, axis=axis))
 
 
-def _fold_gradient_values(
-    grad: Node, x: Node, places: Node, values: Node, out: Node, axis: int, kind: str
-) -> Node:
+def _fold_gradient_values(grad: Node, x: Node, places: Node, values: Node, out: Node, axis: int, kind: str) -> Node:
     if kind != "product":
         share = gather(_shared(grad, x, places, values, out, axis), places, axis=axis)
         return where(eq(values, gather(out, places, axis=axis)), share, zeros_like(values))

@@ -65,9 +65,7 @@ def _unknown(name: str, input: str) -> Rule:
 
 # --- the error function --------------------------------------------------------------------------------
 
-erf = unary(
-    "erf", kernel("error_function.erf"), lambda grad, x: mul(grad, times(_gaussian(x, -1), TWO_OVER_ROOT_PI))
-)
+erf = unary("erf", kernel("error_function.erf"), lambda grad, x: mul(grad, times(_gaussian(x, -1), TWO_OVER_ROOT_PI)))
 erfc = unary(
     "erfc",
     kernel("error_function.erfc"),
@@ -104,9 +102,7 @@ log_ndtr = unary(
 # --- gamma and zeta ------------------------------------------------------------------------------------
 
 lgamma = unary("lgamma", kernel("gamma.lgamma"), lambda grad, x: mul(grad, digamma(x)), domain=(0.5, 4))
-digamma = unary(
-    "digamma", kernel("gamma.digamma"), lambda grad, x: mul(grad, polygamma(x, n=1)), domain=(0.5, 4)
-)
+digamma = unary("digamma", kernel("gamma.digamma"), lambda grad, x: mul(grad, polygamma(x, n=1)), domain=(0.5, 4))
 polygamma = Op(
     "polygamma",
     lambda x, *, n: x,
@@ -166,9 +162,7 @@ def _i1e_gradient(grad: Node, x: Node, out: Node) -> Node:
 
 
 i0 = unary("i0", kernel("modified_bessel.i0"), lambda grad, x: mul(grad, i1(x)))
-i0e = unary(
-    "i0e", kernel("modified_bessel.i0e"), lambda grad, x, out: mul(grad, sub(i1e(x), mul(sign(x), out)))
-)
+i0e = unary("i0e", kernel("modified_bessel.i0e"), lambda grad, x, out: mul(grad, sub(i1e(x), mul(sign(x), out))))
 i1 = unary("i1", kernel("modified_bessel.i1"), _i1_gradient)
 i1e = unary("i1e", kernel("modified_bessel.i1e"), _i1e_gradient)
 
@@ -180,20 +174,14 @@ modified_bessel_i0 = unary("modified_bessel_i0", kernel("modified_bessel.i0"))
 modified_bessel_i1 = unary("modified_bessel_i1", kernel("modified_bessel.i1"))
 modified_bessel_k0 = unary("modified_bessel_k0", kernel("modified_bessel.k0"), domain=(0.1, 4))
 modified_bessel_k1 = unary("modified_bessel_k1", kernel("modified_bessel.k1"), domain=(0.1, 4))
-scaled_modified_bessel_k0 = unary(
-    "scaled_modified_bessel_k0", kernel("modified_bessel.scaled_k0"), domain=(0.1, 4)
-)
-scaled_modified_bessel_k1 = unary(
-    "scaled_modified_bessel_k1", kernel("modified_bessel.scaled_k1"), domain=(0.1, 4)
-)
+scaled_modified_bessel_k0 = unary("scaled_modified_bessel_k0", kernel("modified_bessel.scaled_k0"), domain=(0.1, 4))
+scaled_modified_bessel_k1 = unary("scaled_modified_bessel_k1", kernel("modified_bessel.scaled_k1"), domain=(0.1, 4))
 spherical_bessel_j0 = unary("spherical_bessel_j0", kernel("bessel.spherical_bessel_j0"))
 airy_ai = unary("airy_ai", kernel("bessel.airy_ai"))
 
 # --- logarithms and sin(πx)/(πx) -----------------------------------------------------------------------
 
-entr = unary(
-    "entr", kernel("logarithmic.entr"), lambda grad, x: mul(grad, neg(plus(log(x), 1))), domain=(0.1, 4)
-)
+entr = unary("entr", kernel("logarithmic.entr"), lambda grad, x: mul(grad, neg(plus(log(x), 1))), domain=(0.1, 4))
 
 
 def _where_it_counts(least: float) -> Rule:
@@ -245,18 +233,10 @@ chebyshev_polynomial_t = binary("chebyshev_polynomial_t", kernel("orthogonal.che
 chebyshev_polynomial_u = binary("chebyshev_polynomial_u", kernel("orthogonal.chebyshev_u"))
 chebyshev_polynomial_v = binary("chebyshev_polynomial_v", kernel("orthogonal.chebyshev_v"))
 chebyshev_polynomial_w = binary("chebyshev_polynomial_w", kernel("orthogonal.chebyshev_w"))
-shifted_chebyshev_polynomial_t = binary(
-    "shifted_chebyshev_polynomial_t", kernel("orthogonal.shifted_chebyshev_t")
-)
-shifted_chebyshev_polynomial_u = binary(
-    "shifted_chebyshev_polynomial_u", kernel("orthogonal.shifted_chebyshev_u")
-)
-shifted_chebyshev_polynomial_v = binary(
-    "shifted_chebyshev_polynomial_v", kernel("orthogonal.shifted_chebyshev_v")
-)
-shifted_chebyshev_polynomial_w = binary(
-    "shifted_chebyshev_polynomial_w", kernel("orthogonal.shifted_chebyshev_w")
-)
+shifted_chebyshev_polynomial_t = binary("shifted_chebyshev_polynomial_t", kernel("orthogonal.shifted_chebyshev_t"))
+shifted_chebyshev_polynomial_u = binary("shifted_chebyshev_polynomial_u", kernel("orthogonal.shifted_chebyshev_u"))
+shifted_chebyshev_polynomial_v = binary("shifted_chebyshev_polynomial_v", kernel("orthogonal.shifted_chebyshev_v"))
+shifted_chebyshev_polynomial_w = binary("shifted_chebyshev_polynomial_w", kernel("orthogonal.shifted_chebyshev_w"))
 hermite_polynomial_h = binary("hermite_polynomial_h", kernel("orthogonal.hermite_h"))
 hermite_polynomial_he = binary("hermite_polynomial_he", kernel("orthogonal.hermite_he"))
 laguerre_polynomial_l = binary("laguerre_polynomial_l", kernel("orthogonal.laguerre"))

@@ -30,9 +30,7 @@ class Plan:
 
     kept: tuple[tuple[Node, int], ...]
 
-    def __init__(
-        self, nodes: tuple[Node, ...], entered: tuple[Node, ...], freed: tuple[frozenset[Node], ...]
-    ) -> None:
+    def __init__(self, nodes: tuple[Node, ...], entered: tuple[Node, ...], freed: tuple[frozenset[Node], ...]) -> None:
         self.roots = tuple(dict.fromkeys((*(node for node in nodes if node.tracked), *entered)))
         kept = kept_by(self.roots, freed)
         self.outputs = tuple(dict.fromkeys((*nodes, *kept)))

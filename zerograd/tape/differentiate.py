@@ -72,9 +72,7 @@ def keepers(roots: tuple[Node, ...]) -> frozenset[Node]:
             for node in ancestors(roots)
             if _is_step(node)
             and any(
-                one.tracked or not one.constant
-                for position in range(len(node.inputs))
-                for one in asked(node, position)
+                one.tracked or not one.constant for position in range(len(node.inputs)) for one in asked(node, position)
             )
         )
         recorder.plans[key] = found
@@ -169,5 +167,3 @@ def _argument(name: str, node: Node, position: int, grad: Any, resolve: Callable
     if name in node.attributes:
         return node.attributes[name]
     return node.inputs[node.op.inputs.index(name.removesuffix("_type"))].type
-
-

@@ -100,9 +100,7 @@ def window_onto(other: Any, storage: Storage, like: TensorBase) -> None:
         other._plain = False
 
 
-def rebuild(
-    storage: Storage, offset: int, shape: Shape, strides: Shape, requires_grad: bool, kind: type[Any]
-) -> Any:
+def rebuild(storage: Storage, offset: int, shape: Shape, strides: Shape, requires_grad: bool, kind: type[Any]) -> Any:
     """A tensor from its pickle."""
     whole = TensorBase.of_storage(storage)
     layout = whole._laid_out()

@@ -63,9 +63,7 @@ class GradientMethods(TensorBase):
             RuntimeError: the dtype has no gradients, or the tensor is no leaf.
         """
         if requires_grad and not self.dtype.is_inexact:
-            raise errors.runtime(
-                "only floating point and complex tensors can have gradients", tensor=self._type
-            )
+            raise errors.runtime("only floating point and complex tensors can have gradients", tensor=self._type)
         if not self.is_leaf:
             if requires_grad:
                 return self
@@ -108,9 +106,7 @@ class GradientMethods(TensorBase):
         if new is self:
             raise errors.runtime("a tensor cannot be its own gradient")
         if new._shape != self._shape:
-            raise errors.runtime(
-                ".grad must have the shape of its tensor", tensor=self._type, grad=new._type
-            )
+            raise errors.runtime(".grad must have the shape of its tensor", tensor=self._type, grad=new._type)
         if new.dtype is not self.dtype:
             raise errors.runtime(".grad must have the dtype of its tensor", tensor=self._type, grad=new._type)
         self._grad = new
@@ -322,9 +318,7 @@ def backward(
     if not inputs:
         raise errors.runtime("backward(inputs=...) needs at least one tensor, or None for all leaves")
     targets = [target_of(tensor) for tensor in inputs]
-    found = tape.run(
-        roots, seeds, retain_graph=retain, create_graph=create_graph, targets=targets, watchers=watchers()
-    )
+    found = tape.run(roots, seeds, retain_graph=retain, create_graph=create_graph, targets=targets, watchers=watchers())
     with grad_mode(create_graph):
         for tensor, target in zip(inputs, targets, strict=True):
             grad = found.pop(target, None)
@@ -395,9 +389,7 @@ def _seed(tensor: Any, gradient: Any) -> Value:
                 hint="reduce it first, e.g. loss.mean() or loss.sum(), or pass backward(gradient=...)",
             )
         if not tensor.dtype.is_floating_point:
-            raise errors.runtime(
-                f"backward() without a gradient argument needs a real scalar, got {tensor.dtype}"
-            )
+            raise errors.runtime(f"backward() without a gradient argument needs a real scalar, got {tensor.dtype}")
         return tape.ones(tensor._type)
     if not isinstance(gradient, TensorBase):
         raise errors.type_(f"a gradient must be a Tensor or None, not {type(gradient).__name__}")

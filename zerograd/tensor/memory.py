@@ -249,9 +249,7 @@ class MemoryMethods(TensorBase):
         self._cache = self._point = None
         return self
 
-    def set_(
-        self, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
-    ) -> Self:
+    def set_(self, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Self:
         """Look at the storage of another tensor, or at a part of a storage, from now on. Source: torch.Tensor.set_.
 
         Raises:

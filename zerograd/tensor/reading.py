@@ -137,9 +137,7 @@ class ReadingMethods(TensorBase):
 
     def __index__(self) -> int:
         if self._type.count != 1 or self.dtype.is_inexact:
-            raise errors.type_(
-                "an index must be a tensor of one element and of an integer dtype", tensor=self._type
-            )
+            raise errors.type_("an index must be a tensor of one element and of an integer dtype", tensor=self._type)
         return int(self.item())
 
     def __len__(self) -> int:

@@ -254,9 +254,7 @@ class Expand:
         lead = self._lead(base.shape)
         if not base.shape:
             return Layout(self.shape, (0,) * lead, base.offset)
-        strides = tuple(
-            0 if m != n else s for m, n, s in zip(base.shape, self.shape[lead:], base.strides, strict=True)
-        )
+        strides = tuple(0 if m != n else s for m, n, s in zip(base.shape, self.shape[lead:], base.strides, strict=True))
         # PyTorch gives an added dimension of size 1 the stride of a contiguous one.
         added: list[int] = []
         for i in range(lead - 1, -1, -1):

@@ -38,9 +38,7 @@ def demo(digits: Digits, epochs: int | None, folder: Path) -> None:
     right, total = count_right(model, digits), len(digits.test_labels)
     print(f"test accuracy {100 * right / total:.2f} % ({right:,} of {total:,}) after {seconds:.1f} s")
 
-    print(
-        f"\nThe first {COMPARED_STEPS} steps again, with three ways to treat the gradient of the step before"
-    )
+    print(f"\nThe first {COMPARED_STEPS} steps again, with three ways to treat the gradient of the step before")
     runs = compare(digits, COMPARED_STEPS)
     print(table(runs))
     print("\nWhat one sees:")

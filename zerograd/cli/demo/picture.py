@@ -26,9 +26,7 @@ def draw(runs: Sequence[Run], folder: Path) -> str:
         for axes, values in ((losses, run.losses), (angles, run.angles)):
             axes.plot(values, color=colour, alpha=0.25, linewidth=0.8)
             axes.plot(smooth(values), color=colour, label=run.name)
-    losses.set(
-        ylabel="loss of the batch, nats", title="The same training, three ways to treat the old gradient"
-    )
+    losses.set(ylabel="loss of the batch, nats", title="The same training, three ways to treat the old gradient")
     angles.set(
         xlabel="step",
         ylabel="degrees",

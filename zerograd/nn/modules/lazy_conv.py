@@ -35,9 +35,7 @@ class _LazyConvXdMixin(LazyModuleMixin, _Base):
             return
         self.in_channels = self._get_in_channels(input)
         if self.in_channels % self.groups != 0:
-            raise errors.value(
-                f"{self.in_channels} channels cannot be cut into {self.groups} groups"
-            )
+            raise errors.value(f"{self.in_channels} channels cannot be cut into {self.groups} groups")
         outer, inner = (
             (self.in_channels, self.out_channels) if self.transposed else (self.out_channels, self.in_channels)
         )

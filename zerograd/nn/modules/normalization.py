@@ -150,9 +150,7 @@ class GroupNorm(Module):
     ) -> None:
         super().__init__()
         if num_channels % num_groups != 0:
-            raise errors.value(
-                f"GroupNorm: {num_channels} channels cannot be cut into {num_groups} groups"
-            )
+            raise errors.value(f"GroupNorm: {num_channels} channels cannot be cut into {num_groups} groups")
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps

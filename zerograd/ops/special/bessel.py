@@ -67,9 +67,7 @@ def _second_kind_far(x: Array, order: int) -> Array:
 
 def _j0(x: Array) -> Array:
     size = np.abs(x)
-    return piecewise(
-        (size,), (size <= FITTED_UP_TO, _j0_near), (np.isfinite(size), lambda x: _first_kind_far(x, 0))
-    )
+    return piecewise((size,), (size <= FITTED_UP_TO, _j0_near), (np.isfinite(size), lambda x: _first_kind_far(x, 0)))
 
 
 def _j1(x: Array) -> Array:

@@ -35,9 +35,7 @@ def at_every_width(double: Kernel, single: Kernel | None = None) -> Kernel:
         with np.errstate(all="ignore"):
             for start in range(0, result.size, BLOCK):
                 block = slice(start, start + BLOCK)
-                result[block] = formula(
-                    *(array[block].astype(work, copy=False) for array in flat), **attributes
-                )
+                result[block] = formula(*(array[block].astype(work, copy=False) for array in flat), **attributes)
         return result.reshape(shape)
 
     return kernel

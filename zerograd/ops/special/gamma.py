@@ -65,9 +65,7 @@ def _lgamma(x: Array) -> Array:
 
 def lgamma_one_plus(z: Array) -> Array:
     """lgamma(1 + z) for z >= 0, with all digits of a small z."""
-    return piecewise(
-        (z,), (z < 0.5, lambda z: _from_two(z) - np.log1p(z)), (z >= 0.5, lambda z: _lgamma(1 + z))
-    )
+    return piecewise((z,), (z < 0.5, lambda z: _from_two(z) - np.log1p(z)), (z >= 0.5, lambda z: _lgamma(1 + z)))
 
 
 LOG_ROOT_TAU = 0.5 * math.log(2 * math.pi)

@@ -92,9 +92,7 @@ _KINDS: dict[str, tuple[float, Callable[[Array, Array], Array], Kernel]] = {
     ),
 }
 
-chebyshev_t, chebyshev_u, chebyshev_v, chebyshev_w = (
-    _chebyshev(*kind, shifted=False) for kind in _KINDS.values()
-)
+chebyshev_t, chebyshev_u, chebyshev_v, chebyshev_w = (_chebyshev(*kind, shifted=False) for kind in _KINDS.values())
 """The Chebyshev polynomials of the four kinds. Source: torch.special.chebyshev_polynomial_t and so on."""
 
 shifted_chebyshev_t, shifted_chebyshev_u, shifted_chebyshev_v, shifted_chebyshev_w = (

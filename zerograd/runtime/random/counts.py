@@ -31,9 +31,7 @@ def poisson(generator: Generator | None, rate: Array) -> Array:
         raise NotImplementedError(errors.message("poisson needs rates of a floating dtype", got=kind))
     valid = rate >= 0
     if not valid.all():
-        raise errors.runtime(
-            "poisson needs rates of 0 or more", rate=rate[~valid].flat[0]
-        )
+        raise errors.runtime("poisson needs rates of 0 or more", rate=rate[~valid].flat[0])
     with Stepwise(choose(generator)) as source:
         numbers = [_poisson(one, source.uniform) for one in rate.astype(np.float64).ravel().tolist()]
     return round_to(np.array(numbers, np.float64), kind).reshape(rate.shape)
@@ -105,9 +103,7 @@ def _binomial(n: Number, p: Number, uniform: Callable[[], float]) -> Number | fl
         return n
     if p > 0.5:
         q = type(p)(1.0 - float(p))
-        return n - (
-            _binomial_by_rejection(n, q, uniform) if n * q >= 10 else _binomial_by_gaps(n, q, uniform)
-        )
+        return n - (_binomial_by_rejection(n, q, uniform) if n * q >= 10 else _binomial_by_gaps(n, q, uniform))
     if p <= 0.5:
         return _binomial_by_rejection(n, p, uniform) if n * p >= 10 else _binomial_by_gaps(n, p, uniform)
     return math.nan

@@ -50,14 +50,10 @@ def normal(
         raise errors.runtime("normal expects a standard deviation of at least 0", std=std)
     shape = tuple(shape)
     if dtype.is_complex:
-        parts = normal(
-            generator, (*shape, 2), dtype.to_real(), mean, std / math.sqrt(2), contiguous=contiguous
-        )
+        parts = normal(generator, (*shape, 2), dtype.to_real(), mean, std / math.sqrt(2), contiguous=contiguous)
         return parts.view(dtype.numpy).reshape(shape)
     if not dtype.is_floating_point:
-        raise NotImplementedError(
-            errors.message("normal numbers need a floating or complex dtype", got=dtype)
-        )
+        raise NotImplementedError(errors.message("normal numbers need a floating or complex dtype", got=dtype))
     generator = choose(generator)
     size = count(shape)
     if size < BLOCK or not contiguous:
@@ -82,9 +78,7 @@ def normal_pairs(generator: Generator, size: int, mean: float, std: float) -> Ar
         unit = generator.unit_float64(2 * pairs).reshape(pairs, 2)
         radius = np.sqrt(-2.0 * elementary("log1p", -unit[:, 1]))
         angle = (2.0 * math.pi) * unit[:, 0]
-        both = np.stack(
-            [radius * elementary("cos", angle), radius * elementary("sin", angle)], axis=1
-        ).ravel()
+        both = np.stack([radius * elementary("cos", angle), radius * elementary("sin", angle)], axis=1).ravel()
         result[start:] = both[: size - start]
         if 2 * pairs > size - start:
             generator.next_normal = float(both[-1])

@@ -40,9 +40,7 @@ def uniform(
         if not -largest <= bound <= largest:
             raise errors.runtime(f"uniform's {name} bound is out of the range of {dtype}", bound=bound)
     if low > high or not high - low <= largest:
-        problem = (
-            "uniform expects low <= high" if low > high else f"high - low is out of the range of {dtype}"
-        )
+        problem = "uniform expects low <= high" if low > high else f"high - low is out of the range of {dtype}"
         raise errors.runtime(problem, low=low, high=high)
     generator = choose(generator)
     if dtype is dtypes.float64:
@@ -59,9 +57,7 @@ def uniform(
     return flat.reshape(shape)
 
 
-def bernoulli(
-    generator: Generator | None, shape: Sequence[int], dtype: dtype, p: float | Array = 0.5
-) -> Array:
+def bernoulli(generator: Generator | None, shape: Sequence[int], dtype: dtype, p: float | Array = 0.5) -> Array:
     """1 with probability ``p``, else 0.
 
     Args:
@@ -84,9 +80,7 @@ def bernoulli(
 
 def _bernoulli_each(generator: Generator, shape: Sequence[int], dtype: dtype, p: Array) -> Array:
     if not dtypes.from_numpy(p.dtype).is_floating_point:
-        raise NotImplementedError(
-            errors.message("bernoulli expects probabilities of a floating dtype", got=p.dtype)
-        )
+        raise NotImplementedError(errors.message("bernoulli expects probabilities of a floating dtype", got=p.dtype))
     inside = (p >= 0) & (p <= 1)
     if not inside.all():
         raise errors.runtime("bernoulli expects every probability p to be in [0, 1]", p=p[~inside].flat[0])

@@ -12,9 +12,7 @@ from zerograd.runtime.random.uniforms import exponential
 _MOST_CATEGORIES = 2**24
 
 
-def multinomial(
-    generator: Generator | None, weights: Array, samples: int, replacement: bool = False
-) -> Array:
+def multinomial(generator: Generator | None, weights: Array, samples: int, replacement: bool = False) -> Array:
     """Indices of the last dimension, ``samples`` for each row, drawn in proportion to the weights: int64.
 
     Without replacement the indices of a row differ, and come in the order in which they would be drawn.
@@ -61,10 +59,7 @@ def _with_replacement(generator: Generator, rows: Array, samples: int) -> Array:
     shares /= shares[:, -1:].copy()
     shares[:, -1] = 1
     uniforms = generator.unit_float64(len(rows) * samples).reshape(len(rows), samples)
-    found = [
-        np.searchsorted(share, wanted)
-        for share, wanted in zip(shares.astype(np.float64), uniforms, strict=True)
-    ]
+    found = [np.searchsorted(share, wanted) for share, wanted in zip(shares.astype(np.float64), uniforms, strict=True)]
     return np.stack(found)
 
 

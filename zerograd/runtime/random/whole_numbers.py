@@ -91,9 +91,7 @@ def permutation(generator: Generator | None, n: int, dtype: dtype = dtypes.int64
     if n < 0:
         raise errors.runtime("a permutation needs n >= 0", n=n)
     if dtype.is_complex or dtype is dtypes.bool_:
-        raise NotImplementedError(
-            errors.message("a permutation needs an integer or floating dtype", got=dtype)
-        )
+        raise NotImplementedError(errors.message("a permutation needs an integer or floating dtype", got=dtype))
     if n - 1 > _limits(dtype)[1]:
         raise errors.runtime(f"n cannot be converted to {dtype} without overflow", n=n)
     if dtype.is_floating_point and dtype is not dtypes.bfloat16 and n > 2 ** _EXACT[dtype] + 1:

@@ -57,9 +57,7 @@ def map2_(self: TensorBase, x: TensorBase, y: TensorBase, callable: Callable[[An
     return _mapped("map2_", self, (x, y), callable)
 
 
-def _mapped(
-    name: str, self: TensorBase, others: tuple[TensorBase, ...], callable: Callable[..., Any]
-) -> TensorBase:
+def _mapped(name: str, self: TensorBase, others: tuple[TensorBase, ...], callable: Callable[..., Any]) -> TensorBase:
     for one in (self, *others):
         if one.requires_grad:
             raise errors.runtime(

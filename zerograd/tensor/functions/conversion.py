@@ -92,9 +92,7 @@ def to_arguments(kind: dtype, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     if unknown := kwargs.keys() - {"dtype", "device", "other", "non_blocking", "copy", "memory_format"}:
         raise errors.type_(f"to() has no argument '{min(unknown)}'")
     if not args and not kwargs:
-        raise errors.type_(
-            "to() has to be told what to: a dtype, a device or a tensor"
-        )
+        raise errors.type_("to() has to be told what to: a dtype, a device or a tensor")
     rest = list(args)
     first = rest.pop(0) if rest else kwargs.get("other")
     if isinstance(first, TensorBase):

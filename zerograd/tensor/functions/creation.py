@@ -216,9 +216,7 @@ def _strided(name: str, shape: Any, strides: Any, kind: dtype | None, options: d
     kind = found.dtype or kind or dtypes.get_default_dtype()
     shape, strides = shape_of(name, (tuple(shape),)), shape_of(name, (tuple(strides),))
     if len(shape) != len(strides):
-        raise errors.runtime(
-            f"{name} needs a stride for each dimension", size=list(shape), stride=list(strides)
-        )
+        raise errors.runtime(f"{name} needs a stride for each dimension", size=list(shape), stride=list(strides))
     if is_dense(shape, strides):
         order = None if is_contiguous(shape, strides) else strides
         made = constant(shape, kind, 0) if order is None else apply(_filled_in_order, (), (shape, kind, 0, order))

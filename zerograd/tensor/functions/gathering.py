@@ -170,9 +170,7 @@ def _scatter_reduce(x: Node, places: Node, values: Node, dim: int, reduce: str, 
     return _reduced("scatter_reduce", x, places, values, dim, reduce, include_self)
 
 
-def _reduced(
-    name: str, x: Node, places: Node, values: Node, dim: int, reduce: str, include_self: bool
-) -> Node:
+def _reduced(name: str, x: Node, places: Node, values: Node, dim: int, reduce: str, include_self: bool) -> Node:
     shape = x.shape
     if not places.type.count:
         return cast(x, dtype=x.dtype)
@@ -197,16 +195,12 @@ def _reduced(
 
 def _reduction(name: str, reduce: str) -> str:
     if reduce not in _KINDS:
-        raise errors.runtime(
-            f"{name} knows the reductions {', '.join(_KINDS)}, not {reduce!r}"
-        )
+        raise errors.runtime(f"{name} knows the reductions {', '.join(_KINDS)}, not {reduce!r}")
     return reduce
 
 
 @accepts_out
-def scatter_reduce(
-    input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
-) -> Any:
+def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
     """``input`` combined with ``src`` at places along ``dim`` by "sum", "prod", "mean", "amax" or "amin".
 
     Args:
@@ -215,9 +209,7 @@ def scatter_reduce(
     """
     at = _places("scatter_reduce", index, as_tensor_argument("scatter_reduce", "input", input), dim)
     as_tensor_argument("scatter_reduce", "src", src)
-    return apply(
-        _scatter_reduce, (input, index, src), (at, _reduction("scatter_reduce", reduce), bool(include_self))
-    )
+    return apply(_scatter_reduce, (input, index, src), (at, _reduction("scatter_reduce", reduce), bool(include_self)))
 
 
 @labelled("IndexReduceBackward0")
@@ -230,9 +222,7 @@ def _index_reduce(x: Node, places: Node, source: Node, dim: int, reduce: str, in
 
 
 @accepts_out
-def index_reduce(
-    input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
-) -> Any:
+def index_reduce(input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Any:
     """``input`` combined with slices of ``source`` at places of a dimension by "prod", "mean", "amax" or "amin".
 
     Source: torch.index_reduce.
@@ -241,9 +231,7 @@ def index_reduce(
     at = _slice_places("index_reduce", index, as_tensor_argument("index_reduce", "input", input), dim, source)
     if reduce == "sum":
         raise errors.runtime('index_reduce does not know "sum"', hint="index_add adds")
-    return apply(
-        _index_reduce, (input, index, source), (at, _reduction("index_reduce", reduce), bool(include_self))
-    )
+    return apply(_index_reduce, (input, index, source), (at, _reduction("index_reduce", reduce), bool(include_self)))
 
 
 def _index_select(x: Node, places: Node, dim: int) -> Node:

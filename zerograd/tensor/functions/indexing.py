@@ -104,6 +104,8 @@ def parse(input: TensorBase, index: Any) -> Window:
     parts = index if isinstance(index, tuple) else _one_or_many(index)
     parts = [_as_index(one) for one in parts]
     shape = input._shape
+    if len(parts) == 1 and isinstance(parts[0], slice):
+        _check_step(parts[0])
     consumed = sum(_consumes(one) for one in parts)
     if consumed > len(shape):
         if not shape and len(parts) == 1 and isinstance(parts[0], int):
@@ -120,7 +122,10 @@ def parse(input: TensorBase, index: Any) -> Window:
             if any(other is not Ellipsis and other != slice(None) for other in parts[i:]):
                 raise errors.index("an index can contain one `...`: a second one leaves no dimension for what follows")
             break
-    return window.of(input), window.tensors if any(one is not None for one in window.tensors) else []
+    seen = window.of(input)
+    if window.checks:
+        window.check(seen._shape)
+    return seen, window.tensors if any(one is not None for one in window.tensors) else []
 
 
 def _no_dimensions() -> Exception:
@@ -177,7 +182,7 @@ def _as_places(one: TensorBase) -> Any:
         if not one._shape:
             return one.item()
         if one.dtype in (dtypes.int64, dtypes.int32):
-            return one.long()
+            return one
     raise errors.index("an index tensor holds integers (int64, int32) or is a mask of bools", index=one._type)
 
 
@@ -191,6 +196,15 @@ def _consumes(one: Any) -> int:
 
 def _no_such_index(index: int, size: int, at: int, error: Callable[..., Exception] = errors.index) -> Exception:
     return error(f"there is no index {index} in dimension {at}, which has {size} elements")
+
+
+def _check_step(one: slice) -> None:
+    if one.step is not None and one.step < 1:
+        raise errors.value(
+            "a slice of a tensor walks forwards: its step is 1 or more",
+            slice=one,
+            hint="x.flip(dim) reverses a dimension",
+        )
 
 
 def _check_integer(index: int, size: int, at: int) -> None:
@@ -217,6 +231,7 @@ class _Window:
         self.dropped: list[int] = []
         self.inserted: dict[int, int] = {}
         self.tensors: list[Any] = []
+        self.checks: list[tuple[Any, int, int]] = []
         self.label = "AliasBackward0"
 
     def skip(self, dims: int) -> None:
@@ -252,12 +267,7 @@ class _Window:
             start, stop, step = one.indices(self.shape[self.at])
         except TypeError:
             raise errors.type_("slice indices must be integers or None or have an __index__ method") from None
-        if step < 1:
-            raise errors.value(
-                "a slice of a tensor walks forwards: its step is 1 or more",
-                slice=one,
-                hint="x.flip(dim) reverses a dimension",
-            )
+        _check_step(one)
         self.starts[self.at], self.stops[self.at], self.steps[self.at] = start, max(start, stop), step
         self.at += 1
         self.tensors.append(None)
@@ -277,9 +287,15 @@ class _Window:
             self.at += len(sizes)
             self.tensors += [one, *[None] * (len(sizes) - 1)]
             return
-        check_places(one, self.shape[self.at], self.at)
+        self.checks.append((one, self.shape[self.at], self.at))
         self.at += 1
         self.tensors.append(one)
+
+    def check(self, shape: Shape) -> None:
+        """That places exist in the window, unless nothing would be read there."""
+        if all(n or one is not None for n, one in zip(shape, self.tensors, strict=True)):
+            for places, size, at in self.checks:
+                check_places(places, size, at)
 
     def of(self, input: TensorBase) -> Any:
         """The view of ``input``."""
@@ -393,9 +409,19 @@ def _arranged(rank: int, count: int, front: int) -> Shape:
     return (*range(count, count + front), *range(count), *range(count + front, rank))
 
 
+def _nothing(x: Node, shape: Shape) -> Node:
+    if 0 not in shape:
+        raise errors.index("an index tensor names places of a dimension of size 0", input=x.type)
+    return reshape(x, shape=shape)
+
+
 @labelled("IndexBackward0")
 def _read(x: Node, places: tuple[Node | None, ...]) -> Node:
     order, found, front = _order(x, places)
+    if not x.type.count:  # nothing to read, and places that need not exist
+        kept = [x.shape[i] for i in order[len(found) :]]
+        shape = (*kept[:front], *found[0].shape, *kept[front:])
+        return _nothing(x, shape)
     joined, linear = _flattened(x, order, found)
     out = indexing.index(joined, linear)
     arranged = _arranged(out.rank, linear.rank, front)
@@ -405,6 +431,10 @@ def _read(x: Node, places: tuple[Node | None, ...]) -> Node:
 @labelled("IndexPutBackward0")
 def _write(x: Node, places: tuple[Node | None, ...], values: Node, accumulate: bool) -> Node:
     order, found, front = _order(x, places)
+    if not x.type.count:
+        kept = [x.shape[i] for i in order[len(found) :]]
+        _fitted(values, (*kept[:front], *found[0].shape, *kept[front:]))
+        return reshape(x, shape=x.shape)
     joined, linear = _flattened(x, order, found)
     rank = linear.rank + joined.rank - 1
     arranged = _arranged(rank, linear.rank, front)

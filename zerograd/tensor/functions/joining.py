@@ -22,9 +22,7 @@ def _tensors(name: str, tensors: Any) -> Sequence[Any]:
     if isinstance(tensors, TensorBase):
         return tuple(tensors)
     if not isinstance(tensors, list | tuple):
-        raise errors.type_(
-            f"{name} takes a list or tuple of tensors, not a {type(tensors).__name__}"
-        )
+        raise errors.type_(f"{name} takes a list or tuple of tensors, not a {type(tensors).__name__}")
     for i, one in enumerate(tensors):
         if not isinstance(one, TensorBase):
             raise errors.type_(
@@ -191,9 +189,7 @@ def split_with_sizes(input: TensorBase, split_sizes: Any, dim: int = 0) -> tuple
     at = _split_axis("split_with_sizes", input, dim)
     lengths = [integer(one, "split_sizes") for one in split_sizes]
     if min(lengths, default=0) < 0:
-        raise errors.runtime(
-            f"split_with_sizes: a part cannot have {min(lengths)} elements", split_sizes=lengths
-        )
+        raise errors.runtime(f"split_with_sizes: a part cannot have {min(lengths)} elements", split_sizes=lengths)
     if sum(lengths) != input._shape[at]:
         raise errors.runtime(
             f"split_with_sizes: dimension {at} has {input._shape[at]} elements, but the parts have {sum(lengths)}",

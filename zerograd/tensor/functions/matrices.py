@@ -228,9 +228,7 @@ def _cross(x: Node, y: Node, dim: int) -> Node:
     def part(z: Node, i: int) -> Node:
         return narrow(z, at, i, i + 1)
 
-    pieces = [
-        sub(mul(part(x, j), part(y, k)), mul(part(x, k), part(y, j))) for j, k in ((1, 2), (2, 0), (0, 1))
-    ]
+    pieces = [sub(mul(part(x, j), part(y, k)), mul(part(x, k), part(y, j))) for j, k in ((1, 2), (2, 0), (0, 1))]
     return cat(*pieces, axis=at)
 
 
@@ -278,6 +276,7 @@ def householder_product(A: Any, tau: Any) -> Any:
         v = (strict[..., :, i] + one).unsqueeze(-1)
         result = result - matmul(matmul(result, v), v.mH) * tau[..., i, None, None]
     return result[..., :n]
+
 
 def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Any:
     """The X with A @ X = B, given ``lu_factor(A)``. Source: torch.linalg.lu_solve."""

@@ -115,17 +115,13 @@ def randperm(n: int, *, generator: Any = None, **options: Any) -> Any:
 # --- like another tensor -------------------------------------------------------------------------
 
 
-def _made_like(
-    name: str, input: Any, draw: Callable[[Shape, dtype, bool], Array], options: dict[str, Any]
-) -> Any:
+def _made_like(name: str, input: Any, draw: Callable[[Shape, dtype, bool], Array], options: dict[str, Any]) -> Any:
     found = options_of(name, options)
     layout = as_tensor_argument(name, "input", input)._laid_out()
     kind = found.dtype or input.dtype
 
     def drawn() -> Array:
-        return memory_order.filled(
-            layout.shape, layout.strides, lambda shape, plain: draw(shape, kind, plain)
-        )
+        return memory_order.filled(layout.shape, layout.strides, lambda shape, plain: draw(shape, kind, plain))
 
     return _finished(kind, found.requires_grad, drawn)
 
@@ -209,9 +205,7 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None, out:
     as_tensor_argument("bernoulli", "input", input)
     stream = stream_of(generator)
     if p is not None:
-        return _result(
-            "bernoulli", of_drawn(random.bernoulli(stream, input._shape, input.dtype, number("p", p))), out
-        )
+        return _result("bernoulli", of_drawn(random.bernoulli(stream, input._shape, input.dtype, number("p", p))), out)
     kind = input.dtype if out is None else out.dtype
     drawn = of_drawn(random.bernoulli(stream, input._shape, kind, input._array()))
     return _of_bernoulli(drawn, input) if out is None else _result("bernoulli", drawn, out)
@@ -294,9 +288,7 @@ def normal(
         numbers = number("mean", mean), number("std", std)
         if out is not None:
             options["out"] = out
-        return _made(
-            "normal", (size,), None, lambda shape, kind: random.normal(stream, shape, kind, *numbers), options
-        )
+        return _made("normal", (size,), None, lambda shape, kind: random.normal(stream, shape, kind, *numbers), options)
     if size is not None or options:
         raise errors.type_("normal() of tensors takes its size and dtype from them", got=["size", *options])
     if deviations and (std._array() < 0).any():

@@ -46,8 +46,7 @@ def _body(label: str) -> Callable[[Node, Node], Node]:
 
 
 _UNIFORM, _NORMAL, _EXPONENTIAL, _CAUCHY, _LOG_NORMAL, _GEOMETRIC = (
-    _body(f"{name}Backward0")
-    for name in ("Uniform", "Normal", "Exponential", "Cauchy", "LogNormal", "Geometric")
+    _body(f"{name}Backward0") for name in ("Uniform", "Normal", "Exponential", "Cauchy", "LogNormal", "Geometric")
 )
 _RANDOM = tuple(_body(f"RandomBackward{i}") for i in range(3))
 _BERNOULLI = tuple(_body(f"BernoulliBackward{i}") for i in range(3))
@@ -116,11 +115,7 @@ def bernoulli_(self: TensorBase, p: Any = 0.5, *, generator: Any = None) -> Any:
     probabilities = _broadcast(p, shape)
 
     def draw(shape: Shape, contiguous: bool) -> Array:
-        each = (
-            probabilities
-            if contiguous
-            else probabilities.transpose(memory_order.memory_order(shape, strides))
-        )
+        each = probabilities if contiguous else probabilities.transpose(memory_order.memory_order(shape, strides))
         return random.bernoulli(stream, shape, kind, each)
 
     return _fill(self, _BERNOULLI[1], draw)
@@ -128,9 +123,7 @@ def bernoulli_(self: TensorBase, p: Any = 0.5, *, generator: Any = None) -> Any:
 
 def _broadcast(p: TensorBase, shape: Shape) -> Array:
     if broadcast("bernoulli_", p._shape, shape) != shape:
-        raise errors.runtime(
-            "bernoulli_: the probabilities do not broadcast to the tensor", p=p._type, shape=shape
-        )
+        raise errors.runtime("bernoulli_: the probabilities do not broadcast to the tensor", p=p._type, shape=shape)
     return np.broadcast_to(p._array(), shape)
 
 

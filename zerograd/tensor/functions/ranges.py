@@ -84,9 +84,7 @@ def _steps(name: str, start: Any, end: Any, step: Any, kind: dtype, *, inclusive
     if kind.category == dtypes.INTEGER:
         start, end, step = int(start), int(end), int(step) or step
     if (step > 0 and end < start) or (step < 0 and end > start):
-        raise errors.runtime(
-            f"{name}: the steps lead away from the end", start=start, end=end, step=step
-        )
+        raise errors.runtime(f"{name}: the steps lead away from the end", start=start, end=end, step=step)
     if inclusive:
         return int((end - start) / step) + 1
     exact = all(isinstance(x, int) for x in (start, end, step))

@@ -213,9 +213,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
 
 def _check_grid(tensors: tuple[Any, ...], indexing: str | None) -> None:
     if indexing not in (None, "ij", "xy"):
-        raise errors.runtime(
-            f'meshgrid knows indexing="ij" and "xy", not {indexing!r}'
-        )
+        raise errors.runtime(f'meshgrid knows indexing="ij" and "xy", not {indexing!r}')
     if not tensors:
         raise errors.runtime("meshgrid needs at least one tensor")
     for one in tensors:

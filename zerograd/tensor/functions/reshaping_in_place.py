@@ -31,7 +31,6 @@ def _method(name: str, view: Any) -> Any:
     return method
 
 
-
 def _as_strided(input: TensorBase, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     if input._base is not None:
         seen = viewing.as_strided(input, size, stride, storage_offset)
@@ -55,4 +54,3 @@ METHODS = {
 }
 IN_PLACE = ()
 as_strided_ = METHODS["as_strided_"]
-

@@ -87,9 +87,7 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
     if mask.dtype is not dtypes.bool_:
         raise errors.runtime("masked_scatter needs a mask of bools", mask=mask._type)
     if source.dtype is not input.dtype:
-        raise errors.runtime(
-            "masked_scatter needs one dtype", self=input._type, source=source._type
-        )
+        raise errors.runtime("masked_scatter needs one dtype", self=input._type, source=source._type)
     shape = shapes.broadcast("masked_scatter", input._shape, mask._shape)
     places = _true_places(mask if mask._shape == shape else mask.expand(shape))
     if places._type.count > source._type.count:
@@ -158,9 +156,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     as_tensor_argument("take_along_dim", "input", input)
     as_tensor_argument("take_along_dim", "indices", indices)
     if indices.dtype is not dtypes.int64:
-        raise errors.runtime(
-            "take_along_dim needs indices of int64", indices=indices._type, hint="indices.long()"
-        )
+        raise errors.runtime("take_along_dim needs indices of int64", indices=indices._type, hint="indices.long()")
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
     if len(input._shape) != len(indices._shape):
@@ -202,9 +198,7 @@ def index_put_(input: Any, indices: Any, values: Any, accumulate: bool = False) 
 
 def _index_tensors(indices: Any) -> tuple[Any, ...]:
     if not isinstance(indices, list | tuple):
-        raise errors.type_(
-            f"index_put_: indices are a tuple of tensors, not a {type(indices).__name__}"
-        )
+        raise errors.type_(f"index_put_: indices are a tuple of tensors, not a {type(indices).__name__}")
     # 0-d places are tensors here, not numbers that make a dimension disappear
     return tuple(
         one.reshape(1) if isinstance(one, TensorBase) and not one._shape and one.dtype is dtypes.int64 else one

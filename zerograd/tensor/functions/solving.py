@@ -188,6 +188,7 @@ def logdet(input: Any) -> Any:
     sign, log = slogdet(input)
     return log + sign.log()
 
+
 METHODS = {
     "inverse": inverse, "det": det, "slogdet": slogdet, "logdet": logdet, "cholesky_solve": cholesky_solve,
     "cholesky_inverse": cholesky_inverse, "triangular_solve": triangular_solve,

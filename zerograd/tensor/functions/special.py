@@ -212,9 +212,7 @@ airy_ai = _of_one("special_airy_ai", ops.airy_ai, "The Airy function Ai.", WIDE)
 
 entr = _of_one("special_entr", ops.entr, "-x log(x) of each element x; 0 at 0, -inf below.")
 xlogy = _of_two("xlogy", ops.xlogy, "input * log(other), but 0 where input is 0 and other is not NaN.")
-xlog1py = _of_two(
-    "special_xlog1py", ops.xlog1py, "input * log1p(other), but 0 where input is 0 and other is not NaN."
-)
+xlog1py = _of_two("special_xlog1py", ops.xlog1py, "input * log1p(other), but 0 where input is 0 and other is not NaN.")
 
 
 @labelled("SincBackward0")
@@ -258,9 +256,7 @@ shifted_chebyshev_polynomial_w = _polynomial(
     "shifted_chebyshev_polynomial_w", ops.shifted_chebyshev_polynomial_w, "fourth shifted Chebyshev"
 )
 hermite_polynomial_h = _polynomial("hermite_polynomial_h", ops.hermite_polynomial_h, "physicists' Hermite")
-hermite_polynomial_he = _polynomial(
-    "hermite_polynomial_he", ops.hermite_polynomial_he, "probabilists' Hermite"
-)
+hermite_polynomial_he = _polynomial("hermite_polynomial_he", ops.hermite_polynomial_he, "probabilists' Hermite")
 laguerre_polynomial_l = _polynomial("laguerre_polynomial_l", ops.laguerre_polynomial_l, "Laguerre")
 legendre_polynomial_p = _polynomial("legendre_polynomial_p", ops.legendre_polynomial_p, "Legendre")
 

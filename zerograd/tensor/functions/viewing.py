@@ -130,9 +130,7 @@ def select_scatter(input: TensorBase, src: Any, dim: int, index: int) -> Any:
     return _scattered("select_scatter", input, shaping.select(input.detach(), dim, index), src)
 
 
-def slice_(
-    input: TensorBase, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Any:
+def slice_(input: TensorBase, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Any:
     """Every ``step``-th index of a dimension from ``start`` to ``end``; a view."""
     shape = input._shape
     at = shapes.axis(dim, len(shape))
@@ -157,9 +155,7 @@ def diagonal_scatter(input: TensorBase, src: Any, offset: int = 0, dim1: int = 0
     return _scattered("diagonal_scatter", input, diagonal(input.detach(), offset, dim1, dim2), src)
 
 
-def as_strided_scatter(
-    input: TensorBase, src: Any, size: Any, stride: Any, storage_offset: int | None = None
-) -> Any:
+def as_strided_scatter(input: TensorBase, src: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """``input`` with a strided part replaced. Source: torch.as_strided_scatter."""
     whole = input if input.is_contiguous() and not input._steps else input.contiguous().clone()
     return _scattered("as_strided_scatter", whole, as_strided(whole.detach(), size, stride, storage_offset), src)

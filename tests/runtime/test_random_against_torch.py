@@ -240,14 +240,17 @@ def test_dropout_drops_what_pytorch_drops(p: float) -> None:
     np.testing.assert_array_equal(kept != 0, expected.numpy() != 0)
 
 
-@pytest.mark.parametrize("name", FLOATS)
-@pytest.mark.parametrize("replacement", [True, False])
 @pytest.mark.parametrize(
-    ("shape", "samples"), [((5,), 1), ((5,), 3), ((7, 5), 1), ((7, 5), 5), ((3, 1000), 20), ((0, 4), 2)]
+    ("shape", "samples", "replacement", "name"),
+    [
+        (shape, samples, replacement, name)
+        for shape, samples in [((5,), 1), ((5,), 3), ((7, 5), 1), ((7, 5), 5), ((3, 1000), 20), ((0, 4), 2)]
+        for replacement in (True, False)
+        for name in FLOATS
+        if samples < 20 or replacement or name in ("float32", "float64")  # in 16 bits quotients are equal: any order
+    ],
 )
-def test_multinomial_is_pytorchs(name: str, replacement: bool, shape: tuple[int, ...], samples: int) -> None:
-    if name in ("float16", "bfloat16") and samples == 20 and not replacement:
-        pytest.skip("equal quotients, whose order PyTorch does not define")
+def test_multinomial_is_pytorchs(shape: tuple[int, ...], samples: int, replacement: bool, name: str) -> None:
     ours, theirs = pair(11)
     weights = torch.rand(shape, generator=torch.Generator().manual_seed(1)).to(getattr(torch, name))
     expected = torch.multinomial(weights, samples, replacement, generator=theirs)

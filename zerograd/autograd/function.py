@@ -224,7 +224,9 @@ class Function:
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
         """Save what ``backward`` needs, when ``forward`` takes no ``ctx``."""
-        raise NotImplementedError("setup_context is not implemented.")
+        raise NotImplementedError(
+            "a custom function whose forward takes no ctx needs a static method setup_context(ctx, inputs, output)"
+        )
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:

@@ -471,10 +471,17 @@ def _read_step(base: Node, step: Step) -> Node:
 
 def _write_steps(base: Node, part: Node, steps: tuple[Step, ...]) -> Node:
     """``base`` with the part that ``steps`` look at replaced."""
+    new = _written(base, part, steps)
+    if base.tracked and all(getattr(step, "whole", False) for step in steps):
+        return overwrite(base, new)  # nothing of the base is left but its history
+    return new
+
+
+def _written(base: Node, part: Node, steps: tuple[Step, ...]) -> Node:
     if not steps:
         return part
     first, rest = steps[0], steps[1:]
-    return first.write(base, _write_steps(first.read(base), part, rest))
+    return first.write(base, _written(first.read(base), part, rest))
 
 
 _write_steps.label = "CopySlices"  # pyright: ignore[reportFunctionMemberAccess]

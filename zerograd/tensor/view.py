@@ -6,7 +6,7 @@ Every step obeys ``write(base, read(base)) == base``. Strides and offset are wha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class Step(Protocol):
         """What ``grad_fn`` calls it."""
         ...
 
+    # A step with ``whole = True`` shows every element of its base.
+
     def read(self, base: Node) -> Node: ...
     def write(self, base: Node, part: Node) -> Node: ...
     def look(self, base: Array) -> Array:
@@ -49,6 +51,8 @@ class Step(Protocol):
 @dataclass(frozen=True, slots=True)
 class Reshape:
     """The same elements in the same order under another shape."""
+
+    whole: ClassVar[bool] = True
 
     shape: Shape
     label: str = "ViewBackward0"
@@ -106,6 +110,8 @@ def view_strides(shape: Shape, strides: Shape, wanted: Shape) -> Shape | None:
 class Insert:
     """Dimensions of size 1 at the places ``axes`` of the result, with the given strides, which lead nowhere."""
 
+    whole: ClassVar[bool] = True
+
     axes: Shape
     strides: Shape
     label: str = "UnsqueezeBackward0"
@@ -134,6 +140,8 @@ class Insert:
 class Drop:
     """Without some dimensions of size 1."""
 
+    whole: ClassVar[bool] = True
+
     axes: Shape
     label: str = "SqueezeBackward0"
 
@@ -156,6 +164,8 @@ class Drop:
 @dataclass(frozen=True, slots=True)
 class Permute:
     """The axes in another order."""
+
+    whole: ClassVar[bool] = True
 
     order: Shape
     label: str = "PermuteBackward0"
@@ -267,6 +277,8 @@ class Expand:
 @dataclass(frozen=True, slots=True)
 class Bitcast:
     """The same bytes as another dtype; with another element size the last dimension changes."""
+
+    whole: ClassVar[bool] = True
 
     dtype: dtype
     label: str = "ViewBackward0"

@@ -7,9 +7,9 @@ from typing import Any
 from zerograd import dtypes, errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node
-from zerograd.ir.record import laid
+from zerograd.ir.record import call, laid
 from zerograd.ops.elementwise import cast
-from zerograd.ops.movement import broadcast_to, reshape
+from zerograd.ops.movement import broadcast_to, overwrite, reshape
 from zerograd.ops.source import filled
 from zerograd.runtime import devices
 from zerograd.tensor.base import TensorBase
@@ -173,7 +173,15 @@ def copy_(input: TensorBase, src: Any, non_blocking: bool = False) -> Any:
     input._check_writable()
     if src is input:
         return input
-    return input._assign(apply(_copy, (src,), ((input._shape, input.dtype),))._node())
+    node = apply(_copy, (src,), ((input._shape, input.dtype),))._node()
+    if node.tracked and not input._steps and input.requires_grad:
+        node = call(_overwritten, (input._node(), node))
+    return input._assign(node)
+
+
+@labelled("CopyBackwards")
+def _overwritten(x: Node, new: Node) -> Node:
+    return overwrite(x, new)
 
 
 def fill_(input: TensorBase, value: Any) -> Any:

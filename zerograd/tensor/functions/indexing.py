@@ -181,9 +181,7 @@ def _as_places(one: TensorBase) -> Any:
     if one.dtype in (dtypes.int64, dtypes.int32, dtypes.int16, dtypes.int8):
         if not one._shape:
             return one.item()
-        if one.dtype in (dtypes.int64, dtypes.int32):
-            return one
-    raise errors.index("an index tensor holds integers (int64, int32) or is a mask of bools", index=one._type)
+    return one
 
 
 def _consumes(one: Any) -> int:
@@ -210,6 +208,13 @@ def _check_step(one: slice) -> None:
 def _check_integer(index: int, size: int, at: int) -> None:
     if not -size <= index < size:
         raise _no_such_index(index, size, at)
+
+
+def _names_any(one: Any) -> bool:
+    """Whether an index tensor or a mask names a place."""
+    if one is None:
+        return True
+    return bool(one._array().any()) if one.dtype is dtypes.bool_ else bool(one._type.count)
 
 
 class _Window:
@@ -293,7 +298,12 @@ class _Window:
 
     def check(self, shape: Shape) -> None:
         """That places exist in the window, unless nothing would be read there."""
-        if all(n or one is not None for n, one in zip(shape, self.tensors, strict=True)):
+        for one, _, _ in self.checks:
+            if one.dtype not in (dtypes.int64, dtypes.int32):
+                raise errors.index("an index tensor holds integers (int64, int32) or is a mask of bools", index=one._type)
+        if all(n or one is not None for n, one in zip(shape, self.tensors, strict=True)) and all(
+            map(_names_any, self.tensors)
+        ):
             for places, size, at in self.checks:
                 check_places(places, size, at)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from zerograd import dtypes, errors
 from zerograd.ir.graph import Array, Node, TensorType
-from zerograd.nn.functional.geometry import COUNTED, adaptive_sizes, adaptive_table, check_rank, per_axis
+from zerograd.nn.functional.geometry import COUNTED, adaptive_sizes, adaptive_table, check_rank, known_again, per_axis
 from zerograd.nn.functional.pooling import averaged
 from zerograd.ops import pooling as ops
 from zerograd.ops import reduction
@@ -22,13 +22,16 @@ from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, reading
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Adaptive:
     """A pooling to a size: the public function and what ``grad_fn`` shows."""
 
     label: str
     name: str
     size: Shape
+
+
+_adaptive = known_again(Adaptive)
 
 
 def _tables(x: Node, size: Shape) -> tuple[ops.Table, ...]:
@@ -63,14 +66,14 @@ def _average_to(rank: int, input: Any, output_size: Any) -> Any:
     name = f"adaptive_avg_pool{rank}d"
     size = adaptive_sizes(name, input._type, output_size, rank)
     label = f"AdaptiveAvgPool{rank}DBackward0" if size != (1,) * rank else "MeanBackward1"
-    return apply(_adaptive_avg, (input,), (Adaptive("SqueezeBackward1" if rank == 1 else label, name, size),))
+    return apply(_adaptive_avg, (input,), (_adaptive("SqueezeBackward1" if rank == 1 else label, name, size),))
 
 
 def _maxima_to(rank: int, input: Any, output_size: Any, indices: bool) -> Any:
     name = f"adaptive_max_pool{rank}d"
     size = adaptive_sizes(name, input._type, output_size, rank)
     label = "SqueezeBackward1" if rank == 1 else f"AdaptiveMaxPool{rank}DBackward0"
-    found = apply(_adaptive_max, (input,), (Adaptive(label, name, size),))
+    found = apply(_adaptive_max, (input,), (_adaptive(label, name, size),))
     return found if indices else found[0]
 
 
@@ -229,7 +232,7 @@ def _fractional(rank: int, input: Any, kernel: Any, output_size: Any, ratio: Any
         drawn = drawn[: planes[0]]
     places = _candidates(drawn, input._type, kernel, windows)
     candidates = TensorBase.of_array(places, TensorType(places.shape, dtypes.int64))
-    how = Adaptive(f"FractionalMaxPool{rank}DBackward0", name, windows)
+    how = _adaptive(f"FractionalMaxPool{rank}DBackward0", name, windows)
     found = apply(_fractional_max, (input, candidates), (how,))
     return found if indices else found[0]
 

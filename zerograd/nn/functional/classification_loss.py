@@ -8,6 +8,7 @@ from typing import Any
 from zerograd import dtypes, errors
 from zerograd.ir.graph import Node, TensorType
 from zerograd.nn.functional.classes import rows, verified
+from zerograd.nn.functional.geometry import known_again
 from zerograd.nn.functional.reducing import chosen, everything, reduced
 from zerograd.ops.elementwise import add, convert, div, kept_where, mul, ne, neg, plus, times
 from zerograd.ops.indexing import gather, index
@@ -23,7 +24,7 @@ from zerograd.tensor.functions.refusals import FLOATING, require
 TARGETS = (dtypes.int64, dtypes.uint8)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Classes:
     """How class numbers make a loss.
 
@@ -50,6 +51,9 @@ class Classes:
         if self.smoothing > 0:
             return "AddBackward0"
         return "NllLoss2DBackward0" if self.spatial else "NllLossBackward0"
+
+
+_classes = known_again(Classes)
 
 
 def _axis(x: TensorType) -> int:
@@ -150,7 +154,7 @@ def _numbered(
         )
     shape = input._shape
     known = verified(f"{name}: target", target, shape[1 if len(shape) > 1 else 0], ignored=ignored)
-    how = Classes(name, reduction, int(ignored), float(smoothing), known, logits, len(shape) > 2)
+    how = _classes(name, reduction, int(ignored), float(smoothing), known, logits, len(shape) > 2)
     return apply(_by_numbers, (input, target, weight), (how,))
 
 

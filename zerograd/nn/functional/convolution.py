@@ -7,7 +7,7 @@ from typing import Any
 
 from zerograd import errors
 from zerograd.ir.graph import Node, TensorType
-from zerograd.nn.functional.geometry import per_axis
+from zerograd.nn.functional.geometry import known_again, per_axis
 from zerograd.ops import contraction
 from zerograd.ops import convolution as ops
 from zerograd.ops.elementwise import add
@@ -16,7 +16,7 @@ from zerograd.shapes import Shape, count
 from zerograd.tensor.door import apply, labelled, reading
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Convolution:
     """The arguments of a convolution; ``padding`` is (before, after) per axis."""
 
@@ -166,6 +166,24 @@ def _same_padding(name: str, kernel: Shape, dilation: Shape, stride: Shape) -> o
     return tuple((one // 2, one - one // 2) for one in total)
 
 
+@known_again
+def _arguments(
+    name: str, rank: int, stride: Any, padding: Any, dilation: Any, groups: int, kernel: Shape | None
+) -> Convolution:
+    """The arguments of a convolution, one number per axis; ``kernel`` is needed for "same" padding only."""
+    stride = per_axis(name, "stride", stride, rank)
+    dilation = per_axis(name, "dilation", dilation, rank)
+    if not isinstance(padding, str):
+        around = tuple((one, one) for one in per_axis(name, "padding", padding, rank))
+    elif padding == "same" and kernel is not None:
+        around = _same_padding(name, kernel, dilation, stride)
+    elif padding == "valid":
+        around = ((0, 0),) * rank
+    else:
+        raise errors.runtime(f"{name}: invalid padding string {padding!r}", hint="use 'same' or 'valid'")
+    return Convolution(name, stride, around, dilation, groups)
+
+
 def _convolve(
     name: str,
     rank: int,
@@ -177,15 +195,9 @@ def _convolve(
     dilation: Any,
     groups: int,
 ) -> Any:
-    stride = per_axis(name, "stride", stride, rank)
-    dilation = per_axis(name, "dilation", dilation, rank)
-    if isinstance(padding, str):
-        if padding not in ("same", "valid"):
-            raise errors.runtime(f"{name}: invalid padding string {padding!r}", hint="use 'same' or 'valid'")
-        around = _same_padding(name, weight._shape[2:], dilation, stride) if padding == "same" else ((0, 0),) * rank
-    else:
-        around = tuple((one, one) for one in per_axis(name, "padding", padding, rank))
-    return apply(_convolution, (input, weight, bias), (Convolution(name, stride, around, dilation, groups),))
+    kernel = weight._shape[2:] if padding == "same" else None
+    how = _arguments(name, rank, stride, padding, dilation, groups, kernel)
+    return apply(_convolution, (input, weight, bias), (how,))
 
 
 def conv1d(
@@ -258,13 +270,7 @@ def _transposed(
     groups: int,
     dilation: Any,
 ) -> Any:
-    how = Convolution(
-        name,
-        per_axis(name, "stride", stride, rank),
-        tuple((one, one) for one in per_axis(name, "padding", padding, rank)),
-        per_axis(name, "dilation", dilation, rank),
-        groups,
-    )
+    how = _arguments(name, rank, stride, padding, dilation, groups, None)
     return apply(_transposed_convolution, operands, (how, per_axis(name, "output_padding", extra, rank)))
 
 

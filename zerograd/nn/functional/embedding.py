@@ -12,6 +12,7 @@ from zerograd import dtypes, errors
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.record import grad_mode
 from zerograd.nn.functional.classes import rows, verified
+from zerograd.nn.functional.geometry import known_again
 from zerograd.ops import elementwise as ew
 from zerograd.ops.elementwise import (
     convert,
@@ -37,7 +38,7 @@ from zerograd.tensor.door import apply, labelled
 INTEGERS = (dtypes.int64, dtypes.int32)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lookup:
     """How rows are looked up.
 
@@ -52,6 +53,9 @@ class Lookup:
     padding: int | None
     by_frequency: bool
     known: bool
+
+
+_lookup = known_again(Lookup)
 
 
 def _looked_up(weight: Node, places: Node, how: Lookup) -> tuple[Node, Node]:
@@ -134,7 +138,7 @@ def embedding(
     padding = _padding(padding_idx, weight._shape[0])
     if max_norm is not None:
         limit_norms(weight, input, float(max_norm), float(norm_type))
-    return apply(_embedding, (weight, input), (Lookup("embedding", padding, bool(scale_grad_by_freq), known),))
+    return apply(_embedding, (weight, input), (_lookup("embedding", padding, bool(scale_grad_by_freq), known),))
 
 
 def _renormed(weight: Node, named: Node, limit: float, p: float) -> Node:
@@ -306,7 +310,7 @@ def embedding_bag(
     padding = None if padding_idx is None else padding_idx % weight._shape[0]
     if max_norm is not None:
         limit_norms(weight, input, float(max_norm), float(norm_type))
-    how = Lookup("embedding_bag", padding, bool(scale_grad_by_freq), known)
+    how = _lookup("embedding_bag", padding, bool(scale_grad_by_freq), known)
     flat = input.reshape(-1)
     if mode == "max" and len(bags):
         members, inside = _members(bags, count)

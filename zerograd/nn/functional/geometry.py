@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 
 from zerograd import errors
 from zerograd.ir.graph import TensorType
 from zerograd.ops.pooling import Table
 from zerograd.shapes import Shape
 
+Made = TypeVar("Made")
 COUNTED = {1: "int", 2: "tuple of two ints", 3: "tuple of three ints"}
 
 
@@ -37,6 +39,20 @@ def _int(name: str, what: str, given: Any) -> int:
         raise errors.type_(f"{name}(): argument '{what}' must be made of ints, not {type(given).__name__}") from None
 
 
+def known_again(make: Callable[..., Made]) -> Callable[..., Made]:
+    """``make``, which gives the same object for the same arguments, so that it needs no comparing when met again.
+
+    Lists among the arguments count as tuples.
+    """
+    cached = lru_cache(maxsize=4096, typed=True)(make)
+
+    @wraps(make)
+    def remembering(*args: Any) -> Made:
+        return cached(*[tuple(one) if one.__class__ is list else one for one in args])
+
+    return remembering
+
+
 def check_rank(name: str, x: TensorType, rank: int) -> None:
     """An image is [channels, *axes] or [batch, channels, *axes], and only the batch may be empty.
 
@@ -51,7 +67,7 @@ def check_rank(name: str, x: TensorType, rank: int) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Windows:
     """The arguments of a pooling function.
 
@@ -133,6 +149,7 @@ class Windows:
         )
 
 
+@known_again
 def pooling_windows(
     label: str, name: str, rank: int, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any
 ) -> Windows:

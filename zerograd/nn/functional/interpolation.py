@@ -22,6 +22,7 @@ from zerograd.nn.functional.adaptive_pooling import (
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
 )
+from zerograd.nn.functional.geometry import known_again
 from zerograd.ops.elementwise import copy
 from zerograd.ops.pooling import Table, Weights, resample
 from zerograd.shapes import Shape
@@ -152,7 +153,7 @@ def taps(mode: str, axis: Axis, antialias: bool) -> Taps:
     return _cubic(axis) if mode == "bicubic" else _linear(axis)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Resizing:
     """The arguments of an interpolation."""
 
@@ -166,6 +167,9 @@ class Resizing:
     def label(self) -> str:
         name = "NearestExact" if self.mode == "nearest-exact" else self.mode.title()
         return f"Upsample{name}{len(self.size)}D{'Aa' if self.antialias else ''}Backward0"
+
+
+_resizing = known_again(Resizing)
 
 
 def _resized(x: Node, how: Resizing) -> Node:
@@ -278,7 +282,7 @@ def interpolate(
     _check_mode(mode, rank, align_corners, antialias)
     if mode == "area":
         return AREA[rank](input, wanted)
-    how = Resizing(mode, wanted, ratios, bool(align_corners), bool(antialias))
+    how = _resizing(mode, wanted, ratios, bool(align_corners), bool(antialias))
     return apply(_resized, (input,), (how,))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from zerograd import errors
 from zerograd.ir.graph import Node
+from zerograd.nn.functional.geometry import known_again
 from zerograd.ops import movement
 from zerograd.ops.elementwise import copy
 from zerograd.ops.pooling import Table, resample
@@ -71,7 +72,7 @@ SOURCES: dict[str, Callable[[int, int, int], list[int]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """A padding that repeats the input: the mode, and what ``grad_fn`` shows."""
 
@@ -95,6 +96,9 @@ class Frame:
                 input=name,
                 pad=(before, after),
             )
+
+
+_frame = known_again(Frame)
 
 
 @reading
@@ -163,4 +167,4 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
                 supported="2 widths for 2D or 3D, 4 for 3D or 4D, 6 for 4D or 5D",
             )
         )
-    return apply(_framed, (input,), (Frame(LABELS[mode].format(count), mode, pairs),))
+    return apply(_framed, (input,), (_frame(LABELS[mode].format(count), mode, pairs),))

@@ -56,14 +56,21 @@ class Machine:
         values = np.random.default_rng(0).uniform(-1, 1, (LEAVES, *SHAPE))
         self.leaves = [library.tensor(one, requires_grad=True) for one in values]
         self.pool = [*self.leaves, library.tensor(values[0] * 0.3), *[leaf * 0.9 for leaf in self.leaves]]
+        self.roots = list(range(len(self.pool)))
         self.seen: list[Any] = []
+        self.hooked: list[Any] = []
 
     def at(self, number: int) -> Any:
         """A value; small numbers mean recent ones."""
         return self.pool[-1 - number % len(self.pool)]
 
-    def keep(self, made: Any) -> None:
+    def keep(self, made: Any, shares_with: int | None = None) -> None:
         self.pool.append(made)
+        self.roots.append(len(self.pool) if shares_with is None else self.root(shares_with))
+
+    def root(self, number: int) -> int:
+        """The same for values in the same memory."""
+        return self.roots[-1 - number % len(self.roots)]
 
     def run(self, step: Step) -> None:
         getattr(self, f"do_{step[0].replace(' ', '_')}")(*step[1:])
@@ -84,29 +91,38 @@ class Machine:
             "t": lambda: x.t(), "row": lambda: matrix[0], "column": lambda: matrix[:, -1:], "rows": lambda: matrix[:1],
             "flat": lambda: x.view(-1), "same": lambda: x.view(x.shape), "expand": lambda: matrix[:1].expand(2, -1),
         }  # fmt: skip
-        self.keep(views[kind]())
+        self.keep(views[kind](), shares_with=i)
 
     def do_reduce(self, name: str, i: int) -> None:
         self.keep(getattr(self.at(i), name)())
 
     def do_apart(self, name: str, i: int) -> None:
         x = self.at(i)
-        self.keep({"clone": x.clone, "detach": x.detach}[name]())
+        self.keep({"clone": x.clone, "detach": x.detach}[name](), shares_with=i if name == "detach" else None)
+
+    def target(self, i: int) -> Any:
+        if 0 in self.at(i).stride():
+            raise RuntimeError("PyTorch lets some expanded values be changed, zerograd none")
+        if self.at(i)._is_view() and any(one is self.at(i) for one in self.hooked):
+            raise RuntimeError("in PyTorch gradients then pass the hook by, and go to the base directly")
+        return self.at(i)
 
     def do_change(self, name: str, i: int, k: int) -> None:
-        if 0 in self.at(i).stride():
-            raise RuntimeError("PyTorch lets a value be copied onto itself even here")
-        getattr(self.at(i), name)(self.at(k))
+        if self.root(i) == self.root(k) and (self.at(i) is not self.at(k) or name == "copy_"):
+            raise RuntimeError("while PyTorch writes the one, it changes the other")
+        getattr(self.target(i), name)(self.at(k))
 
     def do_change_number(self, name: str, i: int, number: float) -> None:
-        getattr(self.at(i), name)(number)
+        getattr(self.target(i), name)(number)
 
     def do_change_alone(self, name: str, i: int) -> None:
-        getattr(self.at(i), name)()
+        getattr(self.target(i), name)()
 
     def do_assign(self, where: Any, i: int, k: int) -> None:
         index = {"first": (..., slice(0, 1)), "last": (..., -1)}.get(where, where)
-        self.at(i)[index] = self.at(k)
+        if self.root(i) == self.root(k):
+            raise RuntimeError("while PyTorch writes the one, it changes the other")
+        self.target(i)[index] = self.at(k)
 
     def do_update(self, leaf: int, rate: float) -> None:
         w = self.leaves[leaf]
@@ -114,14 +130,20 @@ class Machine:
             if w.grad is not None:
                 w -= 0.1 * rate * w.grad
 
+    def hookable(self, i: int) -> Any:
+        x = self.at(i)
+        assert x.grad_fn is None or x.requires_grad  # PyTorch crashes unless a view looks for its history first
+        self.hooked.append(x)
+        return x
+
     def do_hook(self, i: int, number: float) -> None:
-        self.at(i).register_hook(lambda grad: grad * number)
+        self.hookable(i).register_hook(lambda grad: grad * number)
 
     def do_watch(self, i: int) -> None:
-        self.at(i).register_hook(lambda grad: self.seen.append(grad.detach().tolist()))
+        self.hookable(i).register_hook(lambda grad: self.seen.append(grad.detach().tolist()))
 
     def do_retain(self, i: int) -> None:
-        self.at(i).retain_grad()
+        self.hookable(i).retain_grad()
 
     def do_backward(self, i: int, create_graph: bool) -> None:
         (self.at(i) * 0.7).sum().backward(retain_graph=True, create_graph=create_graph)

@@ -66,7 +66,7 @@ def _infer_ramp(*, start: Any, step: Any, size: int, dtype: dtype) -> TensorType
 
 def _reference_ramp(*, start: Any, step: Any, size: int, dtype: dtype) -> Array:
     if dtype.is_inexact and not dtype.is_complex:
-        return (float(start) + float(step) * np.arange(size)).astype(dtype.numpy)
+        return (float(start) + np.longdouble(step) * np.arange(size)).astype(dtype.numpy)  # rounded once
     if dtype.is_complex:
         return (start + step * np.arange(size)).astype(dtype.numpy)
     return (int(start) + int(step) * np.arange(size)).astype(dtype.numpy)
@@ -91,7 +91,8 @@ def _reference_spaced(*, start: Any, end: Any, size: int, dtype: dtype, base: fl
         first, last = work.type(start), work.type(end)
         step = (last - first) / work.type(size - 1)
         i = np.arange(size)
-        points = np.where(i < size // 2, first + step * i.astype(work), last - step * (size - 1 - i).astype(work))
+        wide = np.complex256 if work.kind == "c" else np.longdouble  # products and sums are rounded once
+        points = np.where(i < size // 2, first + wide(step) * i, last - wide(step) * (size - 1 - i)).astype(work)
     if base is not None:
         points = np.power(np.float64(base), points.astype(np.complex128 if dtype.is_complex else np.float64))
     return points.astype(dtype.numpy)

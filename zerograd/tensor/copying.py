@@ -80,9 +80,9 @@ class CopyingMethods(TensorBase):
         )
         return other
 
-    @classmethod
-    def _make_subclass(cls, data: TensorBase, require_grad: bool = False) -> Any:
-        """A leaf of this class over the storage of ``data``."""
+    @staticmethod
+    def _make_subclass(cls: Any, data: TensorBase, require_grad: bool = False, **_: Any) -> Any:
+        """A leaf of class ``cls`` over the storage of ``data``."""
         other = object.__new__(cls)
         other.__dict__.update(data._alias().__dict__)
         return other.requires_grad_() if require_grad else other

@@ -70,7 +70,7 @@ def array_of_data(data: Any, dtype: dtypes.dtype | None = None) -> tuple[Array, 
         raise errors.type_(f"must be real number, not complex, for a tensor of {dtype}")
     if array.dtype.kind == "u" and array.dtype == np.uint64:
         raise errors.value("a number does not fit in int64, the widest integers there are")
-    _check_range(data, array, dtype)
+    _check_range(array, dtype)
     return converted(array, dtype), dtype
 
 
@@ -101,13 +101,18 @@ def _integer_type(numbers: Any) -> dtypes.dtype:
     return dtypes.from_numpy(first.dtype) if isinstance(first, np.ndarray | np.generic) else dtypes.int64
 
 
-def _check_range(data: Any, array: Array, dtype: dtypes.dtype) -> None:
-    """A single number must fit; numbers in sequences wrap around, as in PyTorch."""
-    if dtype.category != dtypes.INTEGER or array.ndim or dtype is dtypes.int64:
+def _check_range(array: Array, dtype: dtypes.dtype) -> None:
+    """That numbers fit into an integer type; those of uint8 may be negative, and wrap around."""
+    if dtype.category != dtypes.INTEGER or not array.size or array.dtype.kind == "b":
         return
     info = np.iinfo(dtype.numpy)
-    if not (info.min <= array <= info.max or (dtype is dtypes.uint8 and -info.max <= array < 0)):
-        raise errors.runtime(f"{dtype.name} does not hold the value", value=data)
+    least = -info.max if dtype is dtypes.uint8 else info.min
+    fits = (array >= least) & (array <= info.max)
+    if not fits.all():
+        raise errors.runtime(
+            f"a number does not fit into {dtype.name}, which reaches from {least} to {info.max}",
+            number=array[~fits].flat[0].item(),
+        )
 
 
 def converted(array: Array, dtype: dtypes.dtype, *, copy: bool = False) -> Array:

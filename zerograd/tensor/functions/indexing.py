@@ -104,8 +104,8 @@ def parse(input: TensorBase, index: Any) -> Window:
     parts = index if isinstance(index, tuple) else _one_or_many(index)
     parts = [_as_index(one) for one in parts]
     shape = input._shape
-    if len(parts) == 1 and isinstance(parts[0], slice):
-        _check_step(parts[0])
+    if isinstance(index, slice):
+        _check_step(index)
     consumed = sum(_consumes(one) for one in parts)
     if consumed > len(shape):
         if not shape and len(parts) == 1 and isinstance(parts[0], int):
@@ -178,9 +178,8 @@ def _as_places(one: TensorBase) -> Any:
         one = one.bool()
     if one.dtype is dtypes.bool_:
         return one if one._shape else bool(one.item())
-    if one.dtype in (dtypes.int64, dtypes.int32, dtypes.int16, dtypes.int8):
-        if not one._shape:
-            return one.item()
+    if one.dtype.category == dtypes.INTEGER and not one._shape:
+        return one.item()
     return one
 
 
@@ -300,12 +299,14 @@ class _Window:
         """That places exist in the window, unless nothing would be read there."""
         for one, _, _ in self.checks:
             if one.dtype not in (dtypes.int64, dtypes.int32):
-                raise errors.index("an index tensor holds integers (int64, int32) or is a mask of bools", index=one._type)
-        if all(n or one is not None for n, one in zip(shape, self.tensors, strict=True)) and all(
-            map(_names_any, self.tensors)
-        ):
+                raise errors.index(
+                    "an index tensor holds integers (int64, int32) or is a mask of bools", index=one._type
+                )
+        if all(map(_names_any, self.tensors)):
+            reads = all(n or one is not None for n, one in zip(shape, self.tensors, strict=True))
             for places, size, at in self.checks:
-                check_places(places, size, at)
+                if reads or not size:
+                    check_places(places, size, at)
 
     def of(self, input: TensorBase) -> Any:
         """The view of ``input``."""

@@ -81,14 +81,16 @@ def _steps(name: str, start: Any, end: Any, step: Any, kind: dtype, *, inclusive
         raise errors.runtime(f"{name}: step must be nonzero")
     if not (math.isfinite(start) and math.isfinite(end)):
         raise errors.runtime(f"{name}: unsupported range: {start} -> {end}")
-    if kind.category == dtypes.INTEGER:
-        start, end, step = int(start), int(end), int(step) or step
     if (step > 0 and end < start) or (step < 0 and end > start):
         raise errors.runtime(f"{name}: the steps lead away from the end", start=start, end=end, step=step)
     if inclusive:
         return int((end - start) / step) + 1
+    if kind is dtypes.int64:  # counted in integers; the other integer types are counted in floats, as in PyTorch
+        start, end, step = int(start), int(end), int(step)
+        if not step:
+            raise errors.value(f"{name}: the step rounds to 0 as an integer")
     exact = all(isinstance(x, int) for x in (start, end, step))
-    return -((start - end) // step) if exact else math.ceil((end - start) / step)
+    return max(-((start - end) // step), 0) if exact else math.ceil((end - start) / step)
 
 
 def range_(

@@ -6,20 +6,22 @@ Functions are built over ``TensorBase`` through the door (``tensor/door.py``); `
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from zerograd import errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.layout import unless_contiguous
-from zerograd.ir.record import Edge, Point, Value, call, grad_mode, laid, new_variable, recorder
+from zerograd.ir.record import Edge, Point, Value, bind, call, grad_mode, laid, new_variable, recorder
 from zerograd.ops.elementwise import add, graft, stop
 from zerograd.ops.movement import overwrite
 from zerograd.runtime.realize import array_of, launch
+from zerograd.settings import settings
 from zerograd.shapes import Shape, contiguous_strides, is_contiguous
 from zerograd.tape import backward as tape
 from zerograd.tensor.storage import Storage
-from zerograd.tensor.view import Layout, Step
+from zerograd.tensor.view import Layout, Step, View
 
 
 class GradLeaf(tape.Leaf):
@@ -235,6 +237,10 @@ class TensorBase:
         if not self._steps:
             node = storage.read()
             return stop(node) if self._detached and node.tracked else node
+        if storage.buffer is not None and storage.history is None and storage.shared is None:
+            node = self._part_of_data(storage.buffer)
+            if node is not None:
+                return node if self._leaf is None else new_variable(node, self._leaf)
         point = self._point
         if point is not None and point[0] == storage.version and point[1].trace is not recorder.trace:
             with grad_mode(False):
@@ -246,6 +252,28 @@ class TensorBase:
         elif node.tracked and not recorder.depth:
             self._point = (storage.version, Point(recorder.trace, node))
         return node if self._leaf is None else new_variable(node, self._leaf)
+
+    def _part_of_data(self, array: Array) -> Node | None:
+        """A slice of computed data without history, as data: where it lies is then no part of the structure.
+
+        So a loop over ``data[i : i + 64]`` does the same thing again and again.
+        """
+        base = self if self._base is None else self._base
+        if base._leaf is not None or base._own is not None or recorder.depth:
+            return None
+        steps = self._steps
+        count = next((i for i in range(len(steps), 0, -1) if getattr(steps[i - 1], "moves", False)), 0)
+        if not count:
+            return None
+        shape = self._storage.type.shape
+        layout = Layout(shape, self._storage.strides or contiguous_strides(shape))
+        kind = self._storage.type.dtype
+        for step in steps[:count]:
+            array = step.look(array)
+            layout = step.layout(layout, kind)
+            kind = getattr(step, "dtype", kind)
+        leaf = bind(array, TensorType(layout.shape, kind))
+        return self._read_steps(laid(leaf, unless_contiguous(layout.shape, layout.strides)), steps[count:])
 
     def _whole(self) -> tuple[Node, tuple[Step, ...]]:
         """What this view is taken from, with the history that its base has, and the steps from there."""
@@ -309,25 +337,61 @@ class TensorBase:
 
     # --- views and changes -----------------------------------------------------------------------
 
+    def _look(self, make: Callable[..., Step | Sequence[Step]], *args: Any) -> Any:
+        """The view at the end of the steps that ``make(self, *args)`` gives.
+
+        Remembered: ``make`` must depend on this tensor's type and layout and on its hashable arguments only.
+        """
+        seen = self
+        for view in self._views(make, args, False):
+            seen = seen._show(view)
+        return seen
+
+    def _look_at_parts(self, make: Callable[..., Sequence[Step]], *args: Any) -> tuple[Any, ...]:
+        """A view for each step that ``make(self, *args)`` gives. Remembered, as ``_look`` is."""
+        return tuple([self._show(view) for view in self._views(make, args, True)])
+
+    def _views(self, make: Callable[..., Any], args: tuple[Any, ...], parts: bool) -> list[View]:
+        storage = self._storage
+        key = (make, self._view_type or storage.type, self._layout or storage.strides, args)
+        found = _known_views.get(key)
+        if found is None:
+            layout, kind = self._laid_out(), self.dtype
+            steps = make(self, *args)
+            found = []
+            for step in steps if isinstance(steps, list | tuple) else (steps,):
+                seen, seen_kind = step.layout(layout, kind), getattr(step, "dtype", kind)
+                found.append(View(step, seen, TensorType(seen.shape, seen_kind)))
+                if not parts:
+                    layout, kind = seen, seen_kind
+            if len(_known_views) > settings.max_remembered:
+                _known_views.clear()
+            _known_views[key] = found
+        return found
+
     def _see(self, step: Step) -> Any:
         """A view of this tensor."""
+        return self._look(_given, step)
+
+    def _show(self, view: View) -> Any:
         seen = object.__new__(TensorBase.result_class)
-        seen._storage = self._storage
-        seen._base = self if self._base is None or self._leaf is not None else self._base
-        seen._steps = (*self._steps, step)
-        seen._layout = layout = step.layout(self._laid_out(), self.dtype)
-        kind = getattr(step, "dtype", None) or self.dtype
-        seen._view_type = TensorType(layout.shape, kind)
+        seen._storage = storage = self._storage
+        base = self._base
+        seen._base = self if base is None or self._leaf is not None else base
+        seen._steps = (*self._steps, view.step)
+        seen._layout = view.layout
+        seen._view_type = view.type
         seen._plain = False
         if self.requires_grad:
-            if not recorder.grad_enabled or not kind.is_inexact:
+            own = recorder.own
+            if not own.grad_enabled or not view.type.dtype.is_inexact:
                 seen._detached = True
             else:  # from this tensor's own node, so that gradients pass through it
-                node = call(_read_step, (self._node(),), (step,))
-                seen._cache = (recorder.trace.serial, self._storage.version, node)
-                if not recorder.depth:
-                    seen._point = (self._storage.version, Point(recorder.trace, node))
-        elif self._detached and self._base is not None:
+                node = call(_read_step, (self._node(),), (view,))
+                seen._cache = (own.trace.serial, storage.version, node)
+                if not own.depth:
+                    seen._point = (storage.version, Point(own.trace, node))
+        elif base is not None and self._detached:
             seen._detached = True
         return seen
 
@@ -459,7 +523,16 @@ def _overwrite(x: Node, new: Node) -> Node:
 _overwrite.label = "CopyBackwards"  # pyright: ignore[reportFunctionMemberAccess]
 
 
-def _read_step(base: Node, step: Step) -> Node:
+_known_views: dict[Any, list[View]] = {}
+
+
+def _given(tensor: TensorBase, step: Step) -> Step:
+    return step
+
+
+def _read_step(base: Node, step: Step | View) -> Node:
+    if isinstance(step, View):
+        step = step.step
     node = step.read(base)
     layout = step.layout(Layout(base.shape, base.strides or contiguous_strides(base.shape)), base.dtype)
     strides = unless_contiguous(layout.shape, layout.strides)

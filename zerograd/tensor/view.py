@@ -6,7 +6,7 @@ Every step obeys ``write(base, read(base)) == base``. Strides and offset are wha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -18,13 +18,46 @@ from zerograd.ops.movement import expand, inverse, permute, reshape, slice_, sli
 from zerograd.shapes import Shape, contiguous_strides
 
 
-@dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the elements of a tensor lie in its storage, in elements, as PyTorch counts."""
+    """Where the elements of a tensor lie in its storage, in elements, as PyTorch counts.
+
+    Interned: equal layouts are the same object.
+    """
+
+    __slots__ = ("offset", "shape", "strides")
 
     shape: Shape
     strides: Shape
-    offset: int = 0
+    offset: int
+
+    def __new__(cls, shape: Shape, strides: Shape, offset: int = 0) -> Layout:
+        key = (shape, strides, offset)
+        found = _layouts.get(key)
+        if found is None:
+            if len(_layouts) > 100_000:
+                _layouts.clear()  # those in use stay valid; only the memory of views is lost
+            found = object.__new__(cls)
+            found.shape, found.strides, found.offset = key
+            _layouts[key] = found
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Layout) and (self.shape, self.strides, self.offset) == (
+            other.shape,
+            other.strides,
+            other.offset,
+        )
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Layout, (self.shape, self.strides, self.offset)
+
+
+_layouts: dict[tuple[Shape, Shape, int], Layout] = {}
 
 
 class Step(Protocol):
@@ -35,7 +68,8 @@ class Step(Protocol):
         """What ``grad_fn`` calls it."""
         ...
 
-    # A step with ``whole = True`` shows every element of its base.
+    # A step with ``whole = True`` shows every element of its base; one with ``moves = True`` shows a part of it, often
+    # another one each time.
 
     def read(self, base: Node) -> Node: ...
     def write(self, base: Node, part: Node) -> Node: ...
@@ -46,6 +80,21 @@ class Step(Protocol):
     def layout(self, base: Layout, kind: dtype) -> Layout:
         """Where the view's elements lie, given where those of the base do, and the base's dtype."""
         ...
+
+
+class View:
+    """A step taken from a tensor of known type and layout: what the view will be. Compared by identity.
+
+    Attributes:
+        layout, type: of the view.
+        label: what ``grad_fn`` calls it.
+    """
+
+    __slots__ = ("label", "layout", "step", "type")
+
+    def __init__(self, step: Step, layout: Layout, type: TensorType) -> None:
+        self.step, self.layout, self.type = step, layout, type
+        self.label = step.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +244,8 @@ def alias(rank: int) -> Permute:
 @dataclass(frozen=True, slots=True)
 class Slice:
     """A box with positive steps; axes in ``dropped`` (of size 1) disappear."""
+
+    moves: ClassVar[bool] = True
 
     starts: Shape
     stops: Shape

@@ -81,9 +81,9 @@ class CopyingMethods(TensorBase):
         return other
 
     @staticmethod
-    def _make_subclass(cls: Any, data: TensorBase, require_grad: bool = False, **_: Any) -> Any:
-        """A leaf of class ``cls`` over the storage of ``data``."""
-        other = object.__new__(cls)
+    def _make_subclass(kind: Any, data: TensorBase, require_grad: bool = False, **_: Any) -> Any:
+        """A leaf of class ``kind`` over the storage of ``data``."""
+        other = object.__new__(kind)
         other.__dict__.update(data._alias().__dict__)
         return other.requires_grad_() if require_grad else other
 

@@ -132,13 +132,13 @@ def test_a_wrong_rule_would_be_found() -> None:
     example = next(one for one in EXAMPLES if one.op.name == "sin")
     sound = example.op.rules
     object.__setattr__(example.op, "rules", registry["neg"].rules)
-    recorder.forget()
+    recorder.own.forget()
     try:
         with pytest.raises(AssertionError):
             test_gradient_rule_is_the_derivative(example)
     finally:
         object.__setattr__(example.op, "rules", sound)
-        recorder.forget()
+        recorder.own.forget()
 
 
 def test_complex_examples_are_complex() -> None:

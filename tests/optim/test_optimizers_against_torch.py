@@ -314,5 +314,5 @@ def test_a_changing_learning_rate_records_nothing_new() -> None:
         give_gradients(zerograd, params, step)
         optimizer.step()
         optimizer.zero_grad()
-        sizes.append(len(recorder.interned) + len(recorder.tables[0]) + len(recorder.tables[1]))
+        sizes.append(len(recorder.own.interned) + len(recorder.own.tables[0]) + len(recorder.own.tables[1]))
     assert sizes[-1] == sizes[4], sizes

@@ -275,7 +275,7 @@ def _declared(call: _Call, place: int, output: Any, args: tuple[Any, ...]) -> An
         output = output.detach()  # an input returned as it is: another tensor over the same data
     node = output._node() if output._leaf is None else output._storage.read()
     node = new_variable(node, _Output(call, len(call.points)))
-    call.points.append(Point(recorder.trace, node))
+    call.points.append(Point(recorder.own.trace, node))
     call.places.append(place)
     if dirty:
         output._check_writable()

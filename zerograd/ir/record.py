@@ -53,10 +53,27 @@ class Point:
 
 
 class Source(Protocol):
-    """What stands behind a variable: a leaf tensor, a value of an older trace, a custom function."""
+    """What stands behind a variable: a leaf tensor, a value of an older trace, a custom function.
+
+    Attributes:
+        ends: gradients go no further; it is a leaf tensor.
+    """
+
+    ends: bool
 
     def parents(self) -> tuple[Point, ...]:
         """Where the gradient goes on to; empty at a leaf tensor."""
+        ...
+
+
+class Values(Protocol):
+    """Values that are computed together: their nodes, and their arrays once computed."""
+
+    nodes: tuple[Node, ...]
+    buffers: list[Array] | None
+
+    def dissolve(self) -> None:
+        """Make each a pending value of its own."""
         ...
 
 
@@ -66,7 +83,9 @@ class Trace:
     Attributes:
         leaves: the arrays and numbers bound to leaf slots; emptied by the launch.
         pending: the values that the launch has to compute if anybody else still holds them.
+        packs: the groups of values that it has to compute too (``tensor/pack.py``).
         sources: what stands behind each variable.
+        passages: those of them through which gradients go on, into older traces or custom functions.
         values: after the launch, the arrays that backward passes through this trace still need.
         roots: after the launch, the tracked nodes that were alive then.
         freed: per finished backward pass, the nodes whose kept values it has given up.
@@ -76,8 +95,8 @@ class Trace:
     """
 
     __slots__ = (
-        "__weakref__", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "pending", "roots", "serial",
-        "sources", "values",
+        "__weakref__", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "packs", "passages", "pending",
+        "roots", "serial", "sources", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -85,7 +104,9 @@ class Trace:
         self.leaves: list[Array | Number] = []
         self.nbytes = 0
         self.pending: list[Value] = []
+        self.packs: list[Values] = []
         self.sources: dict[Node, Source] = {}
+        self.passages: dict[Node, Source] = {}
         self.values: dict[Node, Array] = {}
         self.roots: tuple[Node, ...] = ()
         self.freed: tuple[frozenset[Node], ...] = ()
@@ -102,6 +123,7 @@ class Recorder:
         calls: remembered tracked and public calls in the present mode; one of ``tables``.
         tables: the calls recorded without and with gradients, in the present autocast mode.
         autocast: what is done to the operands of a body before it runs, e.g. a conversion to bfloat16.
+        number_nodes: the leaf that stands for a number of a class in a slot.
         depth: how many remembered bodies are being run; inside them numbers are constants, and data is out of reach.
         exact_lines: run every body anew, so that each node knows the line that made it.
         check_nan: stop a backward pass at the first NaN that it makes.
@@ -125,6 +147,7 @@ class Recorder:
         self.set_autocast(self.autocast)
         self.interned: dict[Any, Any] = {}
         self.leaf_nodes: dict[tuple[int, TensorType], Node] = {}
+        self.number_nodes: dict[type, dict[int, Node]] = {kind: {} for kind in (bool, int, float, complex)}
         self.plans: dict[Any, Any] = {}
 
     def set_grad_enabled(self, enabled: bool) -> None:
@@ -149,19 +172,22 @@ class Recorder:
             self.forget()
 
 
-class _Threads(threading.local):
-    """``own`` is the present thread's recorder; hot code fetches it once and uses it directly."""
+class _Recorders:
+    """The recorder of the present thread is ``own``. Hot code first looks into ``local``, which is quicker."""
 
-    def __init__(self) -> None:
-        self.own = Recorder()
+    @property
+    def own(self) -> Recorder:
+        try:
+            return local.own
+        except AttributeError:
+            local.own = made = Recorder()
+            return made
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.own, name)
 
-
+local = threading.local()  # itself, not a subclass: reading an attribute of a subclass takes four times as long
 recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()  # of every thread
 traces: dict[int, Trace] = {}  # those not launched yet, of every thread
-recorder = _Threads()
+recorder = _Recorders()
 
 
 class Value:
@@ -212,7 +238,7 @@ class Value:
         if self.buffer is None:
             if self.failure is not None:
                 raise self.failure
-            _launch(traces[self.serial])  # recorded by another thread
+            wait_for(self.serial)
         assert not own.depth, "a remembered function may use its operands only"
         buffer = self.buffer
         leaves = trace.leaves
@@ -242,7 +268,7 @@ class Value:
         if self.buffer is not None:
             return None
         node = self.read()
-        return Point(recorder.trace, node) if node.tracked and self.buffer is None else self.history
+        return Point(recorder.own.trace, node) if node.tracked and self.buffer is None else self.history
 
 
 class Edge:
@@ -250,11 +276,18 @@ class Edge:
 
     __slots__ = ("point",)
 
+    ends = False
+
     def __init__(self, point: Point) -> None:
         self.point = point
 
     def parents(self) -> tuple[Point, ...]:
         return (self.point,)
+
+
+def wait_for(serial: int) -> None:
+    """Have what another thread has recorded computed."""
+    _launch(traces[serial])
 
 
 def bind(data: Array | Number, type: TensorType) -> Node:
@@ -295,20 +328,19 @@ def number(value: Number) -> Node:
     type = _number_types.get(value.__class__) or _WEAK[dtypes.of_scalar(value)]
     if own.depth:
         return constant(value, type)
-    leaves = own.trace.leaves
-    node = own.leaf_nodes.get((len(leaves), type))
-    if node is None:
-        return bind(value, type)
-    leaves.append(value)
+    node = bind(value, type)
+    known = own.number_nodes.get(value.__class__)
+    if known is not None:
+        known[len(own.trace.leaves) - 1] = node
     return node
 
 
 def constant(value: Number, type: TensorType) -> Node:
     """A number that is part of the structure."""
     key = ("constant", value.__class__, str(value), type)  # str: 0.0 and -0.0 are equal, and are not the same
-    node = recorder.interned.get(key)
+    node = recorder.own.interned.get(key)
     if node is None:
-        node = recorder.interned[key] = Node(_full, (), {"fill": value, "type": type}, type, False)
+        node = recorder.own.interned[key] = Node(_full, (), {"fill": value, "type": type}, type, False)
     return node
 
 
@@ -332,13 +364,16 @@ def computed_by(launch: Callable[[Trace], None], array_of: Callable[[Value], Arr
 def new_variable(x: Node, source: Source) -> Node:
     """``x`` as a place where differentiation ends in this trace, and what stands behind it."""
     own = recorder.own
-    sources = own.trace.sources
+    trace = own.trace
+    sources = trace.sources
     key = (variable, x, len(sources))
     node = own.interned.get(key)
     if node is None:
         node = own.interned[key] = Node(variable, (x,), {"index": len(sources)}, x.type, True)
         node.strides = x.strides
     sources[node] = source
+    if not source.ends:
+        trace.passages[node] = source
     return node
 
 
@@ -386,7 +421,7 @@ def _new_node(op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any], trac
 
 def _occurrence(node: Node) -> Node:
     """The node itself, or its first twin that this trace has not used yet; marks it as used."""
-    serial = recorder.trace.serial
+    serial = recorder.own.trace.serial
     while node.stamp == serial:
         if node.twin is None:
             node.twin = _new_node(node.op, node.inputs, node.attributes, True)
@@ -399,15 +434,22 @@ recorded_by(record)
 
 
 class Remembered:
-    """What a call gave: its result nodes, and the twin for its next occurrence in one trace."""
+    """What a call gave: its result nodes.
 
-    __slots__ = ("result", "stamp", "tracked", "twin")
+    Attributes:
+        stamp: the last trace that used it, if gradients flow through it.
+        twin: for its next occurrence in one trace.
+        last: the twin that the trace ``stamp`` used last; known to the first of the twins.
+    """
+
+    __slots__ = ("last", "result", "stamp", "tracked", "twin")
 
     def __init__(self, result: Any, tracked: bool) -> None:
         self.result = result
         self.tracked = tracked
-        self.stamp = recorder.trace.serial
+        self.stamp = recorder.own.trace.serial
         self.twin: Remembered | None = None
+        self.last: Remembered | None = None
 
 
 def call(body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...] = ()) -> Any:
@@ -442,13 +484,15 @@ def next_occurrence(
 ) -> Any:
     """The result of a tracked call that this trace has seen before."""
     serial = own.trace.serial
-    while found.stamp == serial:
-        if found.twin is None:
-            found.twin = _run(own, body, operands, statics)
-            return found.twin.result
-        found = found.twin
-    found.stamp = serial
-    return found.result
+    last = found.last
+    if last is None or last.stamp != serial:
+        last = found
+    twin = last.twin
+    if twin is None:
+        twin = last.twin = _run(own, body, operands, statics)
+    twin.stamp = serial
+    found.last = twin
+    return twin.result
 
 
 def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...]) -> Remembered:

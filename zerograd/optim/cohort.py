@@ -17,10 +17,12 @@ import numpy as np
 
 from zerograd import dtypes
 from zerograd.ir.graph import TensorType
+from zerograd.tensor.pack import Pack
 from zerograd.tensor.tensor import Tensor
 
 Numbers = dict[str, float]
 States = Mapping[Tensor, dict[str, Any]]
+MOST_ATTEMPTS = 8  # at forming a pack, before tensors are taken one by one
 
 
 class Cohort:
@@ -33,6 +35,7 @@ class Cohort:
         present: the state tensors that they have, by name.
         numbers: what Python counts for each of them.
         vectors: the tensors, shape (n,), whose elements show the numbers.
+        columns: the parameters and each of their state tensors, as they are rewritten.
     """
 
     def __init__(self, numbers: Numbers, present: tuple[str, ...], *, has_state: bool) -> None:
@@ -45,6 +48,7 @@ class Cohort:
         self.vectors: list[Tensor] = []
         self._elements: list[tuple[Tensor, ...]] = []
         self._versions: list[int] = []
+        self.columns: dict[str, Column] = {}
 
     def show(self, dtype: dtypes.dtype) -> None:
         """Makes the tensors that show the numbers, and puts them into the states."""
@@ -90,6 +94,38 @@ class Cohort:
     def column(self, name: str) -> list[Any] | None:
         """One state tensor of every parameter; None if they have none."""
         return [state[name] for state in self.states] if name in self.present else None
+
+    def packed(self, name: str, tensors: list[Any]) -> list[Any] | Pack:
+        """The parameters or one of their states as a pack, where that is possible."""
+        column = self.columns.get(name)
+        if column is None:
+            column = self.columns[name] = Column()
+        return column.packed(tensors)
+
+
+class Column:
+    """The parameters of a cohort, or one of their states, and the pack that they form."""
+
+    __slots__ = ("_attempts", "_pack", "_storages")
+
+    def __init__(self) -> None:
+        self._attempts = 0
+        self._pack: Pack | None = None
+        self._storages: list[Any] = []
+
+    def packed(self, tensors: list[Any]) -> list[Any] | Pack:
+        """``tensors`` as a pack; as they are where somebody changes them one by one again and again."""
+        storages = [tensor._storage for tensor in tensors]
+        pack = self._pack
+        if pack is not None and pack.whole and storages == self._storages:
+            return pack
+        if self._attempts > MOST_ATTEMPTS:
+            return tensors
+        self._attempts += 1
+        if any(tensor._steps or not (tensor._plain or tensor._leaf) for tensor in tensors):
+            return tensors
+        self._pack, self._storages = Pack.of(storages), storages
+        return self._pack or tensors
 
 
 class Grouping:

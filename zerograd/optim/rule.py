@@ -21,6 +21,7 @@ from zerograd.optim.each_parameter import Number
 from zerograd.optim.each_parameter import for_each_parameter as for_each_parameter
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT, loss_of
 from zerograd.tensor.door import assign
+from zerograd.tensor.pack import Pack
 from zerograd.tensor.tensor import Tensor
 
 States = dict[str, Tensor | None]
@@ -168,15 +169,19 @@ class Rule(Optimizer):
         operands, switches = self.schedule(group, Situation(numbers, lambda value: _rounded(value, dtype)))
         numbers = {name: _rounded(value, dtype) for name, value in numbers.items()}
         columns = [cohort.column(name) for name in self.names]
-        inputs = (cohort.params, grads, cohort.vectors, list(numbers.values()), *columns, *operands)
+        values = list(numbers.values())
         frozen = tuple(switches.items())
         update: Any = type(self).update
         if all(name in cohort.present for name in self.made_by_update(group)):
-            targets = [x for column in (cohort.params, *columns) if column is not None for x in column]
+            params = cohort.packed("", cohort.params)
+            columns = [column and cohort.packed(name, column) for name, column in zip(self.names, columns, strict=True)]
+            targets = [x for column in (params, *columns) for x in ([column] if isinstance(column, Pack) else column or ())]
+            inputs = (params, grads, cohort.vectors, values, *columns, *operands)
             update.into([*targets, *cohort.vectors], *inputs, switches=frozen, in_place=True)
             cohort.numbers = numbers
             cohort.note_versions()
             return
+        inputs = (cohort.params, grads, cohort.vectors, values, *columns, *operands)
         first, *results, shown = update(*inputs, switches=frozen, in_place=False)
         _write(cohort.params, first)
         _write(cohort.vectors, shown)

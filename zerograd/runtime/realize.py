@@ -16,7 +16,7 @@ from typing import Any
 from zerograd.engines import reference
 from zerograd.engines.protocol import Program
 from zerograd.ir.graph import Array, Node
-from zerograd.ir.record import Point, Trace, Value, computed_by, recorder
+from zerograd.ir.record import Point, Trace, Value, Values, computed_by, recorder
 from zerograd.tape.backward import FunctionOutput
 from zerograd.tape.differentiate import ancestors, kept_by
 
@@ -26,7 +26,7 @@ _lock = threading.RLock()
 class Plan:
     """How to compute the live values of a trace: a program whose outputs are theirs, then the kept ones."""
 
-    __slots__ = ("kept", "outputs", "program", "roots", "slots")
+    __slots__ = ("kept", "outputs", "places", "program", "roots", "tracked")
 
     kept: tuple[tuple[Node, int], ...]
 
@@ -35,7 +35,8 @@ class Plan:
         kept = kept_by(self.roots, freed)
         self.outputs = tuple(dict.fromkeys((*nodes, *kept)))
         place = {node: i for i, node in enumerate(self.outputs)}
-        self.slots = tuple(place[node] for node in nodes)
+        self.places = tuple(place[node] for node in nodes)
+        self.tracked = tuple(node.tracked for node in nodes)
         self.program: Program = reference.compile(self.outputs)
         self.kept = tuple((node, place[node]) for node in kept)
 
@@ -49,36 +50,58 @@ def launch() -> None:
     _compute(trace)
     trace.leaves = []
     trace.pending = []
+    trace.packs = []
     own.new_trace()
 
 
 def _compute(trace: Trace) -> None:
     # A value that nobody reads again is held by three references: the list, the loop variable, the argument.
-    live = [value for value in trace.pending if value.buffer is None and getrefcount(value) > 3]
-    if not live:
+    live = [value for value in trace.pending if getrefcount(value) > 3 and value.buffer is None]
+    packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None]
+    if not live and not packs:
         return
     with _lock:
-        nodes = tuple([value.node for value in live])
-        entered = _entered(trace, nodes)
+        nodes = [value.node for value in live]
+        for pack in packs:
+            nodes += pack.nodes
+        nodes = tuple(nodes)
+        entered = _entered(trace, nodes) if trace.passages else ()
+        plans = recorder.own.plans
         key = ("plan", nodes, entered, trace.freed)
-        plan = recorder.plans.get(key)
+        plan = plans.get(key)
         if plan is None:
-            plan = recorder.plans[key] = Plan(nodes, entered, trace.freed)
+            plan = plans[key] = Plan(nodes, entered, trace.freed)
         try:
-            arrays: Sequence[Array | None] = plan.program(trace.leaves)
+            computed: Sequence[Array | None] = plan.program(trace.leaves)
         except Exception:
-            arrays = _rescued(plan, live, trace)
-        for value, slot in zip(live, plan.slots, strict=True):
-            value.buffer = arrays[slot]
-            if value.node.tracked:
+            if packs:
+                _dissolve(packs, trace)
+                return
+            computed = _rescued(plan, live, trace)
+        arrays: list[Any] = [computed[place] for place in plan.places]
+        at = len(live)
+        for value, array, tracked in zip(live, arrays, plan.tracked, strict=False):
+            value.buffer = array
+            if tracked:
                 value.history = Point(trace, value.node)
+        for pack in packs:
+            pack.buffers = arrays[at : at + len(pack.nodes)]
+            at += len(pack.nodes)
         trace.roots = plan.roots
-        trace.values = {node: array for node, slot in plan.kept if (array := arrays[slot]) is not None}
+        trace.values = {node: array for node, place in plan.kept if (array := computed[place]) is not None}
+
+
+def _dissolve(packs: list[Values], trace: Trace) -> None:
+    """Compute each member by itself, after the whole program has failed."""
+    for pack in packs:
+        pack.dissolve()
+    trace.packs = []
+    _compute(trace)
 
 
 def _entered(trace: Trace, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Where gradients go on behind the custom functions in the history of ``nodes``."""
-    functions = {node: one for node, one in trace.sources.items() if isinstance(one, FunctionOutput)}
+    functions = {node: one for node, one in trace.passages.items() if isinstance(one, FunctionOutput)}
     found: dict[Node, None] = {}
     new = [node for node in nodes if node.tracked] if functions else []
     while new:
@@ -98,7 +121,7 @@ def _rescued(plan: Plan, live: list[Value], trace: Trace) -> list[Array | None]:
         except Exception as error:
             arrays.append(None)
             failures[slot] = error
-    for value, slot in zip(live, plan.slots, strict=True):
+    for value, slot in zip(live, plan.places, strict=True):
         value.failure = failures.get(slot)
     return arrays
 
@@ -121,16 +144,16 @@ computed_by(_compute, array_of)
 
 def finish_step() -> None:
     """An optimizer has stepped."""
-    recorder.trace.finished_step = True
+    recorder.own.trace.finished_step = True
 
 
 def begin_backward() -> None:
     """A backward pass after a finished step belongs to the next one: launch the finished one."""
-    if recorder.trace.finished_step:
+    if recorder.own.trace.finished_step:
         launch()
 
 
 def gradients_cleared() -> None:
     """Gradients have been cleared: a finished step ends here."""
-    if recorder.trace.finished_step:
+    if recorder.own.trace.finished_step:
         launch()

@@ -35,10 +35,7 @@ from zerograd.tape.differentiate import ancestors, apply_rule, differentiate, jo
 class Leaf:
     """The source behind a leaf tensor: takes its gradients. The tensor layer subclasses it."""
 
-    @property
-    def busy(self) -> bool:
-        """Whether a gradient has to be shown to hooks, or added to another."""
-        raise NotImplementedError
+    ends = True
 
     def parents(self) -> tuple[Point, ...]:
         return ()
@@ -51,13 +48,20 @@ class Leaf:
         """Add ``grad``, which the hooks have seen, to what this leaf has, and tell the hooks that wait for that."""
         raise NotImplementedError
 
-    def add(self, grad: Node) -> None:
-        """Keep ``grad``, where there was none and no hook waits for it."""
+    @staticmethod
+    def take(grads: dict[Any, Node]) -> bool:
+        """Keep a first gradient for each of many leaves at once.
+
+        Returns:
+            False, and nothing is done, if one of them has to be added to another or shown to hooks.
+        """
         raise NotImplementedError
 
 
 class FunctionOutput:
     """The source behind one result of a custom function. The autograd layer subclasses it."""
+
+    ends = False
 
     def parents(self) -> tuple[Point, ...]:
         """Where the function's differentiable inputs come from, for its first output.
@@ -105,11 +109,11 @@ def run(
     _check_not_freed(regions)
     simple = (
         not create_graph
-        and not recorder.check_nan
-        and not any(trace.hooks for trace in traces)
+        and not recorder.own.check_nan
+        and not any([trace.hooks for trace in traces])
         and not (watchers and any(point.trace in traces for point in watchers))
         and (wanted is None or all(isinstance(one, Leaf) for one in wanted))
-        and not any(isinstance(source, FunctionOutput) for one in regions for source in _sources(one))
+        and not any([isinstance(source, FunctionOutput) for one in regions for source in _passages(one)])
     )
     if simple:
         results = _by_trace(roots, seeds, wanted)
@@ -120,17 +124,18 @@ def run(
     return results
 
 
-def _sources(root: Point) -> list[Source]:
-    trace = root.trace
-    return [trace.sources[node] for node in _variables((root.node,))]
+def _passages(root: Point) -> list[Source]:
+    """Through what gradients from ``root`` go on into older traces or custom functions."""
+    passages = root.trace.passages
+    return [passages[node] for node in _variables((root.node,)) if node in passages] if passages else []
 
 
 def _variables(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    plans = recorder.own.plans
     key = ("variables", roots)
-    found = recorder.plans.get(key)
+    found = plans.get(key)
     if found is None:
-        found = tuple(node for node in ancestors(roots) if node.op is variable)
-        recorder.plans[key] = found
+        found = plans[key] = tuple(node for node in ancestors(roots) if node.op is variable)
     return found
 
 
@@ -139,7 +144,7 @@ def _regions(roots: list[Point]) -> list[Point]:
     found = dict.fromkeys(roots)
     stack = list(found)
     while stack:
-        for source in _sources(stack.pop()):
+        for source in _passages(stack.pop()):
             for point in source.parents():
                 if point not in found:
                     found[point] = None
@@ -149,7 +154,7 @@ def _regions(roots: list[Point]) -> list[Point]:
 
 def leaves_above(roots: list[Point]) -> list[Leaf]:
     """The leaf tensors that gradients from ``roots`` would reach, each once."""
-    found = (source for one in _regions(roots) for source in _sources(one))
+    found = (one.trace.sources[node] for one in _regions(roots) for node in _variables((one.node,)))
     return list(dict.fromkeys(source for source in found if isinstance(source, Leaf)))
 
 
@@ -185,7 +190,7 @@ def _free(regions: list[Point]) -> None:
         gone = keepers(tuple(nodes))
         if gone:
             trace.freed = (*trace.freed, gone)
-            if trace is not recorder.trace:
+            if trace is not recorder.own.trace:
                 kept = set(kept_by(trace.roots, trace.freed))
                 for node in [one for one in trace.values if one not in kept]:
                     del trace.values[node]
@@ -202,9 +207,10 @@ def _by_trace(roots: list[Point], seeds: list[Value], wanted: set[Target] | None
     while arrived:
         trace = max(arrived, key=lambda one: one.serial)  # nothing newer can depend on it
         at = arrived.pop(trace)
+        sources = trace.sources
         for node, grad in differentiate(trace, tuple(at), tuple(at.values())):
-            source = trace.sources[node]
-            if isinstance(source, Leaf):
+            source: Any = sources[node]
+            if source.ends:
                 leaves[source] = _plus(leaves[source], grad) if source in leaves else grad
             else:
                 for parent in source.parents():
@@ -213,14 +219,11 @@ def _by_trace(roots: list[Point], seeds: list[Value], wanted: set[Target] | None
         found = {leaf: Value.pending(grad) for leaf, grad in leaves.items() if leaf in wanted}
         with grad_mode(False):
             return {leaf: leaf.seen(grad) for leaf, grad in found.items()}
-    if any(leaf.busy for leaf in leaves):
+    if leaves and not next(iter(leaves)).take(leaves):
         held = [(leaf, Value.pending(grad)) for leaf, grad in leaves.items()]  # what follows may launch
         with grad_mode(False):
             for leaf, grad in held:
                 leaf.accept(leaf.seen(grad), False)
-    else:
-        for leaf, grad in leaves.items():
-            leaf.add(grad)
     return {}
 
 
@@ -318,7 +321,7 @@ class _Sweep:
                 self.results[point] = grad  # as in PyTorch, hooks change what is returned only where a pass ends
             return
         parts = _parts(point, grad, self.waiting, self.create_graph, self.retain)
-        if recorder.check_nan:
+        if recorder.own.check_nan:
             _check_nan(point, parts)
         for parent, part in parts:
             if parent in self.users:
@@ -450,7 +453,7 @@ def _attached(part: Any, parent: Point) -> Any:
     """A gradient for ``parent`` that can be differentiated again, if only to zeros."""
     if not isinstance(part, Node):
         return part
-    if parent.trace is recorder.trace:
+    if parent.trace is recorder.own.trace:
         return attach(part, parent.node)
     return attach(part, new_variable(filled(0, parent.node.type), Edge(parent)))
 
@@ -459,7 +462,7 @@ def _resolver(trace: Trace, create_graph: bool) -> Callable[[Node], Node]:
     """How a rule reads the values of ``trace`` in the current one."""
 
     def resolve(node: Node) -> Node:
-        if trace is recorder.trace or node.constant:
+        if trace is recorder.own.trace or node.constant:
             return node
         found = bind(trace.values[node], node.type)
         if create_graph and node.tracked:

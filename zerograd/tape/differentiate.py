@@ -47,15 +47,16 @@ def _is_step(node: Node) -> bool:
 
 def kept_by(roots: tuple[Node, ...], freed: tuple[frozenset[Node], ...] = ()) -> tuple[Node, ...]:
     """The values that backward passes from ``roots`` need, without those of nodes that are freed already."""
+    plans = recorder.own.plans
     key = ("kept", roots, freed)
-    found = recorder.plans.get(key)
+    found = plans.get(key)
     if found is None:
         kept: dict[Node, None] = {}
         for node in filter(_is_step, ancestors(roots)):
             if not any(node in one for one in freed):
                 for position in range(len(node.inputs)):
                     kept.update(dict.fromkeys(needs(node, position)))
-        found = recorder.plans[key] = tuple(kept)
+        found = plans[key] = tuple(kept)
     return found
 
 
@@ -64,8 +65,9 @@ def keepers(roots: tuple[Node, ...]) -> frozenset[Node]:
 
     A parameter that was made as a constant (``ones``) counts too, although its value need not be kept.
     """
+    plans = recorder.own.plans
     key = ("keepers", roots)
-    found = recorder.plans.get(key)
+    found = plans.get(key)
     if found is None:
         found = frozenset(
             node
@@ -75,7 +77,7 @@ def keepers(roots: tuple[Node, ...]) -> frozenset[Node]:
                 one.tracked or not one.constant for position in range(len(node.inputs)) for one in asked(node, position)
             )
         )
-        recorder.plans[key] = found
+        plans[key] = found
     return found
 
 
@@ -88,15 +90,15 @@ def differentiate(trace: Trace, roots: tuple[Node, ...], seeds: tuple[Node, ...]
     Returns:
         (variable, gradient node in the current trace) pairs.
     """
-    current = trace is recorder.trace
-    kept = () if current else kept_by(roots)
+    own = recorder.own
+    kept = () if trace is own.trace else kept_by(roots)
     bound = tuple([bind(trace.values[node], node.type) for node in kept])
     key = ("differentiate", roots, seeds, bound)
-    found = recorder.plans.get(key)
+    found = own.plans.get(key)
     if found is None:
         known = dict(zip(kept, bound, strict=True))
         with grad_mode(False):
-            found = recorder.plans[key] = _sweep(roots, seeds, lambda node: known.get(node, node))
+            found = own.plans[key] = _sweep(roots, seeds, lambda node: known.get(node, node))
     return found
 
 

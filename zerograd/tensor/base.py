@@ -13,34 +13,43 @@ from zerograd import errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.layout import unless_contiguous
-from zerograd.ir.record import Edge, Point, Value, bind, call, grad_mode, laid, new_variable, recorder
+from zerograd.ir.record import Edge, Point, Recorder, Value, bind, call, grad_mode, laid, local, new_variable, recorder
 from zerograd.ops.elementwise import add, graft, stop
 from zerograd.ops.movement import overwrite
 from zerograd.runtime.realize import array_of, launch
 from zerograd.settings import settings
 from zerograd.shapes import Shape, contiguous_strides, is_contiguous
 from zerograd.tape import backward as tape
+from zerograd.tensor.pack import Member
 from zerograd.tensor.storage import Storage
 from zerograd.tensor.view import Layout, Step, View
+
+new = object.__new__
 
 
 class GradLeaf(tape.Leaf):
     """The source behind a leaf tensor: its gradient and its hooks.
 
     The ledger of gradients will be kept from here: every contribution to a ``.grad`` passes ``accept``.
+
+    Attributes:
+        node: the variable that stood for the tensor in trace ``serial``, when its storage had ``version``.
+        bound, index: the leaf behind that variable, and how many sources of history there were before it; a step
+            that does the same again meets the same variable.
+        among: the leaves of the whole pack, if the storage is a member of one.
     """
+
+    node: Node
+    bound: Node | None = None
+    among: tuple[Node, ...] | None = None
+    index = -1
+    serial = 0
+    version = -1
 
     def __init__(self, tensor: TensorBase) -> None:
         self.tensor = weakref.ref(tensor)
         self.hooks: dict[int, Any] = {}
         self.post_hooks: dict[int, Any] = {}
-
-    @property
-    def busy(self) -> bool:
-        if self.hooks or self.post_hooks:
-            return True
-        tensor = self.tensor()
-        return tensor is not None and tensor._grad is not None
 
     def seen(self, grad: Value) -> Value:
         for hook in list(self.hooks.values()):
@@ -48,13 +57,13 @@ class GradLeaf(tape.Leaf):
         return grad
 
     def accept(self, grad: Value, create_graph: bool) -> None:
-        self.add(grad.read(), create_graph)
+        self._add(grad.read(), create_graph)
         tensor = self.tensor()
         for hook in list(self.post_hooks.values()):
             with grad_mode(False):
                 hook(tensor)
 
-    def add(self, grad: Node, create_graph: bool = False) -> None:
+    def _add(self, grad: Node, create_graph: bool) -> None:
         tensor = self.tensor()
         if tensor is None or tensor._leaf is not self:  # dead, or frozen since
             return
@@ -66,6 +75,25 @@ class GradLeaf(tape.Leaf):
         else:
             with grad_mode(False):
                 before._assign(call(_sum_of_two, (before._node(), grad)))
+
+    @staticmethod
+    def take(grads: dict[GradLeaf, Node]) -> bool:
+        tensors = [leaf.tensor() for leaf in grads]
+        for leaf, tensor in zip(grads, tensors, strict=True):
+            if leaf.hooks or leaf.post_hooks or (tensor is not None and tensor._grad is not None):
+                return False
+        trace = recorder.own.trace
+        serial, pending, result_class = trace.serial, trace.pending, TensorBase.result_class
+        for tensor, leaf, node in zip(tensors, grads, grads.values(), strict=True):
+            if tensor is not None and tensor._leaf is leaf:  # else dead, or frozen since
+                storage = Storage()
+                storage.node = node
+                storage.serial = serial
+                pending.append(storage)
+                tensor._grad = grad = new(result_class)
+                grad._storage = storage
+                grad._plain = True
+        return True
 
 
 class TensorBase:
@@ -217,13 +245,62 @@ class TensorBase:
         storage = self._storage
         if self._plain:
             return storage.read()
-        serial = recorder.own.trace.serial
+        try:
+            own = local.own
+        except AttributeError:
+            own = recorder.own
+        trace = own.trace
+        serial = trace.serial
+        leaf = self._leaf
+        if leaf is not None and not self._steps:
+            if storage.__class__ is Member:
+                pack = storage.pack
+                nodes = pack.nodes if pack.serial == serial else pack.read()
+                if leaf.among is nodes:
+                    if leaf.serial == serial:
+                        return leaf.node
+                    sources = trace.sources
+                    if leaf.index == len(sources):
+                        sources[leaf.node] = leaf
+                        leaf.serial = serial
+                        return leaf.node
+                leaf.among = nodes
+            return self._leaf_node(own, leaf, storage)
         cache = self._cache
         if cache is not None and cache[0] == serial and cache[1] == storage.version and storage.shared is None:
             return cache[2]
-        leaf = self._leaf
-        node = self._special_node() if leaf is None or self._steps else new_variable(storage.read(), leaf)
+        node = self._special_node()
         self._cache = (serial, storage.version, node)
+        return node
+
+    @staticmethod
+    def _leaf_node(own: Recorder, leaf: GradLeaf, storage: Storage) -> Node:
+        """The variable of a whole leaf; quick where the last step did the same."""
+        trace = own.trace
+        serial = trace.serial
+        if storage.serial == serial:
+            if leaf.serial == serial and leaf.version == storage.version and storage.shared is None:
+                return leaf.node
+        elif (
+            storage.bound_at == len(trace.leaves)
+            and leaf.bound is storage.bound
+            and leaf.index == len(trace.sources)
+            and storage.buffer is not None
+            and storage.shared is None
+            and storage.history is None
+            and not own.depth
+        ):
+            trace.leaves.append(storage.buffer)
+            storage.node = storage.bound
+            storage.serial = leaf.serial = serial
+            leaf.version = storage.version
+            trace.sources[leaf.node] = leaf
+            return leaf.node
+        leaf.index = len(trace.sources)
+        leaf.bound = bound = storage.read()
+        leaf.node = node = new_variable(bound, leaf)
+        leaf.serial = serial
+        leaf.version = storage.version
         return node
 
     def _special_node(self) -> Node:
@@ -242,15 +319,15 @@ class TensorBase:
             if node is not None:
                 return node if self._leaf is None else new_variable(node, self._leaf)
         point = self._point
-        if point is not None and point[0] == storage.version and point[1].trace is not recorder.trace:
+        if point is not None and point[0] == storage.version and point[1].trace is not recorder.own.trace:
             with grad_mode(False):
                 node = stop(self._read_steps(*self._whole()))
             return new_variable(node, Edge(point[1]))
         node = self._read_steps(*self._whole())
         if self._detached and node.tracked:
             node = stop(node)
-        elif node.tracked and not recorder.depth:
-            self._point = (storage.version, Point(recorder.trace, node))
+        elif node.tracked and not recorder.own.depth:
+            self._point = (storage.version, Point(recorder.own.trace, node))
         return node if self._leaf is None else new_variable(node, self._leaf)
 
     def _part_of_data(self, array: Array) -> Node | None:
@@ -259,7 +336,7 @@ class TensorBase:
         So a loop over ``data[i : i + 64]`` does the same thing again and again.
         """
         base = self if self._base is None else self._base
-        if base._leaf is not None or base._own is not None or recorder.depth:
+        if base._leaf is not None or base._own is not None or recorder.own.depth:
             return None
         steps = self._steps
         count = next((i for i in range(len(steps), 0, -1) if getattr(steps[i - 1], "moves", False)), 0)
@@ -298,7 +375,7 @@ class TensorBase:
     def _history(self) -> Point | None:
         """Where gradients enter this tensor's history, or ``None`` if it has none (a leaf has itself)."""
         if self._leaf is not None:
-            return Point(recorder.trace, self._node())
+            return Point(recorder.own.trace, self._node())
         if self._own is not None:
             return self._own[1].point()
         if not self._steps and not self._detached:
@@ -308,7 +385,7 @@ class TensorBase:
         point = self._point
         if point is not None and point[0] == self._storage.version:
             return point[1]
-        return Point(recorder.trace, self._node())
+        return Point(recorder.own.trace, self._node())
 
     @property
     def requires_grad(self) -> bool:
@@ -417,7 +494,7 @@ class TensorBase:
             self._check_overlap(self._layout)
         base = self if self._base is None else self._base
         storage = self._storage
-        if not recorder.grad_enabled or (self._detached and base is not self):
+        if not recorder.own.grad_enabled or (self._detached and base is not self):
             self._put(node)
         elif base._detached and base._leaf is None:
             if node.tracked or base._own is not None:
@@ -473,7 +550,7 @@ class TensorBase:
             )
 
     def _check_writable(self) -> None:
-        if not recorder.grad_enabled:
+        if not recorder.own.grad_enabled:
             return
         if self._leaf is not None:
             raise errors.runtime(

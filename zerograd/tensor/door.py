@@ -17,12 +17,13 @@ import numpy as np
 from zerograd import dtypes, errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node
-from zerograd.ir.record import Value, call, new_call, next_occurrence, number, recorder
+from zerograd.ir.record import Value, call, local, new_call, next_occurrence, number, recorder
 from zerograd.ops.elementwise import cast
 from zerograd.ops.movement import broadcast_to
 from zerograd.runtime.realize import launch
 from zerograd.shapes import broadcast
 from zerograd.tensor.base import TensorBase
+from zerograd.tensor.pack import Pack
 from zerograd.tensor.storage import Storage
 
 NUMBERS = (bool, int, float, complex)
@@ -37,6 +38,8 @@ def operand(x: Any) -> Any:
         return None
     if isinstance(x, NUMBERS):
         return number(x)
+    if isinstance(x, Pack):
+        return x.read()
     if isinstance(x, list | tuple):
         return _operands(x)
     if isinstance(x, np.generic):
@@ -85,6 +88,7 @@ def wrap(result: Any) -> Any:
         trace.pending.append(storage)
         tensor = new(TensorBase.result_class)
         tensor._storage = storage
+        tensor._plain = True
     elif result is None:
         return None
     else:
@@ -99,29 +103,61 @@ new = object.__new__
 
 def apply(body: Body, operands: tuple[Any, ...], statics: tuple[Any, ...] = ()) -> Any:
     """``body`` on tensors: a new tensor, or a tuple of them."""
-    serial = recorder.own.trace.serial
+    try:
+        own = local.own
+    except AttributeError:
+        own = recorder.own
+    trace = own.trace
+    serial = trace.serial
     nodes: list[Any] = []
     for one in operands:
+        if one is None:
+            nodes.append(None)
+            continue
         try:
             storage = one._storage
-            nodes.append(storage.node if storage.serial == serial and one._plain else one._node())
+            nodes.append(storage.node if one._plain and storage.serial == serial else one._node())
         except AttributeError:
             nodes.append(operand(one))
-    return wrap(call(body, tuple(nodes), statics))
+    found = own.calls.get((body, statics, *nodes))
+    if found is None or own.exact_lines:
+        return wrap(new_call(own, body, tuple(nodes), statics))
+    result = found.result
+    if found.tracked:
+        if found.stamp == serial:
+            result = next_occurrence(own, found, body, tuple(nodes), statics)
+        else:
+            found.stamp = serial
+    if result.__class__ is not Node:
+        return wrap(result)
+    storage = Storage()
+    storage.node = result
+    storage.serial = serial
+    pending = trace.pending
+    pending.append(storage)
+    tensor = new(TensorBase.result_class)
+    tensor._storage = storage
+    tensor._plain = True
+    if len(pending) > trace.limit and not own.depth:
+        launch()
+    return tensor
 
 
 def unary(body: Body) -> Callable[..., Any]:
     """The public function of one tensor for a body of one node."""
 
     def function(input: Any, *, out: Any = None) -> Any:
-        own = recorder.own
+        try:
+            own = local.own
+        except AttributeError:
+            own = recorder.own
         trace = own.trace
         serial = trace.serial
         try:
             storage = input._storage
         except AttributeError:
             raise _not_a_tensor(function.__name__, input) from None
-        x = storage.node if storage.serial == serial and input._plain else input._node()
+        x = storage.node if input._plain and storage.serial == serial else input._node()
         found = own.calls.get((body, (), x))
         if found is None or own.exact_lines:
             result = new_call(own, body, (x,), ())
@@ -139,6 +175,7 @@ def unary(body: Body) -> Callable[..., Any]:
         pending.append(storage)
         tensor = new(TensorBase.result_class)
         tensor._storage = storage
+        tensor._plain = True
         if len(pending) > trace.limit and not own.depth:
             launch()
         return tensor if out is None else write_out(function.__name__, tensor, out)
@@ -179,25 +216,36 @@ def binary(  # noqa: C901, PLR0915  in one piece, since it runs for every operat
     """
 
     def function(input: Any, other: Any, *, out: Any = None) -> Any:
-        own = recorder.own
+        try:
+            own = local.own
+        except AttributeError:
+            own = recorder.own
         trace = own.trace
         serial = trace.serial
         try:
             storage = input._storage
-            x = storage.node if storage.serial == serial and input._plain else input._node()
+            x = storage.node if input._plain and storage.serial == serial else input._node()
         except AttributeError:
             x = number_operand(input) if left else None
             if x is None:
                 raise _misfit(function.__name__, "input", input, left) from None
-        try:
-            storage = other._storage
-            y = storage.node if storage.serial == serial and other._plain else other._node()
-        except AttributeError:
-            y = number_operand(other) if right else None
-            if y is None:
-                if operator:
-                    return NotImplemented
-                raise _misfit(function.__name__, "other", other, right) from None
+        known = own.number_nodes.get(other.__class__) if right else None
+        if known is not None:
+            y = known.get(len(trace.leaves))
+            if y is None or own.depth:
+                y = number(other)
+            else:
+                trace.leaves.append(other)
+        else:
+            try:
+                storage = other._storage
+                y = storage.node if other._plain and storage.serial == serial else other._node()
+            except AttributeError:
+                y = number_operand(other) if right else None
+                if y is None:
+                    if operator:
+                        return NotImplemented
+                    raise _misfit(function.__name__, "other", other, right) from None
         found = own.calls.get((body, (), x, y))
         if found is None or own.exact_lines:
             result = new_call(own, body, (x, y), ())
@@ -215,6 +263,7 @@ def binary(  # noqa: C901, PLR0915  in one piece, since it runs for every operat
         pending.append(storage)
         tensor = new(TensorBase.result_class)
         tensor._storage = storage
+        tensor._plain = True
         if len(pending) > trace.limit and not own.depth:
             launch()
         return tensor if out is None else write_out(function.__name__, tensor, out)
@@ -308,8 +357,8 @@ def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
         values = tuple([statics.get(name, defaults[name]) for name in names])
         return _rewrapped(call(body, tuple([operand(one) for one in operands]), values))
 
-    def into(targets: Sequence[TensorBase], *operands: Any, **statics: Any) -> None:
-        """Write the results, in their order, into ``targets`` in place."""
+    def into(targets: Sequence[TensorBase | Pack], *operands: Any, **statics: Any) -> None:
+        """Write the results, in their order, into ``targets`` in place; a pack takes one for each member."""
         values = tuple([statics.get(name, defaults[name]) for name in names])
         nodes = call(body, tuple([operand(one) for one in operands]), values)
         write_into(targets, nodes)
@@ -342,14 +391,22 @@ def _nested(x: Any) -> Any:
     return x and TensorBase.of_node(x)
 
 
-def write_into(targets: Sequence[TensorBase], nodes: Sequence[Node]) -> None:
-    """Put each node's value into its tensor in place."""
+def write_into(targets: Sequence[TensorBase | Pack], nodes: tuple[Node, ...]) -> None:
+    """Put each node's value into its tensor in place; a pack takes as many as it has members, without history."""
     own = recorder.own
     trace = own.trace
     serial = trace.serial
     free = not own.grad_enabled
     others: list[tuple[TensorBase, Value]] = []
-    for tensor, node in zip(targets, nodes, strict=True):
+    at = 0
+    for tensor in targets:
+        if isinstance(tensor, Pack):
+            count = len(tensor.members)
+            tensor.write(nodes[at : at + count])
+            at += count
+            continue
+        node = nodes[at]
+        at += 1
         storage = tensor._storage
         if free and not tensor._steps and storage.shared is None and storage.history is None and not node.tracked:
             if storage.buffer is not None or storage.serial != serial:
@@ -400,7 +457,7 @@ def write_out(name: str, result: TensorBase, out: Any) -> Any:
     """
     if not isinstance(out, TensorBase):
         raise errors.type_(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    if recorder.grad_enabled and (out.requires_grad or result.requires_grad):
+    if recorder.own.grad_enabled and (out.requires_grad or result.requires_grad):
         raise errors.runtime(
             f"{name}(): a result written into out= has no history, but an operand requires grad",
             hint="use the returned value instead, or wrap the call in torch.no_grad()",

@@ -130,7 +130,7 @@ class Storage(Value):
         if array.nbytes <= SMALL:
             array = np.array(array)
         else:
-            recorder.trace.limit = 0  # NumPy may write to it next: whatever reads it runs at once
+            recorder.own.trace.limit = 0  # NumPy may write to it next: whatever reads it runs at once
         node = laid(bind(array, self.type), self.strides)
         return node if self.history is None else new_variable(node, Edge(self.history))
 

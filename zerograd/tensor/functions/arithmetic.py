@@ -213,7 +213,7 @@ def check_divisor(x: Any, y: Any) -> None:
 
 def _has_zero(x: Any) -> bool:
     if isinstance(x, TensorBase):
-        return not recorder.depth and not np.all(x._array())
+        return not recorder.own.depth and not np.all(x._array())
     return not x
 
 

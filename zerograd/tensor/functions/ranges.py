@@ -22,7 +22,7 @@ from zerograd.tensor.functions.creation import finished
 
 
 def _made(op: Op, kind: TensorType, **attributes: Any) -> Any:
-    if recorder.depth:
+    if recorder.own.depth:
         return TensorBase.of_node(op(**attributes))
     return TensorBase.of_array(op.reference(**attributes), kind)
 

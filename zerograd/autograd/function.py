@@ -81,6 +81,7 @@ def _snapshot(tensor: Any) -> Any:
         return None
     if tensor._leaf is not None:
         kept = TensorBase.of_node(tensor._storage.read() if tensor._base is None else tensor._node())
+        kept._anchor()
         kept._leaf, kept._plain = tensor._leaf, False
         return kept
     return TensorBase.of_node(tensor._node())
@@ -283,6 +284,7 @@ def _declared(call: _Call, place: int, output: Any, args: tuple[Any, ...]) -> An
         output._detached = False
         output._plain = output._base is None
         return output
+    output._anchor()
     output._storage = Storage.pending(node)
     output._base, output._steps, output._layout, output._view_type = None, (), None, None
     output._detached, output._leaf, output._plain, output._cache, output._point = False, None, True, None, None

@@ -77,12 +77,28 @@ class Values(Protocol):
         ...
 
 
+class Result(Protocol):
+    """A new tensor: nothing but a node of a trace, until it is computed or somebody asks for its storage."""
+
+    _at: Node
+    _serial: int
+
+    def _anchor(self) -> None:
+        """Give it a storage, which is a pending value in its place."""
+        ...
+
+    def _computed(self, array: Array, history: Point | None) -> None:
+        """Give it a storage that holds the array."""
+        ...
+
+
 class Trace:
     """What has been recorded since the last launch, and the data it is about.
 
     Attributes:
         leaves: the arrays and numbers bound to leaf slots; emptied by the launch.
         pending: the values that the launch has to compute if anybody else still holds them.
+        results: the new tensors, to be computed likewise.
         packs: the groups of values that it has to compute too (``tensor/pack.py``).
         sources: what stands behind each variable.
         passages: those of them through which gradients go on, into older traces or custom functions.
@@ -96,7 +112,7 @@ class Trace:
 
     __slots__ = (
         "__weakref__", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "packs", "passages", "pending",
-        "roots", "serial", "sources", "values",
+        "results", "roots", "serial", "sources", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -104,6 +120,7 @@ class Trace:
         self.leaves: list[Array | Number] = []
         self.nbytes = 0
         self.pending: list[Value] = []
+        self.results: list[Any] = []  # of Result
         self.packs: list[Values] = []
         self.sources: dict[Node, Source] = {}
         self.passages: dict[Node, Source] = {}
@@ -497,10 +514,10 @@ def next_occurrence(
 
 def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...]) -> Remembered:
     """Runs the body where nothing it records can be mistaken for a call of the user's."""
-    tables, pending = own.tables, own.trace.pending
+    tables, pending, results = own.tables, own.trace.pending, own.trace.results
     own.tables = ({}, {})
     own.calls = own.tables[own.grad_enabled]
-    own.trace.pending = []
+    own.trace.pending, own.trace.results = [], []
     own.depth += 1
     autocast = own.autocast
     try:
@@ -512,7 +529,7 @@ def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], sta
         own.autocast = autocast
         inner = own.calls
         own.depth -= 1
-        own.trace.pending = pending
+        own.trace.pending, own.trace.results = pending, results
         own.tables = tables
         own.calls = tables[own.grad_enabled]
     nodes = _nodes_in((result,))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import islice
 from sys import getrefcount
 from typing import Any
 
@@ -20,7 +21,7 @@ from zerograd.ir.record import Point, Trace, Value, Values, computed_by, recorde
 from zerograd.tape.backward import FunctionOutput
 from zerograd.tape.differentiate import ancestors, kept_by
 
-_lock = threading.RLock()
+lock = threading.RLock()
 
 
 class Plan:
@@ -50,52 +51,58 @@ def launch() -> None:
     _compute(trace)
     trace.leaves = []
     trace.pending = []
+    trace.results = []
     trace.packs = []
     own.new_trace()
 
 
 def _compute(trace: Trace) -> None:
     # A value that nobody reads again is held by three references: the list, the loop variable, the argument.
+    results = [one for one in trace.results if getrefcount(one) > 3 and one._serial]
     live = [value for value in trace.pending if getrefcount(value) > 3 and value.buffer is None]
     packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None]
-    if not live and not packs:
+    if not results and not live and not packs:
         return
-    with _lock:
-        nodes = [value.node for value in live]
+    with lock:
+        nodes: list[Node] = [one._at for one in results]
+        nodes += [value.node for value in live]
         for pack in packs:
             nodes += pack.nodes
-        nodes = tuple(nodes)
-        entered = _entered(trace, nodes) if trace.passages else ()
+        wanted = tuple(nodes)
+        entered = _entered(trace, wanted) if trace.passages else ()
         plans = recorder.own.plans
-        key = ("plan", nodes, entered, trace.freed)
+        key = ("plan", wanted, entered, trace.freed)
         plan = plans.get(key)
         if plan is None:
-            plan = plans[key] = Plan(nodes, entered, trace.freed)
+            plan = plans[key] = Plan(wanted, entered, trace.freed)
         try:
             computed: Sequence[Array | None] = plan.program(trace.leaves)
         except Exception:
-            if packs:
-                _dissolve(packs, trace)
+            if results or packs:
+                _take_apart(results, packs, trace)
                 return
             computed = _rescued(plan, live, trace)
-        arrays: list[Any] = [computed[place] for place in plan.places]
-        at = len(live)
-        for value, array, tracked in zip(live, arrays, plan.tracked, strict=False):
-            value.buffer = array
-            if tracked:
+        arrays = iter([computed[place] for place in plan.places])
+        tracked = iter(plan.tracked)
+        for one in results:
+            one._computed(next(arrays), Point(trace, one._at) if next(tracked) else None)
+        for value in live:
+            value.buffer = next(arrays)
+            if next(tracked):
                 value.history = Point(trace, value.node)
         for pack in packs:
-            pack.buffers = arrays[at : at + len(pack.nodes)]
-            at += len(pack.nodes)
+            pack.buffers = list(islice(arrays, len(pack.nodes)))
         trace.roots = plan.roots
         trace.values = {node: array for node, place in plan.kept if (array := computed[place]) is not None}
 
 
-def _dissolve(packs: list[Values], trace: Trace) -> None:
-    """Compute each member by itself, after the whole program has failed."""
+def _take_apart(results: list[Any], packs: list[Values], trace: Trace) -> None:
+    """Compute every value by itself, after the whole program has failed."""
+    for one in results:
+        one._anchor()
     for pack in packs:
         pack.dissolve()
-    trace.packs = []
+    trace.results, trace.packs = [], []
     _compute(trace)
 
 

@@ -13,10 +13,10 @@ from zerograd import errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.layout import unless_contiguous
-from zerograd.ir.record import Edge, Point, Recorder, Value, bind, call, grad_mode, laid, local, new_variable, recorder
+from zerograd.ir.record import Edge, Point, Recorder, Value, bind, call, grad_mode, laid, local, new_variable, recorder, traces
 from zerograd.ops.elementwise import add, graft, stop
 from zerograd.ops.movement import overwrite
-from zerograd.runtime.realize import array_of, launch
+from zerograd.runtime.realize import array_of, launch, lock
 from zerograd.settings import settings
 from zerograd.shapes import Shape, contiguous_strides, is_contiguous
 from zerograd.tape import backward as tape
@@ -83,23 +83,35 @@ class GradLeaf(tape.Leaf):
             if leaf.hooks or leaf.post_hooks or (tensor is not None and tensor._grad is not None):
                 return False
         trace = recorder.own.trace
-        serial, pending, result_class = trace.serial, trace.pending, TensorBase.result_class
+        serial, results, result_class = trace.serial, trace.results, TensorBase.result_class
         for tensor, leaf, node in zip(tensors, grads, grads.values(), strict=True):
             if tensor is not None and tensor._leaf is leaf:  # else dead, or frozen since
-                storage = Storage()
-                storage.node = node
-                storage.serial = serial
-                pending.append(storage)
                 tensor._grad = grad = new(result_class)
-                grad._storage = storage
-                grad._plain = True
+                grad._at = node
+                grad._serial = serial
+                results.append(grad)
         return True
 
 
+class _StorageOnDemand:
+    """``tensor._storage`` of a new tensor: made when somebody asks for it, and an ordinary attribute from then on."""
+
+    def __get__(self, tensor: TensorBase, kind: type[Any]) -> Storage:
+        with lock:
+            known = tensor.__dict__.get("_storage")  # by the launch of another thread, just now
+            if known is None:
+                tensor._storage = known = Storage()
+                known.node, known.serial = tensor._at, tensor._serial
+                traces[tensor._serial].pending.append(known)
+                tensor._serial = 0
+        return known
+
+
 class TensorBase:
-    """A window onto a storage.
+    """A window onto a storage; when new, a node of the trace numbered ``_serial``, and no more.
 
     Attributes (private to the tensor layer):
+        _at, _serial: of a new tensor, see ``Result``; ``_serial`` is 0 once it has a storage.
         _storage: what aliasing tensors share.
         _base: the tensor whose whole storage it is, if this one is a view of it.
         _steps: the chain of views from ``_base`` to this tensor.
@@ -114,7 +126,9 @@ class TensorBase:
         _point: where a view was recorded, kept when its trace is launched.
     """
 
-    _storage: Storage
+    _storage: Storage = _StorageOnDemand()  # pyright: ignore[reportAssignmentType]
+    _at: Node
+    _serial = 0
     _base: TensorBase | None = None
     _steps: tuple[Step, ...] = ()
     _layout: Layout | None = None
@@ -195,8 +209,22 @@ class TensorBase:
     def of_node(cls, node: Node) -> Any:
         """A new tensor with the value that ``node`` has in the current trace."""
         self = object.__new__(TensorBase.result_class)
-        self._storage = Storage.pending(node)
+        trace = recorder.own.trace
+        self._at = node
+        self._serial = trace.serial
+        trace.results.append(self)
         return self
+
+    def _anchor(self) -> None:
+        """Have a storage, if this is a new tensor that has none yet."""
+        _ = self._storage
+
+    def _computed(self, array: Array, history: Point | None) -> None:
+        storage = Storage()
+        storage.node, storage.serial = self._at, self._serial
+        storage.buffer, storage.history = array, history
+        self._storage = storage
+        self._serial = 0
 
     @classmethod
     def of_value(cls, value: Value) -> Any:
@@ -216,15 +244,15 @@ class TensorBase:
 
     @property
     def _type(self) -> TensorType:
-        return self._view_type or self._storage.type
+        return self._at.type if self._serial else self._view_type or self._storage.type
 
     @property
     def dtype(self) -> dtype:
-        return (self._view_type or self._storage.type).dtype
+        return (self._at.type if self._serial else self._view_type or self._storage.type).dtype
 
     @property
     def _shape(self) -> Shape:
-        return (self._view_type or self._storage.type).shape
+        return (self._at.type if self._serial else self._view_type or self._storage.type).shape
 
     def _laid_out(self) -> Layout:
         if self._layout is not None:
@@ -242,15 +270,17 @@ class TensorBase:
 
     def _node(self) -> Node:
         """What this tensor is in the current trace."""
-        storage = self._storage
-        if self._plain:
-            return storage.read()
         try:
             own = local.own
         except AttributeError:
             own = recorder.own
         trace = own.trace
         serial = trace.serial
+        if self._serial == serial:
+            return self._at
+        storage = self._storage
+        if self._plain:
+            return storage.node if storage.serial == serial else storage.read()
         leaf = self._leaf
         if leaf is not None and not self._steps:
             if storage.__class__ is Member:
@@ -302,6 +332,12 @@ class TensorBase:
         leaf.serial = serial
         leaf.version = storage.version
         return node
+
+    def _look_anew(self) -> None:
+        """Forget what this tensor was: it looks at something else now."""
+        self._cache = self._point = None
+        if self._leaf is not None:
+            self._leaf.serial = 0
 
     def _special_node(self) -> Node:
         storage = self._storage
@@ -374,6 +410,8 @@ class TensorBase:
 
     def _history(self) -> Point | None:
         """Where gradients enter this tensor's history, or ``None`` if it has none (a leaf has itself)."""
+        if self._serial and self._serial == recorder.own.trace.serial:
+            return Point(recorder.own.trace, self._at) if self._at.tracked else None
         if self._leaf is not None:
             return Point(recorder.own.trace, self._node())
         if self._own is not None:
@@ -389,6 +427,8 @@ class TensorBase:
 
     @property
     def requires_grad(self) -> bool:
+        if self._serial:
+            return self._at.tracked
         if self._leaf is not None or self._own is not None:
             return True
         if self._detached:

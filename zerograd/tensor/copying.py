@@ -16,7 +16,7 @@ from zerograd.tensor.view import alias
 _OWN = frozenset(
     {
         "_storage", "_base", "_steps", "_layout", "_view_type", "_detached", "_leaf", "_own", "_plain", "_cache",
-        "_point", "_grad", "_retained",
+        "_point", "_grad", "_retained", "_at", "_serial",
     }
 )  # fmt: skip
 

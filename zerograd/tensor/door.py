@@ -24,7 +24,6 @@ from zerograd.runtime.realize import launch
 from zerograd.shapes import broadcast
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.pack import Pack
-from zerograd.tensor.storage import Storage
 
 NUMBERS = (bool, int, float, complex)
 Body = Callable[..., Any]
@@ -48,32 +47,12 @@ def operand(x: Any) -> Any:
 
 
 def _operands(xs: Sequence[Any]) -> tuple[Any, ...]:
-    """Many operands; tensors that were computed before are bound without a call for each."""
-    own = recorder.own
-    trace = own.trace
-    serial, leaves, depth = trace.serial, trace.leaves, own.depth
-    nodes: list[Any] = []
-    for x in xs:
-        storage = getattr(x, "_storage", None)
-        if storage is None:
-            nodes.append(operand(x))
-        elif not x._plain:
-            nodes.append(x._node())
-        elif storage.serial == serial:
-            nodes.append(storage.node)
-        elif (
-            storage.bound_at == len(leaves)
-            and storage.buffer is not None
-            and storage.shared is None
-            and storage.history is None
-            and not depth
-        ):
-            leaves.append(storage.buffer)
-            storage.node = node = storage.bound
-            storage.serial = serial
-            nodes.append(node)
-        else:
-            nodes.append(x._node())
+    """Many operands."""
+    serial = recorder.own.trace.serial
+    try:
+        nodes = [one._at if one._serial == serial else one._node() for one in xs]
+    except AttributeError:
+        nodes = [operand(one) for one in xs]
     return tuple(nodes)
 
 
@@ -82,18 +61,15 @@ def wrap(result: Any) -> Any:
     own = recorder.own
     trace = own.trace
     if isinstance(result, Node):
-        storage = Storage()
-        storage.node = result
-        storage.serial = trace.serial
-        trace.pending.append(storage)
         tensor = new(TensorBase.result_class)
-        tensor._storage = storage
-        tensor._plain = True
+        tensor._at = result
+        tensor._serial = trace.serial
+        trace.results.append(tensor)
     elif result is None:
         return None
     else:
         tensor = tuple([one and TensorBase.of_node(one) for one in result])
-    if len(trace.pending) > trace.limit and not own.depth:
+    if len(trace.results) > trace.limit and not own.depth:
         launch()
     return tensor
 
@@ -115,8 +91,7 @@ def apply(body: Body, operands: tuple[Any, ...], statics: tuple[Any, ...] = ()) 
             nodes.append(None)
             continue
         try:
-            storage = one._storage
-            nodes.append(storage.node if one._plain and storage.serial == serial else one._node())
+            nodes.append(one._at if one._serial == serial else one._node())
         except AttributeError:
             nodes.append(operand(one))
     found = own.calls.get((body, statics, *nodes))
@@ -130,15 +105,12 @@ def apply(body: Body, operands: tuple[Any, ...], statics: tuple[Any, ...] = ()) 
             found.stamp = serial
     if result.__class__ is not Node:
         return wrap(result)
-    storage = Storage()
-    storage.node = result
-    storage.serial = serial
-    pending = trace.pending
-    pending.append(storage)
     tensor = new(TensorBase.result_class)
-    tensor._storage = storage
-    tensor._plain = True
-    if len(pending) > trace.limit and not own.depth:
+    tensor._at = result
+    tensor._serial = serial
+    results = trace.results
+    results.append(tensor)
+    if len(results) > trace.limit and not own.depth:
         launch()
     return tensor
 
@@ -154,10 +126,9 @@ def unary(body: Body) -> Callable[..., Any]:
         trace = own.trace
         serial = trace.serial
         try:
-            storage = input._storage
+            x = input._at if input._serial == serial else input._node()
         except AttributeError:
             raise _not_a_tensor(function.__name__, input) from None
-        x = storage.node if input._plain and storage.serial == serial else input._node()
         found = own.calls.get((body, (), x))
         if found is None or own.exact_lines:
             result = new_call(own, body, (x,), ())
@@ -168,15 +139,12 @@ def unary(body: Body) -> Callable[..., Any]:
                     result = next_occurrence(own, found, body, (x,), ())
                 else:
                     found.stamp = serial
-        storage = Storage()
-        storage.node = result
-        storage.serial = serial
-        pending = trace.pending
-        pending.append(storage)
         tensor = new(TensorBase.result_class)
-        tensor._storage = storage
-        tensor._plain = True
-        if len(pending) > trace.limit and not own.depth:
+        tensor._at = result
+        tensor._serial = serial
+        results = trace.results
+        results.append(tensor)
+        if len(results) > trace.limit and not own.depth:
             launch()
         return tensor if out is None else write_out(function.__name__, tensor, out)
 
@@ -223,8 +191,7 @@ def binary(  # noqa: C901, PLR0915  in one piece, since it runs for every operat
         trace = own.trace
         serial = trace.serial
         try:
-            storage = input._storage
-            x = storage.node if input._plain and storage.serial == serial else input._node()
+            x = input._at if input._serial == serial else input._node()
         except AttributeError:
             x = number_operand(input) if left else None
             if x is None:
@@ -238,8 +205,7 @@ def binary(  # noqa: C901, PLR0915  in one piece, since it runs for every operat
                 trace.leaves.append(other)
         else:
             try:
-                storage = other._storage
-                y = storage.node if other._plain and storage.serial == serial else other._node()
+                y = other._at if other._serial == serial else other._node()
             except AttributeError:
                 y = number_operand(other) if right else None
                 if y is None:
@@ -256,15 +222,12 @@ def binary(  # noqa: C901, PLR0915  in one piece, since it runs for every operat
                     result = next_occurrence(own, found, body, (x, y), ())
                 else:
                     found.stamp = serial
-        storage = Storage()
-        storage.node = result
-        storage.serial = serial
-        pending = trace.pending
-        pending.append(storage)
         tensor = new(TensorBase.result_class)
-        tensor._storage = storage
-        tensor._plain = True
-        if len(pending) > trace.limit and not own.depth:
+        tensor._at = result
+        tensor._serial = serial
+        results = trace.results
+        results.append(tensor)
+        if len(results) > trace.limit and not own.depth:
             launch()
         return tensor if out is None else write_out(function.__name__, tensor, out)
 

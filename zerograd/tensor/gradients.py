@@ -160,6 +160,7 @@ class GradientMethods(TensorBase):
             raise errors.runtime(
                 "a view keeps the history of its base and cannot forget it in place: use detach()", view=self._type
             )
+        self._anchor()
         self._leaf = self._own = None
         self._detached = True
         self._plain = False
@@ -175,12 +176,14 @@ class GradientMethods(TensorBase):
     def data(self, new: Any) -> None:
         if not isinstance(new, TensorBase):
             raise errors.type_(f".data can be set to a Tensor only, not {type(new).__name__}")
+        self._anchor()
         self._storage = new._storage
         self._base, self._steps, self._layout = new._base, new._steps, new._layout
         self._view_type = new._view_type
         self._detached = True
         self._plain = False
-        self._cache = self._point = self._own = None
+        self._own = None
+        self._look_anew()
 
     # --- hooks -----------------------------------------------------------------------------------
 

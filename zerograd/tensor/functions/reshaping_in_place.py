@@ -18,7 +18,7 @@ def _become(input: TensorBase, seen: TensorBase) -> Any:
     input._steps, input._layout, input._view_type = seen._steps, seen._layout, seen._view_type
     input._plain = False
     input._storage.version += 1
-    input._cache = input._point = None
+    input._look_anew()
     return input
 
 

@@ -284,8 +284,7 @@ def _declared(call: _Call, place: int, output: Any, args: tuple[Any, ...]) -> An
         output._detached = False
         output._plain = output._base is None
         return output
-    output._anchor()
-    output._storage = Storage.pending(node)
+    output._move_to(Storage.pending(node))
     output._base, output._steps, output._layout, output._view_type = None, (), None, None
     output._detached, output._leaf, output._plain, output._cache, output._point = False, None, True, None, None
     return output

@@ -99,6 +99,7 @@ class Trace:
         leaves: the arrays and numbers bound to leaf slots; emptied by the launch.
         pending: the values that the launch has to compute if anybody else still holds them.
         results: the new tensors, to be computed likewise.
+        arrivals: the groups of gradients among them that are no tensors yet (``tensor/leaf.py``).
         packs: the groups of values that it has to compute too (``tensor/pack.py``).
         sources: what stands behind each variable.
         passages: those of them through which gradients go on, into older traces or custom functions.
@@ -111,7 +112,7 @@ class Trace:
     """
 
     __slots__ = (
-        "__weakref__", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "packs", "passages", "pending",
+        "__weakref__", "arrivals", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "packs", "passages", "pending",
         "results", "roots", "serial", "sources", "values",
     )  # fmt: skip
 
@@ -121,6 +122,7 @@ class Trace:
         self.nbytes = 0
         self.pending: list[Value] = []
         self.results: list[Any] = []  # of Result
+        self.arrivals: list[Any] = []
         self.packs: list[Values] = []
         self.sources: dict[Node, Source] = {}
         self.passages: dict[Node, Source] = {}

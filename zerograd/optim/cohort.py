@@ -9,8 +9,9 @@ state, and counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from operator import is_
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -22,20 +23,19 @@ from zerograd.tensor.tensor import Tensor
 
 Numbers = dict[str, float]
 States = Mapping[Tensor, dict[str, Any]]
-MOST_ATTEMPTS = 8  # at forming a pack, before tensors are taken one by one
+MOST_ATTEMPTS = 24  # at forming packs, before tensors are taken one by one
 
 
 class Cohort:
     """Parameters of one group that are in the same situation, so that one call updates them all.
 
     Attributes:
-        places: their positions among the parameters that have a gradient.
         params: the parameters.
         states: their entries in `optimizer.state`; empty dictionaries, which are not there, without `has_state`.
         present: the state tensors that they have, by name.
         numbers: what Python counts for each of them.
         vectors: the tensors, shape (n,), whose elements show the numbers.
-        columns: the parameters and each of their state tensors, as they are rewritten.
+        packs: what the parameters ("") and their state tensors form.
     """
 
     def __init__(self, numbers: Numbers, present: tuple[str, ...], *, has_state: bool) -> None:
@@ -44,11 +44,14 @@ class Cohort:
         self.present = present
         self.numbers = numbers
         self.has_state = has_state
-        self.places: list[int] = []
         self.vectors: list[Tensor] = []
         self._elements: list[tuple[Tensor, ...]] = []
         self._versions: list[int] = []
-        self.columns: dict[str, Column] = {}
+        self._names: tuple[str, ...] = ()
+        self._values: list[Any] = []
+        self._columns: dict[str, list[Any]] = {}
+        self.packs: dict[str, Pack] = {}
+        self._attempts = 0
 
     def show(self, dtype: dtypes.dtype) -> None:
         """Makes the tensors that show the numbers, and puts them into the states."""
@@ -61,6 +64,7 @@ class Cohort:
             self.vectors.append(vector)
             self._elements.append(elements)
         self.note_versions()
+        self.note_states()
 
     def note_versions(self) -> None:
         """The vectors now show the numbers; whatever changes them from here on is the program."""
@@ -70,14 +74,23 @@ class Cohort:
         """Whether nobody else has written into the vectors."""
         return all(v._version == known for v, known in zip(self.vectors, self._versions, strict=True))
 
+    def note_states(self) -> None:
+        """The states are now as the next step expects them."""
+        self._names = (*self.numbers, *self.present)
+        self._values = [state[name] for state in self.states for name in self._names]
+        self._columns = {name: [state[name] for state in self.states] for name in self.present}
+
     def is_current(self, states: States) -> bool:
         """Whether the states are still those that this cohort has seen."""
         if self.has_state and not all(map(is_, map(states.get, self.params), self.states)):
             return False
-        if not self.numbers and not all(name in state for name in self.present for state in self.states):
-            return False  # where there are counters, they tell that a state was cleared
-        for name, elements in zip(self.numbers, self._elements, strict=True):
-            if not all(map(is_, [state.get(name) for state in self.states], elements)):
+        if self._names:
+            look: Callable[[dict[str, Any]], Any] = itemgetter(*self._names)
+            found = map(look, self.states)
+            try:
+                if not all(map(is_, found if len(self._names) == 1 else chain.from_iterable(found), self._values)):
+                    return False
+            except KeyError:
                 return False
         return self.is_shown()
 
@@ -93,39 +106,23 @@ class Cohort:
 
     def column(self, name: str) -> list[Any] | None:
         """One state tensor of every parameter; None if they have none."""
-        return [state[name] for state in self.states] if name in self.present else None
+        return self._columns.get(name)
 
     def packed(self, name: str, tensors: list[Any]) -> list[Any] | Pack:
-        """The parameters or one of their states as a pack, where that is possible."""
-        column = self.columns.get(name)
-        if column is None:
-            column = self.columns[name] = Column()
-        return column.packed(tensors)
-
-
-class Column:
-    """The parameters of a cohort, or one of their states, and the pack that they form."""
-
-    __slots__ = ("_attempts", "_pack", "_storages")
-
-    def __init__(self) -> None:
-        self._attempts = 0
-        self._pack: Pack | None = None
-        self._storages: list[Any] = []
-
-    def packed(self, tensors: list[Any]) -> list[Any] | Pack:
-        """``tensors`` as a pack; as they are where somebody changes them one by one again and again."""
-        storages = [tensor._storage for tensor in tensors]
-        pack = self._pack
-        if pack is not None and pack.whole and storages == self._storages:
+        """The parameters or one of their states as a pack; as they are where they are changed one by one."""
+        pack = self.packs.get(name)
+        if pack is not None and pack.whole:
             return pack
         if self._attempts > MOST_ATTEMPTS:
             return tensors
         self._attempts += 1
         if any(tensor._steps or not (tensor._plain or tensor._leaf) for tensor in tensors):
             return tensors
-        self._pack, self._storages = Pack.of(storages), storages
-        return self._pack or tensors
+        pack = Pack.of([tensor._storage for tensor in tensors])
+        if pack is None:
+            return tensors
+        self.packs[name] = pack
+        return pack
 
 
 class Grouping:

@@ -21,6 +21,7 @@ from zerograd.optim.each_parameter import Number
 from zerograd.optim.each_parameter import for_each_parameter as for_each_parameter
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT, loss_of
 from zerograd.tensor.door import assign
+from zerograd.tensor.leaf import gradients_of
 from zerograd.tensor.pack import Pack
 from zerograd.tensor.tensor import Tensor
 
@@ -105,16 +106,15 @@ class Rule(Optimizer):
         loss = loss_of(closure)
         for number, group in enumerate(self.param_groups):
             params = group["params"]
-            grads = [param.grad for param in params]
-            given = list(map(is_not, grads, repeat(None)))
+            given = list(map(is_not, [param._grad for param in params], repeat(None)))
             if not all(given):
-                params, grads = list(compress(params, given)), list(compress(grads, given))
+                params = list(compress(params, given))
             grouping = self._groupings.get(number)
             if grouping is None or not grouping.is_current(params, self.state):
+                grads = [param.grad for param in params]
                 grouping = self._groupings[number] = self._grouped(group, params, grads, grouping)
             for cohort in grouping.cohorts:
-                whole = len(cohort.params) == len(params)
-                self._apply(group, cohort, grads if whole else [grads[place] for place in cohort.places])
+                self._apply(group, cohort)
         return loss
 
     def _grouped(
@@ -124,7 +124,7 @@ class Rule(Optimizer):
         dtype = self._dtype_of_counters(group)
         has_state = self.has_state(group)
         cohorts: dict[tuple[Any, ...], Cohort] = {}
-        for place, (param, grad) in enumerate(zip(params, grads, strict=True)):
+        for param, grad in zip(params, grads, strict=True):
             self.check_single(param, grad)
             state = self.state[param] if has_state else {}
             numbers = {name: _rounded(x, dtype) for name, x in self._numbers_of(state, group, before).items()}
@@ -136,7 +136,6 @@ class Rule(Optimizer):
             cohort = cohorts.setdefault((*numbers.values(), present), new)
             cohort.params.append(param)
             cohort.states.append(state)
-            cohort.places.append(place)
         for cohort in cohorts.values():
             cohort.show(dtype)
         return Grouping(params, list(cohorts.values()))
@@ -162,7 +161,7 @@ class Rule(Optimizer):
             params = group["params"]
             self._groupings[number] = self._grouped(group, params, params, None)
 
-    def _apply(self, group: Group, cohort: Cohort, grads: list[Tensor]) -> None:
+    def _apply(self, group: Group, cohort: Cohort) -> None:
         """One remembered call for the whole cohort, written in place."""
         numbers = dict(cohort.numbers)
         dtype = self._dtype_of_counters(group)
@@ -176,12 +175,12 @@ class Rule(Optimizer):
             params = cohort.packed("", cohort.params)
             columns = [column and cohort.packed(name, column) for name, column in zip(self.names, columns, strict=True)]
             targets = [x for column in (params, *columns) for x in ([column] if isinstance(column, Pack) else column or ())]
-            inputs = (params, grads, cohort.vectors, values, *columns, *operands)
+            inputs = (params, gradients_of(cohort.params), cohort.vectors, values, *columns, *operands)
             update.into([*targets, *cohort.vectors], *inputs, switches=frozen, in_place=True)
             cohort.numbers = numbers
             cohort.note_versions()
             return
-        inputs = (cohort.params, grads, cohort.vectors, values, *columns, *operands)
+        inputs = (cohort.params, gradients_of(cohort.params), cohort.vectors, values, *columns, *operands)
         first, *results, shown = update(*inputs, switches=frozen, in_place=False)
         _write(cohort.params, first)
         _write(cohort.vectors, shown)
@@ -194,6 +193,7 @@ class Rule(Optimizer):
         cohort.numbers = numbers
         cohort.note_versions()
         cohort.present = tuple(name for name in self.names if cohort.states[0].get(name) is not None)
+        cohort.note_states()
 
 
 def _rounded(value: float, dtype: dtypes.dtype) -> float:

@@ -52,12 +52,16 @@ def launch() -> None:
     trace.leaves = []
     trace.pending = []
     trace.results = []
+    trace.arrivals = []
     trace.packs = []
     own.new_trace()
 
 
 def _compute(trace: Trace) -> None:
     # A value that nobody reads again is held by three references: the list, the loop variable, the argument.
+    for arrived in trace.arrivals:
+        if getrefcount(arrived) > 3:
+            arrived.settle()
     results = [one for one in trace.results if getrefcount(one) > 3 and one._serial]
     live = [value for value in trace.pending if getrefcount(value) > 3 and value.buffer is None]
     packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None]

@@ -487,4 +487,8 @@ def _read(held: Any) -> Any:
 
 def ones(type: TensorType) -> Value:
     """The gradient of a scalar with respect to itself."""
-    return Value.pending(filled(1, type))
+    plans = recorder.own.plans
+    node = plans.get(type)
+    if node is None:
+        node = plans[type] = filled(1, type)
+    return Value.pending(node)

@@ -19,78 +19,12 @@ from zerograd.ops.movement import overwrite
 from zerograd.runtime.realize import array_of, launch, lock
 from zerograd.settings import settings
 from zerograd.shapes import Shape, contiguous_strides, is_contiguous
-from zerograd.tape import backward as tape
 from zerograd.tensor.pack import Member
 from zerograd.tensor.storage import Storage
 from zerograd.tensor.view import Layout, Step, View
 
-new = object.__new__
-
-
-class GradLeaf(tape.Leaf):
-    """The source behind a leaf tensor: its gradient and its hooks.
-
-    The ledger of gradients will be kept from here: every contribution to a ``.grad`` passes ``accept``.
-
-    Attributes:
-        node: the variable that stood for the tensor in trace ``serial``, when its storage had ``version``.
-        bound, index: the leaf behind that variable, and how many sources of history there were before it; a step
-            that does the same again meets the same variable.
-        among: the leaves of the whole pack, if the storage is a member of one.
-    """
-
-    node: Node
-    bound: Node | None = None
-    among: tuple[Node, ...] | None = None
-    index = -1
-    serial = 0
-    version = -1
-
-    def __init__(self, tensor: TensorBase) -> None:
-        self.tensor = weakref.ref(tensor)
-        self.hooks: dict[int, Any] = {}
-        self.post_hooks: dict[int, Any] = {}
-
-    def seen(self, grad: Value) -> Value:
-        for hook in list(self.hooks.values()):
-            grad = hook(grad) or grad
-        return grad
-
-    def accept(self, grad: Value, create_graph: bool) -> None:
-        self._add(grad.read(), create_graph)
-        tensor = self.tensor()
-        for hook in list(self.post_hooks.values()):
-            with grad_mode(False):
-                hook(tensor)
-
-    def _add(self, grad: Node, create_graph: bool) -> None:
-        tensor = self.tensor()
-        if tensor is None or tensor._leaf is not self:  # dead, or frozen since
-            return
-        before = tensor._grad
-        if before is None:
-            tensor._grad = TensorBase.of_node(grad)
-        elif create_graph:
-            tensor._grad = before + TensorBase.of_node(grad)
-        else:
-            with grad_mode(False):
-                before._assign(call(_sum_of_two, (before._node(), grad)))
-
-    @staticmethod
-    def take(grads: dict[GradLeaf, Node]) -> bool:
-        tensors = [leaf.tensor() for leaf in grads]
-        for leaf, tensor in zip(grads, tensors, strict=True):
-            if leaf.hooks or leaf.post_hooks or (tensor is not None and tensor._grad is not None):
-                return False
-        trace = recorder.own.trace
-        serial, results, result_class = trace.serial, trace.results, TensorBase.result_class
-        for tensor, leaf, node in zip(tensors, grads, grads.values(), strict=True):
-            if tensor is not None and tensor._leaf is leaf:  # else dead, or frozen since
-                tensor._grad = grad = new(result_class)
-                grad._at = node
-                grad._serial = serial
-                results.append(grad)
-        return True
+if TYPE_CHECKING:
+    from zerograd.tensor.leaf import GradLeaf
 
 
 class _StorageOnDemand:
@@ -98,13 +32,13 @@ class _StorageOnDemand:
 
     def __get__(self, tensor: TensorBase, kind: type[Any]) -> Storage:
         with lock:
-            known = tensor.__dict__.get("_storage")  # by the launch of another thread, just now
-            if known is None:
-                tensor._storage = known = Storage()
-                known.node, known.serial = tensor._at, tensor._serial
-                traces[tensor._serial].pending.append(known)
+            serial = tensor._serial
+            if serial:
                 tensor._serial = 0
-        return known
+                tensor._storage = made = Storage()
+                made.node, made.serial = tensor._at, serial
+                traces[serial].pending.append(made)
+        return tensor._storage  # by a launch of another thread, if not by this
 
 
 class TensorBase:
@@ -332,6 +266,13 @@ class TensorBase:
         leaf.serial = serial
         leaf.version = storage.version
         return node
+
+    def _move_to(self, storage: Storage) -> None:
+        """Look at another storage; what it shows of it is for the caller to say."""
+        if isinstance(self._storage, Member):
+            self._storage.leave()  # packs rely on the storages of their tensors
+        self._storage = storage
+        self._look_anew()
 
     def _look_anew(self) -> None:
         """Forget what this tensor was: it looks at something else now."""
@@ -621,10 +562,6 @@ class TensorBase:
             return True
         layout = self._laid_out()
         return is_contiguous(layout.shape, layout.strides)
-
-
-def _sum_of_two(before: Node, new: Node) -> Node:
-    return add(before, new)
 
 
 def _grafted(value: Node, history: Node) -> Node:

@@ -50,8 +50,9 @@ class CopyingMethods(TensorBase):
         if self.requires_grad:
             other.requires_grad_()
         if self._grad is not None:
-            other._grad = copy.deepcopy(self._grad, memo)
-        other.__dict__.update(copy.deepcopy(attributes_of(self), memo))
+            other._grad = copy.deepcopy(self.grad, memo)
+        for name, value in attributes_of(self).items():
+            setattr(other, name, copy.deepcopy(value, memo))
         return other
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -70,21 +71,23 @@ class CopyingMethods(TensorBase):
         return (rebuild, parts, state) if state else (rebuild, parts)
 
     def __setstate__(self, state: Any) -> None:
-        self.__dict__.update(state)
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def as_subclass(self, cls: Any) -> Any:
         """This tensor's storage and history in an object of class ``cls``. Source: torch.Tensor.as_subclass."""
         other = object.__new__(cls)
-        other.__dict__.update(
-            self._see(alias(len(self._shape))).__dict__ if self.requires_grad else self._alias().__dict__
-        )
+        seen = self._see(alias(len(self._shape))) if self.requires_grad else self._alias()
+        for name, value in vars(seen).items():
+            setattr(other, name, value)
         return other
 
     @staticmethod
     def _make_subclass(kind: Any, data: TensorBase, require_grad: bool = False, **_: Any) -> Any:
         """A leaf of class ``kind`` over the storage of ``data``."""
         other = object.__new__(kind)
-        other.__dict__.update(data._alias().__dict__)
+        for name, value in vars(data._alias()).items():
+            setattr(other, name, value)
         return other.requires_grad_() if require_grad else other
 
     @staticmethod

@@ -26,28 +26,42 @@ from zerograd.tensor.base import TensorBase
 from zerograd.tensor.pack import Pack
 
 NUMBERS = (bool, int, float, complex)
+_number_classes = frozenset(NUMBERS)
 Body = Callable[..., Any]
 
 
 def operand(x: Any) -> Any:
     """An argument as a body sees it: tensors and numbers as nodes, sequences as tuples, ``None`` as it is."""
-    if isinstance(x, TensorBase):
-        return x._node()
     if x is None:
         return None
-    if isinstance(x, NUMBERS):
-        return number(x)
-    if isinstance(x, Pack):
+    kind = x.__class__
+    if kind in _number_classes:
+        own = recorder.own
+        leaves = own.trace.leaves
+        node = own.number_nodes[kind].get(len(leaves))
+        if node is None or own.depth:
+            return number(x)
+        leaves.append(x)
+        return node
+    if kind is Pack:
         return x.read()
+    if kind is tuple or kind is list:
+        return _operands(x)
+    if isinstance(x, TensorBase):
+        return x._node()
     if isinstance(x, list | tuple):
         return _operands(x)
+    if isinstance(x, NUMBERS):
+        return number(x)
     if isinstance(x, np.generic):
         return number(x.item())
     raise errors.type_(f"expected a Tensor or a number, got {type(x).__name__}")
 
 
 def _operands(xs: Sequence[Any]) -> tuple[Any, ...]:
-    """Many operands."""
+    """Many operands; or nodes, which are none any more."""
+    if xs and xs[0].__class__ is Node:
+        return tuple(xs)
     serial = recorder.own.trace.serial
     try:
         nodes = [one._at if one._serial == serial else one._node() for one in xs]
@@ -230,6 +244,46 @@ def binary(  # noqa: C901, PLR0915  in one piece, since it runs for every operat
         if len(results) > trace.limit and not own.depth:
             launch()
         return tensor if out is None else write_out(function.__name__, tensor, out)
+
+    function.__name__ = function.__qualname__ = body.__name__.strip("_")
+    function.__doc__ = body.__doc__
+    return function
+
+
+def weighted(body: Body) -> Callable[..., Any]:
+    """The public function of an input, a weight and a bias, which may be ``None``, for a body of three nodes."""
+
+    def function(input: Any, weight: Any, bias: Any = None) -> Any:
+        try:
+            own = local.own
+        except AttributeError:
+            own = recorder.own
+        trace = own.trace
+        serial = trace.serial
+        try:
+            x = input._at if input._serial == serial else input._node()
+            y = weight._at if weight._serial == serial else weight._node()
+            z = None if bias is None else bias._at if bias._serial == serial else bias._node()
+        except AttributeError:
+            return apply(body, (input, weight, bias))
+        found = own.calls.get((body, (), x, y, z))
+        if found is None or own.exact_lines:
+            result = new_call(own, body, (x, y, z), ())
+        else:
+            result = found.result
+            if found.tracked:
+                if found.stamp == serial:
+                    result = next_occurrence(own, found, body, (x, y, z), ())
+                else:
+                    found.stamp = serial
+        tensor = new(TensorBase.result_class)
+        tensor._at = result
+        tensor._serial = serial
+        results = trace.results
+        results.append(tensor)
+        if len(results) > trace.limit and not own.depth:
+            launch()
+        return tensor
 
     function.__name__ = function.__qualname__ = body.__name__.strip("_")
     function.__doc__ = body.__doc__

@@ -11,8 +11,9 @@ from zerograd import errors
 from zerograd.ir.record import Point, Value, grad_mode
 from zerograd.runtime import realize
 from zerograd.tape import backward as tape
-from zerograd.tensor.base import GradLeaf, TensorBase
+from zerograd.tensor.base import TensorBase
 from zerograd.tensor.grad_fn import GradFn, grad_fn_at
+from zerograd.tensor.leaf import Arrived, GradLeaf
 
 _hook_numbers = iter(range(1 << 62))
 
@@ -94,7 +95,10 @@ class GradientMethods(TensorBase):
                 UserWarning,
                 stacklevel=2,
             )
-        return self._grad
+        grad = self._grad
+        if grad.__class__ is Arrived:
+            grad = self._grad = grad.tensor_of(self._leaf or self._resting_leaf)
+        return grad
 
     @grad.setter
     def grad(self, new: Any) -> None:
@@ -176,14 +180,12 @@ class GradientMethods(TensorBase):
     def data(self, new: Any) -> None:
         if not isinstance(new, TensorBase):
             raise errors.type_(f".data can be set to a Tensor only, not {type(new).__name__}")
-        self._anchor()
-        self._storage = new._storage
+        self._move_to(new._storage)
         self._base, self._steps, self._layout = new._base, new._steps, new._layout
         self._view_type = new._view_type
         self._detached = True
         self._plain = False
         self._own = None
-        self._look_anew()
 
     # --- hooks -----------------------------------------------------------------------------------
 
@@ -265,6 +267,7 @@ def clear_gradients(tensors: Iterable[Any], set_to_none: bool) -> None:
         if set_to_none:
             tensor._grad = None
             continue
+        grad = tensor.grad
         if grad.grad_fn is not None:
             grad.detach_()
         else:

@@ -243,11 +243,10 @@ class MemoryMethods(TensorBase):
             seen = whole
         else:
             seen = whole._see(as_strided_step(whole._laid_out(), shape, strides, offset))
-        self._anchor()
-        self._storage, self._base = storage, None
+        self._move_to(storage)
+        self._base = None
         self._steps, self._layout, self._view_type = seen._steps, seen._layout, seen._view_type
         self._plain = not self._steps and not self._detached and self._leaf is None
-        self._look_anew()
         return self
 
     def set_(self, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Self:
@@ -263,11 +262,10 @@ class MemoryMethods(TensorBase):
             if source.dtype is not self.dtype:
                 raise errors.runtime("set_: the source must have the same dtype", self=self._type, source=source._type)
             if size is None:
-                self._anchor()
-                self._storage, self._base = source._storage, source._base
+                self._move_to(source._storage)
+                self._base = source._base
                 self._steps, self._layout, self._view_type = source._steps, source._layout, source._view_type
                 self._plain = not self._steps and not self._detached and self._leaf is None
-                self._look_anew()
                 return self
             source = source.untyped_storage()
         if not isinstance(source, UntypedStorage | TypedStorage):

@@ -15,7 +15,7 @@ from zerograd.ops.source import filled
 from zerograd.shapes import axes as all_axes
 from zerograd.shapes import broadcast, count
 from zerograd.tensor.base import TensorBase
-from zerograd.tensor.door import accepts_out, apply, as_dtype, binary, labelled
+from zerograd.tensor.door import accepts_out, apply, as_dtype, binary, labelled, weighted
 
 
 def same_dtype(name: str, *xs: Node) -> None:
@@ -88,6 +88,12 @@ _matmul.label = _product_label  # pyright: ignore[reportFunctionMemberAccess]
 
 @labelled(_linear_label)
 def _linear(x: Node, weight: Node, bias: Node | None) -> Node:
+    """``input @ weight.T + bias``.
+
+    Args:
+        input: shape (*, in_features). weight: (out_features, in_features). bias: (out_features,).
+    Source: torch.nn.functional.linear.
+    """
     if weight.rank not in (1, 2):
         raise errors.runtime("linear: weight must have one or two dimensions", weight=weight.type)
     same_dtype("linear", *(one for one in (x, weight, bias) if one is not None))
@@ -243,14 +249,7 @@ mm, bmm, mv, dot, vdot, inner = (accepts_out(binary(body)) for body in (_mm, _bm
 outer = accepts_out(binary(_outer))
 
 
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
-    """``input @ weight.T + bias``.
-
-    Args:
-        input: shape (*, in_features). weight: (out_features, in_features). bias: (out_features,).
-    Source: torch.nn.functional.linear.
-    """
-    return apply(_linear, (input, weight, bias))
+linear = weighted(_linear)
 
 
 def _with_sum(body: Any, name: str) -> Any:

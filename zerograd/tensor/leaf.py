@@ -1,0 +1,119 @@
+"""Leaf tensors as the tape sees them: where gradients arrive.
+
+The ledger of gradients will be kept from here: every contribution to a ``.grad`` passes ``GradLeaf``.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from zerograd.ir.graph import Node
+from zerograd.ir.record import Value, call, grad_mode, recorder, traces
+from zerograd.ops.elementwise import add
+from zerograd.tape import backward as tape
+from zerograd.tensor.base import TensorBase
+
+
+class GradLeaf(tape.Leaf):
+    """The source behind a leaf tensor: its gradient and its hooks.
+
+    Attributes:
+        node: the variable that stood for the tensor in trace ``serial``, when its storage had ``version``.
+        bound, index: the leaf behind that variable, and how many sources of history there were before it; a step
+            that does the same again meets the same variable.
+        among: the leaves of the whole pack, if the storage is a member of one.
+    """
+
+    node: Node
+    bound: Node | None = None
+    among: tuple[Node, ...] | None = None
+    index = -1
+    serial = 0
+    version = -1
+
+    def __init__(self, tensor: TensorBase) -> None:
+        self.tensor = weakref.ref(tensor)
+        self.hooks: dict[int, Any] = {}
+        self.post_hooks: dict[int, Any] = {}
+
+    def seen(self, grad: Value) -> Value:
+        for hook in list(self.hooks.values()):
+            grad = hook(grad) or grad
+        return grad
+
+    def accept(self, grad: Value, create_graph: bool) -> None:
+        self._add(grad.read(), create_graph)
+        tensor = self.tensor()
+        for hook in list(self.post_hooks.values()):
+            with grad_mode(False):
+                hook(tensor)
+
+    def _add(self, grad: Node, create_graph: bool) -> None:
+        tensor: Any = self.tensor()
+        if tensor is None or tensor._leaf is not self:  # dead, or frozen since
+            return
+        before = tensor.grad
+        if before is None:
+            tensor._grad = TensorBase.of_node(grad)
+        elif create_graph:
+            tensor._grad = before + TensorBase.of_node(grad)
+        else:
+            with grad_mode(False):
+                before._assign(call(_sum_of_two, (before._node(), grad)))
+
+    @staticmethod
+    def take(grads: dict[GradLeaf, Node]) -> bool:
+        tensors = [leaf.tensor() for leaf in grads]
+        for leaf, tensor in zip(grads, tensors, strict=True):
+            if leaf.hooks or leaf.post_hooks or (tensor is not None and tensor._grad is not None):
+                return False
+        arrived = Arrived(grads)
+        for leaf, tensor in zip(grads, tensors, strict=True):
+            if tensor is not None and tensor._leaf is leaf:  # else dead, or frozen since
+                tensor._grad = arrived
+        return True
+
+
+class Arrived:
+    """The gradients that one backward pass has brought to many leaves.
+
+    It stands in ``_grad`` of each until somebody asks for that gradient, which then becomes a tensor. An optimizer
+    takes all of them at once.
+    """
+
+    __slots__ = ("__weakref__", "nodes", "serial")
+
+    def __init__(self, nodes: dict[GradLeaf, Node]) -> None:
+        trace = recorder.own.trace
+        self.nodes = nodes
+        self.serial = trace.serial
+        trace.arrivals.append(self)
+
+    def tensor_of(self, leaf: GradLeaf) -> Any:
+        """The gradient of one leaf, as a tensor."""
+        grad = object.__new__(TensorBase.result_class)
+        grad._at, grad._serial = self.nodes[leaf], self.serial
+        traces[self.serial].results.append(grad)
+        return grad
+
+    def settle(self) -> None:
+        """Make tensors of those that are still waiting, since the trace is about to be computed."""
+        for leaf in self.nodes:
+            tensor = leaf.tensor()
+            if tensor is not None and tensor._grad is self:
+                tensor._grad = self.tensor_of(leaf)
+
+
+def gradients_of(tensors: Sequence[TensorBase]) -> list[Any] | tuple[Node, ...]:
+    """The gradients of leaves: as nodes, if one backward pass has just brought all of them, else as tensors or None."""
+    grads = [tensor._grad for tensor in tensors]
+    first = grads[0] if grads else None
+    if first.__class__ is Arrived and first.serial == recorder.own.trace.serial and grads.count(first) == len(grads):
+        return tuple([first.nodes[tensor._leaf] for tensor in tensors])
+    return [tensor.grad for tensor in tensors]
+
+
+def _sum_of_two(before: Node, new: Node) -> Node:
+    return add(before, new)

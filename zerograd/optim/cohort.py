@@ -48,6 +48,7 @@ class Cohort:
         self._elements: list[tuple[Tensor, ...]] = []
         self._versions: list[int] = []
         self._names: tuple[str, ...] = ()
+        self._look: Callable[[dict[str, Any]], Any]
         self._values: list[Any] = []
         self._columns: dict[str, list[Any]] = {}
         self.packs: dict[str, Pack] = {}
@@ -68,15 +69,17 @@ class Cohort:
 
     def note_versions(self) -> None:
         """The vectors now show the numbers; whatever changes them from here on is the program."""
-        self._versions = [vector._version for vector in self.vectors]
+        self._versions = [vector._storage.version for vector in self.vectors]
 
     def is_shown(self) -> bool:
         """Whether nobody else has written into the vectors."""
-        return all(v._version == known for v, known in zip(self.vectors, self._versions, strict=True))
+        return [vector._storage.version for vector in self.vectors] == self._versions
 
     def note_states(self) -> None:
         """The states are now as the next step expects them."""
         self._names = (*self.numbers, *self.present)
+        if self._names:
+            self._look = itemgetter(*self._names)
         self._values = [state[name] for state in self.states for name in self._names]
         self._columns = {name: [state[name] for state in self.states] for name in self.present}
 
@@ -85,8 +88,7 @@ class Cohort:
         if self.has_state and not all(map(is_, map(states.get, self.params), self.states)):
             return False
         if self._names:
-            look: Callable[[dict[str, Any]], Any] = itemgetter(*self._names)
-            found = map(look, self.states)
+            found: Any = map(self._look, self.states)
             try:
                 if not all(map(is_, found if len(self._names) == 1 else chain.from_iterable(found), self._values)):
                     return False

@@ -288,7 +288,7 @@ class Optimizer:
 
         Source: torch.optim.Optimizer.zero_grad.
         """
-        clear_gradients((param for group in self.param_groups for param in group["params"]), set_to_none)
+        clear_gradients([param for group in self.param_groups for param in group["params"]], set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Changes the parameters once, from their gradients.

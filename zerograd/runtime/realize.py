@@ -27,7 +27,7 @@ lock = threading.RLock()
 class Plan:
     """How to compute the live values of a trace: a program whose outputs are theirs, then the kept ones."""
 
-    __slots__ = ("kept", "outputs", "places", "program", "roots", "tracked")
+    __slots__ = ("in_order", "kept", "outputs", "places", "program", "roots", "tracked")
 
     kept: tuple[tuple[Node, int], ...]
 
@@ -37,6 +37,7 @@ class Plan:
         self.outputs = tuple(dict.fromkeys((*nodes, *kept)))
         place = {node: i for i, node in enumerate(self.outputs)}
         self.places = tuple(place[node] for node in nodes)
+        self.in_order = self.places == tuple(range(len(nodes)))
         self.tracked = tuple(node.tracked for node in nodes)
         self.program: Program = reference.compile(self.outputs)
         self.kept = tuple((node, place[node]) for node in kept)
@@ -61,7 +62,7 @@ def _compute(trace: Trace) -> None:
     # A value that nobody reads again is held by three references: the list, the loop variable, the argument.
     for arrived in trace.arrivals:
         if getrefcount(arrived) > 3:
-            arrived.settle()
+            arrived.settle()  # somebody still has it in .grad
     results = [one for one in trace.results if getrefcount(one) > 3 and one._serial]
     live = [value for value in trace.pending if getrefcount(value) > 3 and value.buffer is None]
     packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None]
@@ -75,7 +76,7 @@ def _compute(trace: Trace) -> None:
         wanted = tuple(nodes)
         entered = _entered(trace, wanted) if trace.passages else ()
         plans = recorder.own.plans
-        key = ("plan", wanted, entered, trace.freed)
+        key = (Plan, wanted, entered, trace.freed)
         plan = plans.get(key)
         if plan is None:
             plan = plans[key] = Plan(wanted, entered, trace.freed)
@@ -86,7 +87,7 @@ def _compute(trace: Trace) -> None:
                 _take_apart(results, packs, trace)
                 return
             computed = _rescued(plan, live, trace)
-        arrays = iter([computed[place] for place in plan.places])
+        arrays = iter(computed if plan.in_order else [computed[place] for place in plan.places])
         tracked = iter(plan.tracked)
         for one in results:
             one._computed(next(arrays), Point(trace, one._at) if next(tracked) else None)

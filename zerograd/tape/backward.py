@@ -207,18 +207,23 @@ def _by_trace(roots: list[Point], seeds: list[Value], wanted: set[Target] | None
     while arrived:
         trace = max(arrived, key=lambda one: one.serial)  # nothing newer can depend on it
         at = arrived.pop(trace)
-        sources = trace.sources
-        for node, grad in differentiate(trace, tuple(at), tuple(at.values())):
-            source: Any = sources[node]
+        found = differentiate(trace, tuple(at), tuple(at.values()))
+        sources: list[Any] = list(map(trace.sources.__getitem__, found.variables))
+        if not arrived and not leaves:
+            known = found.for_leaves(sources)
+            if known is not None:
+                leaves = known
+                break
+        for source, grad in zip(sources, found.grads, strict=True):
             if source.ends:
                 leaves[source] = _plus(leaves[source], grad) if source in leaves else grad
             else:
                 for parent in source.parents():
                     _arrive(arrived, parent, grad)
     if wanted is not None:
-        found = {leaf: Value.pending(grad) for leaf, grad in leaves.items() if leaf in wanted}
+        asked = {leaf: Value.pending(grad) for leaf, grad in leaves.items() if leaf in wanted}
         with grad_mode(False):
-            return {leaf: leaf.seen(grad) for leaf, grad in found.items()}
+            return {leaf: leaf.seen(grad) for leaf, grad in asked.items()}
     if leaves and not next(iter(leaves)).take(leaves):
         held = [(leaf, Value.pending(grad)) for leaf, grad in leaves.items()]  # what follows may launch
         with grad_mode(False):

@@ -81,14 +81,39 @@ def keepers(roots: tuple[Node, ...]) -> frozenset[Node]:
     return found
 
 
-def differentiate(trace: Trace, roots: tuple[Node, ...], seeds: tuple[Node, ...]) -> list[tuple[Node, Node]]:
-    """The gradient of sum(root * seed) for every variable of ``trace`` above ``roots``.
+class Gradients:
+    """What a backward pass through one trace gives, in nodes.
+
+    Attributes:
+        variables: where it ends.
+        grads: the gradient of each.
+        sources, by_leaf: what stood behind the variables last, if those were leaf tensors, and the gradients of these.
+    """
+
+    __slots__ = ("by_leaf", "grads", "sources", "variables")
+
+    def __init__(self, pairs: list[tuple[Node, Node]]) -> None:
+        self.variables = [variable for variable, _ in pairs]
+        self.grads = [grad for _, grad in pairs]
+        self.sources: list[Any] = []
+        self.by_leaf: dict[Any, Node] = {}
+
+    def for_leaves(self, sources: list[Any]) -> dict[Any, Node] | None:
+        """The gradients by leaf tensor, if behind every variable there stands another one; not to be changed."""
+        if sources != self.sources:
+            if not all(one.ends for one in sources) or len(set(sources)) != len(sources):
+                return None
+            self.sources = sources
+            self.by_leaf = dict(zip(sources, self.grads, strict=True))
+        return self.by_leaf
+
+
+def differentiate(trace: Trace, roots: tuple[Node, ...], seeds: tuple[Node, ...]) -> Gradients:
+    """The gradient of sum(root * seed) for every variable of ``trace`` above ``roots``, in the current trace.
 
     Args:
         trace: where the roots were recorded: the current trace, or one launched before.
         seeds: nodes of the current trace, of the roots' types.
-    Returns:
-        (variable, gradient node in the current trace) pairs.
     """
     own = recorder.own
     kept = () if trace is own.trace else kept_by(roots)
@@ -98,7 +123,7 @@ def differentiate(trace: Trace, roots: tuple[Node, ...], seeds: tuple[Node, ...]
     if found is None:
         known = dict(zip(kept, bound, strict=True))
         with grad_mode(False):
-            found = own.plans[key] = _sweep(roots, seeds, lambda node: known.get(node, node))
+            found = own.plans[key] = Gradients(_sweep(roots, seeds, lambda node: known.get(node, node)))
     return found
 
 

@@ -260,19 +260,16 @@ def clear_gradients(tensors: Iterable[Any], set_to_none: bool) -> None:
 
     A step that an optimizer has finished ends here too; gradients that became ``None`` are never written to memory.
     """
-    for tensor in tensors:
-        grad = tensor._grad
-        if grad is None:
-            continue
-        if set_to_none:
+    if set_to_none:
+        for tensor in tensors:
             tensor._grad = None
-            continue
-        grad = tensor.grad
-        if grad.grad_fn is not None:
-            grad.detach_()
-        else:
-            grad.requires_grad_(False)
-        grad.zero_()
+    else:
+        for grad in [tensor.grad for tensor in tensors if tensor._grad is not None]:
+            if grad.grad_fn is not None:
+                grad.detach_()
+            else:
+                grad.requires_grad_(False)
+            grad.zero_()
     realize.gradients_cleared()
 
 

@@ -65,13 +65,15 @@ class GradLeaf(tape.Leaf):
 
     @staticmethod
     def take(grads: dict[GradLeaf, Node]) -> bool:
-        tensors = [leaf.tensor() for leaf in grads]
-        for leaf, tensor in zip(grads, tensors, strict=True):
-            if leaf.hooks or leaf.post_hooks or (tensor is not None and tensor._grad is not None):
-                return False
+        leaves = list(grads)
+        if any([leaf.hooks or leaf.post_hooks for leaf in leaves]):
+            return False
+        pairs = [(leaf, tensor) for leaf in leaves if (tensor := leaf.tensor()) is not None]
+        if any([tensor._grad is not None for _, tensor in pairs]):
+            return False
         arrived = Arrived(grads)
-        for leaf, tensor in zip(grads, tensors, strict=True):
-            if tensor is not None and tensor._leaf is leaf:  # else dead, or frozen since
+        for leaf, tensor in pairs:
+            if tensor._leaf is leaf:  # else frozen since
                 tensor._grad = arrived
         return True
 

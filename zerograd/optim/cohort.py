@@ -120,7 +120,8 @@ class Cohort:
         self._attempts += 1
         if any(tensor._steps or not (tensor._plain or tensor._leaf) for tensor in tensors):
             return tensors
-        pack = Pack.of([tensor._storage for tensor in tensors])
+        leaves = [tensor._leaf for tensor in tensors]
+        pack = Pack.of([tensor._storage for tensor in tensors], leaves if all(leaves) else ())
         if pack is None:
             return tensors
         self.packs[name] = pack

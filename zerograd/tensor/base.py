@@ -217,18 +217,10 @@ class TensorBase:
             return storage.node if storage.serial == serial else storage.read()
         leaf = self._leaf
         if leaf is not None and not self._steps:
-            if storage.__class__ is Member:
-                pack = storage.pack
-                nodes = pack.nodes if pack.serial == serial else pack.read()
-                if leaf.among is nodes:
-                    if leaf.serial == serial:
-                        return leaf.node
-                    sources = trace.sources
-                    if leaf.index == len(sources):
-                        sources[leaf.node] = leaf
-                        leaf.serial = serial
-                        return leaf.node
-                leaf.among = nodes
+            if storage.__class__ is Member and storage.pack.serial != serial:
+                storage.pack.read()
+                if self._serial == serial:
+                    return self._at
             return self._leaf_node(own, leaf, storage)
         cache = self._cache
         if cache is not None and cache[0] == serial and cache[1] == storage.version and storage.shared is None:
@@ -269,10 +261,14 @@ class TensorBase:
 
     def _move_to(self, storage: Storage) -> None:
         """Look at another storage; what it shows of it is for the caller to say."""
-        if isinstance(self._storage, Member):
-            self._storage.leave()  # packs rely on the storages of their tensors
+        self._live_alone()
         self._storage = storage
         self._look_anew()
+
+    def _live_alone(self) -> None:
+        """Have a storage that is no member of a pack, which relies on its tensors."""
+        if isinstance(self._storage, Member):
+            self._storage.leave()
 
     def _look_anew(self) -> None:
         """Forget what this tensor was: it looks at something else now."""

@@ -60,8 +60,11 @@ def operand(x: Any) -> Any:
 
 def _operands(xs: Sequence[Any]) -> tuple[Any, ...]:
     """Many operands; or nodes, which are none any more."""
-    if xs and xs[0].__class__ is Node:
+    kind = xs[0].__class__ if xs else None
+    if kind is Node:
         return tuple(xs)
+    if kind in _number_classes:
+        return tuple([operand(one) for one in xs])
     serial = recorder.own.trace.serial
     try:
         nodes = [one._at if one._serial == serial else one._node() for one in xs]

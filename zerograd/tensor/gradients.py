@@ -78,6 +78,7 @@ class GradientMethods(TensorBase):
             self._plain = False
             self._cache = None
         elif not requires_grad and self._leaf is not None:
+            self._live_alone()
             self._resting_leaf, self._leaf = self._leaf, None
             self._detached = True
             self._cache = None
@@ -164,7 +165,7 @@ class GradientMethods(TensorBase):
             raise errors.runtime(
                 "a view keeps the history of its base and cannot forget it in place: use detach()", view=self._type
             )
-        self._anchor()
+        self._live_alone()
         self._leaf = self._own = None
         self._detached = True
         self._plain = False
@@ -379,7 +380,7 @@ def roots_and_seeds(tensors: Sequence[Any], gradients: Sequence[Any] | None) -> 
                 " or made from .item() or .numpy()?",
             )
         seeds.append(_seed(tensor, gradient))
-        roots.append(tensor._history())
+        roots.append(point if gradient is None else tensor._history())  # reading the gradient may have launched
     return roots, seeds
 
 

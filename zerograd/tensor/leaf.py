@@ -23,12 +23,10 @@ class GradLeaf(tape.Leaf):
         node: the variable that stood for the tensor in trace ``serial``, when its storage had ``version``.
         bound, index: the leaf behind that variable, and how many sources of history there were before it; a step
             that does the same again meets the same variable.
-        among: the leaves of the whole pack, if the storage is a member of one.
     """
 
     node: Node
     bound: Node | None = None
-    among: tuple[Node, ...] | None = None
     index = -1
     serial = 0
     version = -1
@@ -65,15 +63,13 @@ class GradLeaf(tape.Leaf):
 
     @staticmethod
     def take(grads: dict[GradLeaf, Node]) -> bool:
-        leaves = list(grads)
-        if any([leaf.hooks or leaf.post_hooks for leaf in leaves]):
-            return False
-        pairs = [(leaf, tensor) for leaf in leaves if (tensor := leaf.tensor()) is not None]
-        if any([tensor._grad is not None for _, tensor in pairs]):
-            return False
         arrived = Arrived(grads)
-        for leaf, tensor in pairs:
-            if tensor._leaf is leaf:  # else frozen since
+        for leaf in grads:
+            tensor = leaf.tensor()
+            if leaf.hooks or leaf.post_hooks or (tensor is not None and tensor._grad is not None):
+                arrived.withdraw()
+                return False
+            if tensor is not None and tensor._leaf is leaf:  # else dead, or frozen since
                 tensor._grad = arrived
         return True
 
@@ -99,6 +95,14 @@ class Arrived:
         grad._at, grad._serial = self.nodes[leaf], self.serial
         traces[self.serial].results.append(grad)
         return grad
+
+    def withdraw(self) -> None:
+        """Undo its arrival, of which nobody knows yet."""
+        for leaf in self.nodes:
+            tensor = leaf.tensor()
+            if tensor is not None and tensor._grad is self:
+                tensor._grad = None
+        traces[self.serial].arrivals.remove(self)
 
     def settle(self) -> None:
         """Make tensors of those that are still waiting, since the trace is about to be computed."""

@@ -12,35 +12,41 @@ from collections.abc import Sequence
 from typing import Any
 
 from zerograd.ir.graph import Array, Node, TensorType
-from zerograd.ir.record import bind, laid, recorder, traces, wait_for
+from zerograd.ir.record import bind, laid, new_variable, recorder, traces, wait_for
 from zerograd.shapes import Shape
 from zerograd.tensor.storage import Storage
+
+MOST_ENTRIES = 64
 
 
 class Pack:
     """The values of its members.
 
+    Where the members are parameters, their tensors are shown what they are in a trace (``_at``, ``_serial``) as soon
+    as the first of them is used there.
+
     Attributes:
         members: weak references to the storages, in order.
+        leaves: the sources behind the parameters whose storages they are; empty for other values.
         kinds: their types and strides.
         nodes: what they are in the trace numbered ``serial``.
         buffers: their arrays, once computed.
-        bound, bound_at: the leaves that stood for them last, and the slot of the first.
+        entries: how they entered a trace, by the first slot and the number of sources there.
         version: how often they have been rewritten together.
         whole: no member has left.
     """
 
     __slots__ = (
-        "__weakref__", "bound", "bound_at", "buffers", "kinds", "members", "nodes", "serial", "version", "whole",
+        "__weakref__", "buffers", "entries", "kinds", "leaves", "members", "nodes", "serial", "version", "whole",
     )  # fmt: skip
 
-    def __init__(self, storages: Sequence[Storage]) -> None:
+    def __init__(self, storages: Sequence[Storage], leaves: Sequence[Any]) -> None:
         self.members = [weakref.ref(one) for one in storages]
+        self.leaves = list(leaves)
         self.kinds: list[tuple[TensorType, Shape | None]] = [(one.type, one.strides) for one in storages]
         self.buffers: list[Array] | None = [one.array() for one in storages]
         self.nodes: tuple[Node, ...] = ()
-        self.bound: tuple[Node, ...] = ()
-        self.bound_at = -1
+        self.entries: dict[tuple[int, int], Entry] = {}
         self.serial = 0
         self.version = 0
         self.whole = True
@@ -48,33 +54,40 @@ class Pack:
             Member.join(one, self, place)
 
     @classmethod
-    def of(cls, storages: Sequence[Storage]) -> Pack | None:
+    def of(cls, storages: Sequence[Storage], leaves: Sequence[Any] = ()) -> Pack | None:
         """A pack of computed storages, or ``None`` if one of them cannot be a member."""
         fit = len(set(storages)) == len(storages) and all(
             type(one) is Storage and one.buffer is not None and one.shared is None and one.history is None
             for one in storages
         )
-        return cls(storages) if fit else None
+        return cls(storages, leaves) if fit else None
 
     def read(self) -> tuple[Node, ...]:
         """What the members are in the current trace."""
         own = recorder.own
         trace = own.trace
-        if self.serial == trace.serial:
+        serial = trace.serial
+        if self.serial == serial:
             return self.nodes
         if self.buffers is None:
             wait_for(self.serial)
         assert not own.depth, "a remembered function may use its operands only"
-        buffers: Any = self.buffers
-        slot = len(trace.leaves)
-        if self.bound_at == slot:
-            trace.leaves.extend(buffers)
+        key = (len(trace.leaves), len(trace.sources))
+        entry = self.entries.get(key)
+        if entry is None:
+            if len(self.entries) > MOST_ENTRIES:
+                self.entries.clear()
+            entry = self.entries[key] = Entry(self)
         else:
-            pairs = zip(buffers, self.kinds, strict=True)
-            self.bound = tuple([laid(bind(array, type), strides) for array, (type, strides) in pairs])
-            self.bound_at = slot
-        self.nodes = self.bound
-        self.serial = trace.serial
+            buffers: Any = self.buffers
+            trace.leaves.extend(buffers)
+            trace.sources.update(entry.sources)
+        self.nodes = entry.nodes
+        self.serial = serial
+        for leaf, variable in zip(self.leaves, entry.sources, strict=True):
+            tensor = leaf.tensor()
+            if tensor is not None:
+                tensor._at, tensor._serial = variable, serial
         return self.nodes
 
     def write(self, nodes: tuple[Node, ...]) -> None:
@@ -86,6 +99,10 @@ class Pack:
         self.nodes = nodes
         self.serial = trace.serial
         self.version += 1
+        for leaf in self.leaves:
+            tensor = leaf.tensor()
+            if tensor is not None:
+                tensor._serial = 0
 
     def dissolve(self) -> None:
         """Let every member go."""
@@ -93,6 +110,26 @@ class Pack:
             member = one()
             if isinstance(member, Member):
                 member.leave()
+
+
+class Entry:
+    """How a pack entered a trace; it enters others that have come as far in the same way.
+
+    Attributes:
+        nodes: the leaves that stand for the members.
+        sources: the variables over them and what stands behind those, where the members are parameters.
+    """
+
+    __slots__ = ("nodes", "sources")
+
+    def __init__(self, pack: Pack) -> None:
+        """Have ``pack`` enter the current trace for the first time."""
+        buffers: Any = pack.buffers
+        pairs = zip(buffers, pack.kinds, strict=True)
+        self.nodes = tuple([laid(bind(array, type), strides) for array, (type, strides) in pairs])
+        self.sources = {
+            new_variable(node, leaf): leaf for node, leaf in zip(self.nodes, pack.leaves, strict=bool(pack.leaves))
+        }
 
 
 def _attribute(name: str, of_pack: Any) -> Any:
@@ -121,18 +158,22 @@ class Member(Storage):
     @staticmethod
     def join(storage: Storage, pack: Pack, place: int) -> None:
         """Make an ordinary storage a member."""
-        kept = storage.__dict__
+        offset = storage.version
+        for name in ("node", "serial", "buffer", "bound", "bound_at", "version"):
+            if name in vars(storage):
+                delattr(storage, name)
         storage.own_type, storage.own_strides = pack.kinds[place]
-        offset = kept.pop("version", 0)
-        for name in ("node", "serial", "buffer", "bound", "bound_at"):
-            kept.pop(name, None)
-        kept.update(pack=pack, place=place, offset=offset)
         storage.__class__ = Member
+        member: Any = storage
+        member.pack, member.place, member.offset = pack, place, offset
 
     def leave(self) -> None:
         """Become an ordinary storage."""
-        kept, pack = self.__dict__, self.pack
+        kept, pack = vars(self), self.pack
         pack.whole = False
+        tensor = pack.leaves[self.place].tensor() if pack.leaves else None
+        if tensor is not None:
+            tensor._serial = 0
         state = {"serial": pack.serial, "version": self.version, "buffer": self.buffer}
         if pack.nodes:
             state["node"] = self.node

@@ -69,11 +69,13 @@ def computing_nothing() -> Any:
         recorder.own.forget()
 
 
-def best(step: Callable[[], Any], repeats: int = 10) -> float:
-    start = time.process_time_ns()
-    for _ in range(repeats):
+def turn(step: Callable[[], Any], seconds: float = 0.05) -> float:
+    """The mean time of a step in a turn long enough to fill the caches again, in microseconds."""
+    repeats, start = 0, time.process_time_ns()
+    while (spent := time.process_time_ns() - start) < seconds * 1e9:
         step()
-    return (time.process_time_ns() - start) / repeats / 1000
+        repeats += 1
+    return spent / repeats / 1000
 
 
 def main() -> None:
@@ -94,13 +96,13 @@ def main() -> None:
         for _ in range(5):
             mine(), other()
         for _ in range(options.rounds):
-            ours.append(best(mine))
-            theirs.append(best(other))
+            ours.append(turn(mine))
+            theirs.append(turn(other))
     mine = build(zerograd, options.blocks)
     for _ in range(5):
         mine()
     for _ in range(options.rounds):
-        computed.append(best(mine))
+        computed.append(turn(mine))
     parameters = 2 * options.blocks
     print(f"{calls} forward calls, {parameters} parameters; microseconds per forward call (whole step / {calls})")
     for name, times in [("zerograd, recording", ours), ("zerograd, with NumPy", computed), ("PyTorch", theirs)]:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from zerograd import errors
-from zerograd.ir.record import Point, Value, grad_mode, new_variable, recorder, user_line
+from zerograd.ir.record import Value, grad_mode, new_variable, recorder, user_line
+from zerograd.ir.trace import Point
 from zerograd.tape.backward import FunctionOutput
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import wrap

@@ -20,118 +20,18 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Generator
-from itertools import count
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from zerograd import dtypes
 from zerograd.ir.graph import Array, Call, Node, Op, TensorType, leaf, output, recorded_by, variable
 from zerograd.ir.layout import elementwise_strides
+from zerograd.ir.trace import Number, Point, Source, Trace
 from zerograd.settings import settings
 from zerograd.shapes import Shape
 
-Number = bool | int | float | complex
 Tables = tuple[dict[Any, Any], dict[Any, Any]]
 Autocast = Callable[[Callable[..., Any], tuple[Any, ...]], tuple[Any, ...] | None]
-_serials = count(1)
 _package = __name__.partition(".")[0]
-
-
-class Point:
-    """A node in a trace: a value with a history."""
-
-    __slots__ = ("node", "trace")
-
-    def __init__(self, trace: Trace, node: Node) -> None:
-        self.trace = trace
-        self.node = node
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Point) and self.trace is other.trace and self.node is other.node
-
-    def __hash__(self) -> int:
-        return hash((id(self.trace), id(self.node)))
-
-
-class Source(Protocol):
-    """What stands behind a variable: a leaf tensor, a value of an older trace, a custom function.
-
-    Attributes:
-        ends: gradients go no further; it is a leaf tensor.
-    """
-
-    ends: bool
-
-    def parents(self) -> tuple[Point, ...]:
-        """Where the gradient goes on to; empty at a leaf tensor."""
-        ...
-
-
-class Values(Protocol):
-    """Values that are computed together: their nodes, and their arrays once computed."""
-
-    nodes: tuple[Node, ...]
-    buffers: list[Array] | None
-
-    def dissolve(self) -> None:
-        """Make each a pending value of its own."""
-        ...
-
-
-class Result(Protocol):
-    """A new tensor: nothing but a node of a trace, until it is computed or somebody asks for its storage."""
-
-    _at: Node
-    _serial: int
-
-    def _anchor(self) -> None:
-        """Give it a storage, which is a pending value in its place."""
-        ...
-
-    def _computed(self, array: Array, history: Point | None) -> None:
-        """Give it a storage that holds the array."""
-        ...
-
-
-class Trace:
-    """What has been recorded since the last launch, and the data it is about.
-
-    Attributes:
-        leaves: the arrays and numbers bound to leaf slots; emptied by the launch.
-        pending: the values that the launch has to compute if anybody else still holds them.
-        results: the new tensors, to be computed likewise.
-        arrivals: the groups of gradients among them that are no tensors yet (``tensor/leaf.py``).
-        packs: the groups of values that it has to compute too (``tensor/pack.py``).
-        sources: what stands behind each variable.
-        passages: those of them through which gradients go on, into older traces or custom functions.
-        values: after the launch, the arrays that backward passes through this trace still need.
-        roots: after the launch, the tracked nodes that were alive then.
-        freed: per finished backward pass, the nodes whose kept values it has given up.
-        hooks: functions to call with the finished gradient of a node.
-        limit: launch when more values than this are pending; 0 after an input was bound that may change.
-        finished_step: an optimizer has stepped, so the next backward pass belongs to another step.
-    """
-
-    __slots__ = (
-        "__weakref__", "arrivals", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "packs", "passages", "pending",
-        "results", "roots", "serial", "sources", "values",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.serial = next(_serials)
-        self.leaves: list[Array | Number] = []
-        self.nbytes = 0
-        self.pending: list[Value] = []
-        self.results: list[Any] = []  # of Result
-        self.arrivals: list[Any] = []
-        self.packs: list[Values] = []
-        self.sources: dict[Node, Source] = {}
-        self.passages: dict[Node, Source] = {}
-        self.values: dict[Node, Array] = {}
-        self.roots: tuple[Node, ...] = ()
-        self.freed: tuple[frozenset[Node], ...] = ()
-        self.hooks: dict[Node, list[Any]] = {}
-        self.finished_step = False
-        self.limit = settings.max_pending_calls
 
 
 class Recorder:

@@ -18,6 +18,8 @@ import numpy as np
 
 from zerograd import dtypes
 from zerograd.ir.graph import TensorType
+from zerograd.ir.record import recorder
+from zerograd.tensor.leaf import Arrived
 from zerograd.tensor.pack import Pack
 from zerograd.tensor.tensor import Tensor
 
@@ -109,6 +111,14 @@ class Cohort:
     def column(self, name: str) -> list[Any] | None:
         """One state tensor of every parameter; None if they have none."""
         return self._columns.get(name)
+
+    def gradients(self, arrived: Arrived | None) -> Sequence[Any]:
+        """The gradients of the parameters: tensors, or nodes as they have just arrived."""
+        if arrived is None or arrived.serial != recorder.own.trace.serial:
+            return [param.grad for param in self.params]
+        pack = self.packs.get("")
+        whole = pack is not None and pack.whole and pack.leaves
+        return arrived.nodes_of(whole or [param._leaf for param in self.params])
 
     def packed(self, name: str, tensors: list[Any]) -> list[Any] | Pack:
         """The parameters or one of their states as a pack; as they are where they are changed one by one."""

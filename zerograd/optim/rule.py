@@ -10,8 +10,6 @@ new. In `update` numbers meet tensors only: `1 - beta` belongs in `schedule`, wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import compress, repeat
-from operator import is_not
 from typing import Any, ClassVar, NamedTuple
 
 from zerograd import dtypes, errors
@@ -21,7 +19,7 @@ from zerograd.optim.each_parameter import Number
 from zerograd.optim.each_parameter import for_each_parameter as for_each_parameter
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT, loss_of
 from zerograd.tensor.door import assign
-from zerograd.tensor.leaf import gradients_of
+from zerograd.tensor.leaf import Arrived, arrived_together
 from zerograd.tensor.pack import Pack
 from zerograd.tensor.tensor import Tensor
 
@@ -106,15 +104,17 @@ class Rule(Optimizer):
         loss = loss_of(closure)
         for number, group in enumerate(self.param_groups):
             params = group["params"]
-            given = list(map(is_not, [param._grad for param in params], repeat(None)))
-            if not all(given):
-                params = list(compress(params, given))
+            grads = [param._grad for param in params]
+            arrived = arrived_together(grads)
+            if arrived is None:
+                params = [param for param, grad in zip(params, grads, strict=True) if grad is not None]
             grouping = self._groupings.get(number)
             if grouping is None or not grouping.is_current(params, self.state):
                 grads = [param.grad for param in params]
                 grouping = self._groupings[number] = self._grouped(group, params, grads, grouping)
+                arrived = None
             for cohort in grouping.cohorts:
-                self._apply(group, cohort)
+                self._apply(group, cohort, arrived)
         return loss
 
     def _grouped(
@@ -161,8 +161,8 @@ class Rule(Optimizer):
             params = group["params"]
             self._groupings[number] = self._grouped(group, params, params, None)
 
-    def _apply(self, group: Group, cohort: Cohort) -> None:
-        """One remembered call for the whole cohort, written in place."""
+    def _apply(self, group: Group, cohort: Cohort, arrived: Arrived | None) -> None:
+        """One remembered call for the whole cohort, written in place; ``arrived`` holds its gradients, or they do."""
         numbers = dict(cohort.numbers)
         dtype = self._dtype_of_counters(group)
         operands, switches = self.schedule(group, Situation(numbers, lambda value: _rounded(value, dtype)))
@@ -174,13 +174,15 @@ class Rule(Optimizer):
         if all(name in cohort.present for name in self.made_by_update(group)):
             params = cohort.packed("", cohort.params)
             columns = [column and cohort.packed(name, column) for name, column in zip(self.names, columns, strict=True)]
-            targets = [x for column in (params, *columns) for x in ([column] if isinstance(column, Pack) else column or ())]
-            inputs = (params, gradients_of(cohort.params), cohort.vectors, values, *columns, *operands)
+            targets = [
+                x for column in (params, *columns) for x in ([column] if isinstance(column, Pack) else column or ())
+            ]
+            inputs = (params, cohort.gradients(arrived), cohort.vectors, values, *columns, *operands)
             update.into([*targets, *cohort.vectors], *inputs, switches=frozen, in_place=True)
             cohort.numbers = numbers
             cohort.note_versions()
             return
-        inputs = (cohort.params, gradients_of(cohort.params), cohort.vectors, values, *columns, *operands)
+        inputs = (cohort.params, cohort.gradients(None), cohort.vectors, values, *columns, *operands)
         first, *results, shown = update(*inputs, switches=frozen, in_place=False)
         _write(cohort.params, first)
         _write(cohort.vectors, shown)

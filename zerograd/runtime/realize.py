@@ -17,7 +17,8 @@ from typing import Any
 from zerograd.engines import reference
 from zerograd.engines.protocol import Program
 from zerograd.ir.graph import Array, Node
-from zerograd.ir.record import Point, Trace, Value, Values, computed_by, recorder
+from zerograd.ir.record import Value, computed_by, recorder
+from zerograd.ir.trace import Point, Trace, Values
 from zerograd.tape.backward import FunctionOutput
 from zerograd.tape.differentiate import ancestors, kept_by
 
@@ -59,20 +60,14 @@ def launch() -> None:
 
 
 def _compute(trace: Trace) -> None:
-    # A value that nobody reads again is held by three references: the list, the loop variable, the argument.
-    for arrived in trace.arrivals:
-        if getrefcount(arrived) > 3:
-            arrived.settle()  # somebody still has it in .grad
-    results = [one for one in trace.results if getrefcount(one) > 3 and one._serial]
-    live = [value for value in trace.pending if getrefcount(value) > 3 and value.buffer is None]
-    packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None]
-    if not results and not live and not packs:
-        return
     with lock:
+        results, live, packs = _alive(trace)
         nodes: list[Node] = [one._at for one in results]
         nodes += [value.node for value in live]
         for pack in packs:
             nodes += pack.nodes
+        if not nodes:
+            return
         wanted = tuple(nodes)
         entered = _entered(trace, wanted) if trace.passages else ()
         plans = recorder.own.plans
@@ -96,9 +91,23 @@ def _compute(trace: Trace) -> None:
             if next(tracked):
                 value.history = Point(trace, value.node)
         for pack in packs:
-            pack.buffers = list(islice(arrays, len(pack.nodes)))
+            pack.buffers = list(islice(arrays, len(pack.nodes)))  # pyright: ignore[reportAttributeAccessIssue]
         trace.roots = plan.roots
         trace.values = {node: array for node, place in plan.kept if (array := computed[place]) is not None}
+
+
+def _alive(trace: Trace) -> tuple[list[Any], list[Value], list[Values]]:
+    """What somebody can still read: new tensors, values, packs.
+
+    A value that nobody reads again is held by three references: the list, the loop variable, the argument.
+    """
+    for arrived in trace.arrivals:
+        if getrefcount(arrived) > 3:
+            arrived.settle()  # somebody still has it in .grad
+    results = [one for one in trace.results if getrefcount(one) > 3 and one._serial]
+    live = [value for value in trace.pending if getrefcount(value) > 3 and value.buffer is None]
+    packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None]
+    return results, live, packs
 
 
 def _take_apart(results: list[Any], packs: list[Values], trace: Trace) -> None:

@@ -16,17 +16,8 @@ import numpy as np
 
 from zerograd import errors
 from zerograd.ir.graph import Node, TensorType, variable
-from zerograd.ir.record import (
-    Edge,
-    Point,
-    Source,
-    Trace,
-    Value,
-    bind,
-    grad_mode,
-    new_variable,
-    recorder,
-)
+from zerograd.ir.record import Edge, Value, bind, grad_mode, new_variable, recorder
+from zerograd.ir.trace import Point, Source, Trace
 from zerograd.ops.elementwise import add, attach
 from zerograd.ops.source import filled
 from zerograd.tape.differentiate import ancestors, apply_rule, differentiate, join, keepers, kept_by
@@ -110,10 +101,10 @@ def run(
     simple = (
         not create_graph
         and not recorder.own.check_nan
-        and not any([trace.hooks for trace in traces])
+        and not any(trace.hooks for trace in traces)
         and not (watchers and any(point.trace in traces for point in watchers))
         and (wanted is None or all(isinstance(one, Leaf) for one in wanted))
-        and not any([isinstance(source, FunctionOutput) for one in regions for source in _passages(one)])
+        and not any(isinstance(source, FunctionOutput) for one in regions for source in _passages(one))
     )
     if simple:
         results = _by_trace(roots, seeds, wanted)
@@ -200,6 +191,21 @@ def _free(regions: list[Point]) -> None:
 
 
 def _by_trace(roots: list[Point], seeds: list[Value], wanted: set[Target] | None) -> Grads:
+    leaves = _leaf_gradients(roots, seeds)
+    if wanted is not None:
+        asked = {leaf: Value.pending(grad) for leaf, grad in leaves.items() if leaf in wanted}
+        with grad_mode(False):
+            return {leaf: leaf.seen(grad) for leaf, grad in asked.items()}
+    if leaves and not next(iter(leaves)).take(leaves):
+        held = [(leaf, Value.pending(grad)) for leaf, grad in leaves.items()]  # what follows may launch
+        with grad_mode(False):
+            for leaf, grad in held:
+                leaf.accept(leaf.seen(grad), False)
+    return {}
+
+
+def _leaf_gradients(roots: list[Point], seeds: list[Value]) -> dict[Leaf, Node]:
+    """The gradients of the leaf tensors; not to be changed."""
     arrived: dict[Trace, dict[Node, Node]] = {}
     for root, seed in zip(roots, seeds, strict=True):
         _arrive(arrived, root, seed.read())
@@ -212,24 +218,14 @@ def _by_trace(roots: list[Point], seeds: list[Value], wanted: set[Target] | None
         if not arrived and not leaves:
             known = found.for_leaves(sources)
             if known is not None:
-                leaves = known
-                break
+                return known
         for source, grad in zip(sources, found.grads, strict=True):
             if source.ends:
                 leaves[source] = _plus(leaves[source], grad) if source in leaves else grad
             else:
                 for parent in source.parents():
                     _arrive(arrived, parent, grad)
-    if wanted is not None:
-        asked = {leaf: Value.pending(grad) for leaf, grad in leaves.items() if leaf in wanted}
-        with grad_mode(False):
-            return {leaf: leaf.seen(grad) for leaf, grad in asked.items()}
-    if leaves and not next(iter(leaves)).take(leaves):
-        held = [(leaf, Value.pending(grad)) for leaf, grad in leaves.items()]  # what follows may launch
-        with grad_mode(False):
-            for leaf, grad in held:
-                leaf.accept(leaf.seen(grad), False)
-    return {}
+    return leaves
 
 
 def _plus(before: Node | None, grad: Node) -> Node:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from zerograd.ir.graph import Node, output, variable
-from zerograd.ir.record import Trace, bind, grad_mode, recorder
+from zerograd.ir.record import bind, grad_mode, recorder
+from zerograd.ir.trace import Trace
 from zerograd.ir.traverse import topological
 from zerograd.ops.elementwise import add
 

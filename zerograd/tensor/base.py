@@ -5,7 +5,6 @@ Functions are built over ``TensorBase`` through the door (``tensor/door.py``); `
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,8 +12,9 @@ from zerograd import errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.layout import unless_contiguous
-from zerograd.ir.record import Edge, Point, Recorder, Value, bind, call, grad_mode, laid, local, new_variable, recorder, traces
-from zerograd.ops.elementwise import add, graft, stop
+from zerograd.ir.record import Edge, Recorder, Value, bind, call, grad_mode, laid, local, new_variable, recorder, traces
+from zerograd.ir.trace import Point
+from zerograd.ops.elementwise import graft, stop
 from zerograd.ops.movement import overwrite
 from zerograd.runtime.realize import array_of, launch, lock
 from zerograd.settings import settings
@@ -217,7 +217,7 @@ class TensorBase:
             return storage.node if storage.serial == serial else storage.read()
         leaf = self._leaf
         if leaf is not None and not self._steps:
-            if storage.__class__ is Member and storage.pack.serial != serial:
+            if isinstance(storage, Member) and storage.pack.serial != serial:
                 storage.pack.read()
                 if self._serial == serial:
                     return self._at
@@ -345,7 +345,7 @@ class TensorBase:
             node = call(_read_step, (node,), (step,))
         return node
 
-    def _history(self) -> Point | None:
+    def _history(self) -> Point | None:  # noqa: PLR0911  one for each kind of tensor
         """Where gradients enter this tensor's history, or ``None`` if it has none (a leaf has itself)."""
         if self._serial and self._serial == recorder.own.trace.serial:
             return Point(recorder.own.trace, self._at) if self._at.tracked else None

@@ -30,7 +30,7 @@ _number_classes = frozenset(NUMBERS)
 Body = Callable[..., Any]
 
 
-def operand(x: Any) -> Any:
+def operand(x: Any) -> Any:  # noqa: PLR0911  one for each kind
     """An argument as a body sees it: tensors and numbers as nodes, sequences as tuples, ``None`` as it is."""
     if x is None:
         return None
@@ -200,7 +200,7 @@ def binary(  # noqa: C901, PLR0915  in one piece, since it runs for every operat
         operator: the function is a method behind ``+`` or its like, so other types get their turn.
     """
 
-    def function(input: Any, other: Any, *, out: Any = None) -> Any:
+    def function(input: Any, other: Any, *, out: Any = None) -> Any:  # noqa: C901, PLR0912, PLR0915
         try:
             own = local.own
         except AttributeError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from zerograd.ir.graph import Node, variable
-from zerograd.ir.record import Edge, Point
+from zerograd.ir.record import Edge
+from zerograd.ir.trace import Point
 
 
 class GradFn:

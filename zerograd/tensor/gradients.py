@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from zerograd import errors
-from zerograd.ir.record import Point, Value, grad_mode
+from zerograd.ir.record import Value, grad_mode
+from zerograd.ir.trace import Point
 from zerograd.runtime import realize
 from zerograd.tape import backward as tape
 from zerograd.tensor.base import TensorBase
@@ -96,10 +97,14 @@ class GradientMethods(TensorBase):
                 UserWarning,
                 stacklevel=2,
             )
-        grad = self._grad
-        if grad.__class__ is Arrived:
-            grad = self._grad = grad.tensor_of(self._leaf or self._resting_leaf)
-        return grad
+        return self._settled_grad() if isinstance(self._grad, Arrived) else self._grad
+
+    def _settled_grad(self) -> Any:
+        """The gradient as a tensor, if it has just arrived."""
+        leaf = self._leaf or self._resting_leaf
+        if isinstance(self._grad, Arrived) and leaf is not None:
+            self._grad = self._grad.tensor_of(leaf)
+        return self._grad
 
     @grad.setter
     def grad(self, new: Any) -> None:
@@ -166,6 +171,7 @@ class GradientMethods(TensorBase):
                 "a view keeps the history of its base and cannot forget it in place: use detach()", view=self._type
             )
         self._live_alone()
+        self._settled_grad()
         self._leaf = self._own = None
         self._detached = True
         self._plain = False

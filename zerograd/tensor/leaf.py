@@ -89,6 +89,10 @@ class Arrived:
         self.serial = trace.serial
         trace.arrivals.append(self)
 
+    def nodes_of(self, leaves: Sequence[Any]) -> tuple[Node, ...]:
+        """The gradients of many leaves."""
+        return tuple(map(self.nodes.__getitem__, leaves))
+
     def tensor_of(self, leaf: GradLeaf) -> Any:
         """The gradient of one leaf, as a tensor."""
         grad = object.__new__(TensorBase.result_class)
@@ -112,13 +116,12 @@ class Arrived:
                 tensor._grad = self.tensor_of(leaf)
 
 
-def gradients_of(tensors: Sequence[TensorBase]) -> list[Any] | tuple[Node, ...]:
-    """The gradients of leaves: as nodes, if one backward pass has just brought all of them, else as tensors or None."""
-    grads = [tensor._grad for tensor in tensors]
+def arrived_together(grads: Sequence[Any]) -> Arrived | None:
+    """What one backward pass has just brought, if that is what stands in all these ``_grad``, else ``None``."""
     first = grads[0] if grads else None
-    if first.__class__ is Arrived and first.serial == recorder.own.trace.serial and grads.count(first) == len(grads):
-        return tuple([first.nodes[tensor._leaf] for tensor in tensors])
-    return [tensor.grad for tensor in tensors]
+    if not isinstance(first, Arrived) or not all([one is first for one in grads]):  # noqa: C419  faster
+        return None
+    return first if first.serial == recorder.own.trace.serial else None
 
 
 def _sum_of_two(before: Node, new: Node) -> Node:

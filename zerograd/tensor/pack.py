@@ -179,7 +179,7 @@ class Member(Storage):
             state["node"] = self.node
         for name in ("pack", "place", "offset"):
             del kept[name]
-        self.__class__ = Storage
+        self.__class__ = Storage  # pyright: ignore[reportAttributeAccessIssue]
         kept.update(state)
         if state["buffer"] is None:
             traces[pack.serial].pending.append(self)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from zerograd import dtypes, errors
-from zerograd.autograd.grad_mode import no_grad
+from zerograd.ir.record import grad_mode
 from zerograd.optim.cohort import Cohort, Grouping, Numbers
 from zerograd.optim.each_parameter import Number
 from zerograd.optim.each_parameter import for_each_parameter as for_each_parameter
@@ -92,7 +92,6 @@ class Rule(Optimizer):
 
     # --- the step --------------------------------------------------------------------------------
 
-    @no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Changes each parameter that has a gradient once.
 
@@ -102,6 +101,11 @@ class Rule(Optimizer):
             The loss of the closure, None without one.
         """
         loss = loss_of(closure)
+        with grad_mode(False):
+            self._step()
+        return loss
+
+    def _step(self) -> None:
         for number, group in enumerate(self.param_groups):
             params = group["params"]
             grads = [param._grad for param in params]
@@ -115,7 +119,6 @@ class Rule(Optimizer):
                 arrived = None
             for cohort in grouping.cohorts:
                 self._apply(group, cohort, arrived)
-        return loss
 
     def _grouped(
         self, group: Group, params: list[Tensor], grads: Sequence[Tensor], before: Grouping | None

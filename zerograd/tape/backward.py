@@ -132,6 +132,8 @@ def _variables(roots: tuple[Node, ...]) -> tuple[Node, ...]:
 
 def _regions(roots: list[Point]) -> list[Point]:
     """The roots, and the points at which their history enters older traces."""
+    if len(roots) == 1 and not roots[0].trace.passages:
+        return roots
     found = dict.fromkeys(roots)
     stack = list(found)
     while stack:

@@ -9,22 +9,37 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
-import ml_dtypes
 import numpy as np
 
 BOOL, INTEGER, FLOAT, COMPLEX = range(4)  # the categories, in their order
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class dtype:  # noqa: N801  PyTorch's own name
     """One element type. Instances are unique: compare with ``is`` or ``==``."""
 
-    name: str
-    numpy: np.dtype[Any]
-    category: int
+    def __init__(self, name: str, category: int, numpy: type[np.generic] | None = None) -> None:
+        self.name, self.category = name, category
+        if numpy is not None:
+            vars(self)["numpy"] = np.dtype(numpy)
+
+    @cached_property
+    def numpy(self) -> np.dtype[Any]:
+        """NumPy's type. Only bfloat16's is looked for: NumPy has none, and the package that has one loads slowly."""
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
+
+    @property
+    def limits(self) -> Any:
+        """Of a float type: ``eps``, ``max``, ``min``, ``smallest_normal`` and so on, as ``numpy.finfo`` has them."""
+        if self is not bfloat16:
+            return np.finfo(self.numpy)
+        import ml_dtypes
+
+        return ml_dtypes.finfo(self.numpy)
 
     @property
     def is_floating_point(self) -> builtins.bool:
@@ -66,18 +81,18 @@ class dtype:  # noqa: N801  PyTorch's own name
         return self
 
 
-bool_: Final = dtype("bool", np.dtype(np.bool_), BOOL)
-uint8: Final = dtype("uint8", np.dtype(np.uint8), INTEGER)
-int8: Final = dtype("int8", np.dtype(np.int8), INTEGER)
-int16: Final = dtype("int16", np.dtype(np.int16), INTEGER)
-int32: Final = dtype("int32", np.dtype(np.int32), INTEGER)
-int64: Final = dtype("int64", np.dtype(np.int64), INTEGER)
-float16: Final = dtype("float16", np.dtype(np.float16), FLOAT)
-bfloat16: Final = dtype("bfloat16", np.dtype(ml_dtypes.bfloat16), FLOAT)
-float32: Final = dtype("float32", np.dtype(np.float32), FLOAT)
-float64: Final = dtype("float64", np.dtype(np.float64), FLOAT)
-complex64: Final = dtype("complex64", np.dtype(np.complex64), COMPLEX)
-complex128: Final = dtype("complex128", np.dtype(np.complex128), COMPLEX)
+bool_: Final = dtype("bool", BOOL, np.bool_)
+uint8: Final = dtype("uint8", INTEGER, np.uint8)
+int8: Final = dtype("int8", INTEGER, np.int8)
+int16: Final = dtype("int16", INTEGER, np.int16)
+int32: Final = dtype("int32", INTEGER, np.int32)
+int64: Final = dtype("int64", INTEGER, np.int64)
+float16: Final = dtype("float16", FLOAT, np.float16)
+bfloat16: Final = dtype("bfloat16", FLOAT)
+float32: Final = dtype("float32", FLOAT, np.float32)
+float64: Final = dtype("float64", FLOAT, np.float64)
+complex64: Final = dtype("complex64", COMPLEX, np.complex64)
+complex128: Final = dtype("complex128", COMPLEX, np.complex128)
 
 ALL: Final = (
     bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128,
@@ -87,7 +102,7 @@ ALIASES: Final = {
     "cfloat": complex64, "cdouble": complex128,
 }  # fmt: skip
 _BY_NAME = {one.name: one for one in ALL} | ALIASES
-_BY_NUMPY = {one.numpy: one for one in ALL}
+_BY_NUMPY = {one.numpy: one for one in ALL if one is not bfloat16}
 
 
 def named(name: str) -> dtype:
@@ -103,6 +118,8 @@ def from_numpy(numpy_dtype: np.dtype[Any]) -> dtype:
     """
     found = _BY_NUMPY.get(numpy_dtype) or _BY_NUMPY.get(np.dtype(numpy_dtype).newbyteorder("="))
     if found is None:
+        if numpy_dtype == bfloat16.numpy:
+            return _BY_NUMPY.setdefault(numpy_dtype, bfloat16)
         supported = ", ".join(str(one.numpy) for one in ALL)
         raise TypeError(f"NumPy's {numpy_dtype} has no counterpart here; there are: {supported}")
     return found

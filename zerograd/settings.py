@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
 class Settings:
     """How zerograd works, read once from the environment (``ZEROGRAD_MAX_PENDING_CALLS`` and so on).
 
@@ -23,17 +21,14 @@ class Settings:
     check_programs: bool = False
     threads: int = 0
 
-
-def _read() -> Settings:
-    found = {}
-    openmp = os.environ.get("OMP_NUM_THREADS", "")
-    if openmp.isdecimal():
-        found["threads"] = int(openmp)
-    for name in Settings.__annotations__:
-        text = os.environ.get(f"ZEROGRAD_{name.upper()}")
-        if text is not None:
-            found[name] = text not in ("0", "") if name == "check_programs" else int(text)
-    return Settings(**found)
+    def __init__(self) -> None:
+        openmp = os.environ.get("OMP_NUM_THREADS", "")
+        if openmp.isdecimal():
+            self.threads = int(openmp)
+        for name in Settings.__annotations__:
+            text = os.environ.get(f"ZEROGRAD_{name.upper()}")
+            if text is not None:
+                setattr(self, name, text not in ("0", "") if name == "check_programs" else int(text))
 
 
-settings = _read()
+settings = Settings()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +22,7 @@ Rule = Callable[..., Any]
 _numbers = itertools.count()
 _types: dict[tuple[Shape, dtype, bool], TensorType] = {}
 registry: dict[str, Op] = {}
+GIVEN = ("grad", "out", "outs", "position", "types")  # what any gradient rule may ask for
 
 
 class TensorType:
@@ -74,7 +74,6 @@ class TensorType:
     __repr__ = __str__
 
 
-@dataclass(frozen=True, eq=False)
 class Op:
     """A primitive: all that is known of it, in one record.
 
@@ -91,33 +90,41 @@ class Op:
             (of all inputs), an attribute. It returns a node of that input's type, or ``None`` for zero.
         domain: where the op is defined and smooth; generated tests draw from here.
         elementwise: every element of the result depends on the elements at the same place alone.
+        inputs, attributes: the names of the inputs and of the static attributes.
+        rules: the gradient rules, each with the names of its parameters.
     """
 
-    name: str
-    infer: Callable[..., TensorType | tuple[TensorType, ...]]
-    reference: Callable[..., Any]
-    gradient: Rule | tuple[Rule | None, ...] | None = None
-    domain: tuple[float, float] = (-2.0, 2.0)
-    elementwise: bool = False
-    inputs: tuple[str, ...] = field(init=False)
-    attributes: tuple[str, ...] = field(init=False)
-    rules: tuple[tuple[Rule, tuple[str, ...]] | None, ...] = field(init=False)
+    __slots__ = ("attributes", "domain", "elementwise", "gradient", "infer", "inputs", "name", "reference", "rules")
 
-    def __post_init__(self) -> None:
-        if self.name in registry:
-            raise ValueError(f"an op named {self.name!r} exists already")
-        inputs, attributes = parameter_names(self.infer)
-        rules = self.gradient if isinstance(self.gradient, tuple) else (self.gradient,)
-        described = tuple(rule and (rule, sum(parameter_names(rule), ())) for rule in rules)
-        object.__setattr__(self, "inputs", inputs)
-        object.__setattr__(self, "attributes", attributes)
-        object.__setattr__(self, "rules", described)
-        known = {*inputs, *self.attributes, *(f"{name}_type" for name in inputs)}
-        known |= {"grad", "out", "outs", "position", "types"}
-        for rule in filter(None, described):
-            if unknown := set(rule[1]) - known:
-                raise ValueError(f"the gradient of {self.name} asks for {sorted(unknown)}, which do not exist")
-        registry[self.name] = self
+    def __init__(
+        self,
+        name: str,
+        infer: Callable[..., TensorType | tuple[TensorType, ...]],
+        reference: Callable[..., Any],
+        gradient: Rule | tuple[Rule | None, ...] | None = None,
+        domain: tuple[float, float] = (-2.0, 2.0),
+        elementwise: bool = False,
+    ) -> None:
+        if name in registry:
+            raise ValueError(f"an op named {name!r} exists already")
+        self.name, self.infer, self.reference, self.gradient = name, infer, reference, gradient
+        self.domain, self.elementwise = domain, elementwise
+        self.inputs, self.attributes = parameter_names(infer)
+        rules = gradient if isinstance(gradient, tuple) else (gradient,)
+        self.rules: tuple[tuple[Rule, tuple[str, ...]] | None, ...] = tuple(
+            [rule and self._asking(rule) for rule in rules]
+        )
+        registry[name] = self
+
+    def _asking(self, rule: Rule) -> tuple[Rule, tuple[str, ...]]:
+        """The rule and what it asks for."""
+        positional, keyword = parameter_names(rule)
+        asked = positional + keyword
+        if unknown := set(asked).difference(
+            GIVEN, self.inputs, self.attributes, [f"{one}_type" for one in self.inputs]
+        ):
+            raise ValueError(f"the gradient of {self.name} asks for {sorted(unknown)}, which do not exist")
+        return rule, asked
 
     def rule(self, position: int) -> tuple[Rule, tuple[str, ...]] | None:
         """The gradient rule for one input and the names of its parameters."""
@@ -131,7 +138,6 @@ class Op:
         return f"<op {self.name}>"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Call:
     """The public call that made a node: what ``grad_fn`` shows.
 
@@ -143,10 +149,10 @@ class Call:
             even where it does not depend on it.
     """
 
-    name: str
-    parents: tuple[Node | None, ...]
-    line: str
-    reads: bool = False
+    __slots__ = ("line", "name", "parents", "reads")
+
+    def __init__(self, name: str, parents: tuple[Node | None, ...], line: str, reads: bool = False) -> None:
+        self.name, self.parents, self.line, self.reads = name, parents, line, reads
 
 
 class Node:

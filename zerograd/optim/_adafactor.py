@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import ml_dtypes
-
 from zerograd import errors
 from zerograd.optim.arguments import check_lr, check_not_negative, is_zero, scalar
 from zerograd.optim.optimizer import Group, ParamsT
@@ -34,7 +32,7 @@ def update(
     if maximize:
         g = -g
     if eps is None:
-        eps = float(ml_dtypes.finfo(p.dtype.numpy).eps)
+        eps = float(p.dtype.limits.eps)
     step_size = _rms(p).clamp(min=smallest_scale) * rate
     if has_decay:
         p = keep * p

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ml_dtypes
 import numpy as np
 
 from zerograd import dtypes, errors
@@ -27,7 +26,7 @@ class finfo:  # noqa: N801  PyTorch's own name
                 f"torch.finfo describes floating dtypes, not {kind!r}", hint="torch.iinfo describes integers"
             )
         kind = kind.to_real()
-        info = ml_dtypes.finfo(kind.numpy)
+        info = kind.limits
         self.bits = int(info.bits)
         self.dtype = kind.name
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)

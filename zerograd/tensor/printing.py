@@ -15,8 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +24,7 @@ from zerograd import dtypes
 Nested = Any  # a Python number or a list of Nested, as ndarray.tolist() gives
 
 
-@dataclass(frozen=True)
-class PrintOptions:
+class PrintOptions(NamedTuple):
     """How numbers and lines are laid out.
 
     Attributes:
@@ -78,12 +76,12 @@ def set_printoptions(
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
     start = PROFILES.get(profile, _options) if profile is not None else _options
     changes = {name: option for name, option in given.items() if option is not None}
-    _options = replace(start, sci_mode=sci_mode, **changes)
+    _options = start._replace(sci_mode=sci_mode, **changes)
 
 
 def get_printoptions() -> dict[str, Any]:
     """The options in force, as arguments for :func:`set_printoptions`."""
-    return asdict(_options)
+    return _options._asdict()
 
 
 @contextmanager
@@ -101,8 +99,7 @@ def printoptions(**options: Any) -> Iterator[None]:
 # ------------------------------------------------------------------------------------------- one cell
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """How every element of one tensor is written, and the width that lines are planned with."""
 
     width: int
@@ -163,8 +160,7 @@ def _complex_cell(values: np.ndarray, options: PrintOptions) -> Cell:
 # ------------------------------------------------------------------------------------------- the body
 
 
-@dataclass(frozen=True)
-class _Body:
+class _Body(NamedTuple):
     """Brackets around rows of cells; ``cuts[d]``: dots after the first ``edge`` items of dimension d."""
 
     cell: Cell

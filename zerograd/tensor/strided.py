@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from zerograd import errors
@@ -13,7 +11,7 @@ from zerograd.ops import elementwise, indexing
 from zerograd.ops.movement import broadcast_to, inverse, permute, reshape, slice_, slice_write
 from zerograd.ops.source import filled, ramp
 from zerograd.shapes import Shape, contiguous_strides, count
-from zerograd.tensor.view import Layout
+from zerograd.tensor.view import Layout, Step
 
 
 def _strided(base: Array, layout: Layout) -> Array:
@@ -28,14 +26,13 @@ def _own(base: Array) -> Layout:
     return Layout(base.shape, tuple(stride // base.itemsize for stride in base.strides))
 
 
-@dataclass(frozen=True, slots=True)
-class Diagonal:
+class Diagonal(Step):
     """The elements at ``[..., i, i + shift, ...]`` of two axes, which become one, the last."""
 
-    shift: int
-    axis1: int
-    axis2: int
-    label: str = "DiagonalBackward0"
+    __slots__ = ("axis1", "axis2", "label", "shift")
+
+    def __init__(self, shift: int, axis1: int, axis2: int, label: str = "DiagonalBackward0") -> None:
+        self.shift, self.axis1, self.axis2, self.label = shift, axis1, axis2, label
 
     def _size(self, shape: Shape) -> int:
         n, m = shape[self.axis1], shape[self.axis2]
@@ -82,14 +79,13 @@ class Diagonal:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Unfold:
+class Unfold(Step):
     """Windows of ``size`` elements of an axis, ``step`` apart; the place in the window is a new last axis."""
 
-    axis: int
-    size: int
-    step: int
-    label: str = "UnfoldBackward0"
+    __slots__ = ("axis", "label", "size", "step")
+
+    def __init__(self, axis: int, size: int, step: int, label: str = "UnfoldBackward0") -> None:
+        self.axis, self.size, self.step, self.label = axis, size, step, label
 
     def _windows(self, shape: Shape) -> int:
         return (shape[self.axis] - self.size) // self.step + 1 if shape else 1
@@ -136,19 +132,19 @@ class Unfold:
         return Layout((*shape, self.size), (*strides, inside), base.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class AsStrided:
+class AsStrided(Step):
     """A whole storage read at offset + i * stride + j * stride + ...
 
     Attributes:
         order: the axes of the base from the largest stride to the smallest: how its elements lie in memory.
     """
 
-    shape: Shape
-    strides: Shape
-    offset: int
-    order: Shape
-    label: str = "AsStridedBackward0"
+    __slots__ = ("label", "offset", "order", "shape", "strides")
+
+    def __init__(
+        self, shape: Shape, strides: Shape, offset: int, order: Shape, label: str = "AsStridedBackward0"
+    ) -> None:
+        self.shape, self.strides, self.offset, self.order, self.label = shape, strides, offset, order, label
 
     def _places(self) -> Node:
         type = TensorType(self.shape, int64)

@@ -5,8 +5,8 @@ Every step obeys ``write(base, read(base)) == base``. Strides and offset are wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from operator import attrgetter
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -60,26 +60,52 @@ class Layout:
 _layouts: dict[tuple[Shape, Shape, int], Layout] = {}
 
 
-class Step(Protocol):
-    """One way to look at a base."""
+class Step:
+    """One way to look at a base. Equal to a step of the same class whose fields (its ``__slots__``) are equal.
 
-    @property
-    def label(self) -> str:
-        """What ``grad_fn`` calls it."""
-        ...
+    A step is never changed, and is written out by hand: dataclasses would compile six functions for each of these
+    classes whenever zerograd is imported, which takes longer than all else in their files.
 
-    # A step with ``whole = True`` shows every element of its base; one with ``moves = True`` shows a part of it, often
-    # another one each time.
+    Attributes:
+        label: what ``grad_fn`` calls it.
+        whole: it shows every element of its base.
+        moves: it shows a part of its base, often another one each time.
+    """
 
-    def read(self, base: Node) -> Node: ...
-    def write(self, base: Node, part: Node) -> Node: ...
+    __slots__: tuple[str, ...] = ()
+    whole = False
+    moves = False
+
+    label: str
+    _fields: ClassVar[attrgetter[Any]]
+
+    def __init_subclass__(cls) -> None:
+        cls._fields = attrgetter(*cls.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(self) is type(other) and self._fields(self) == self._fields(other))
+
+    def __hash__(self) -> int:
+        return hash(self._fields(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self._fields(self)}"
+
+    def read(self, base: Node) -> Node:
+        """The part that this step looks at."""
+        raise NotImplementedError
+
+    def write(self, base: Node, part: Node) -> Node:
+        """The base with that part replaced."""
+        raise NotImplementedError
+
     def look(self, base: Array) -> Array:
-        """The same as a NumPy view, for shared memory."""
-        ...
+        """The same as ``read``, as a NumPy view, for shared memory."""
+        raise NotImplementedError
 
     def layout(self, base: Layout, kind: dtype) -> Layout:
         """Where the view's elements lie, given where those of the base do, and the base's dtype."""
-        ...
+        raise NotImplementedError
 
 
 class View:
@@ -97,14 +123,14 @@ class View:
         self.label = step.label
 
 
-@dataclass(frozen=True, slots=True)
-class Reshape:
+class Reshape(Step):
     """The same elements in the same order under another shape."""
 
-    whole: ClassVar[bool] = True
+    __slots__ = ("label", "shape")
+    whole = True
 
-    shape: Shape
-    label: str = "ViewBackward0"
+    def __init__(self, shape: Shape, label: str = "ViewBackward0") -> None:
+        self.shape, self.label = shape, label
 
     def read(self, base: Node) -> Node:
         return reshape(base, shape=self.shape)
@@ -155,15 +181,14 @@ def view_strides(shape: Shape, strides: Shape, wanted: Shape) -> Shape | None:
     return tuple(result) if at == -1 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(Step):
     """Dimensions of size 1 at the places ``axes`` of the result, with the given strides, which lead nowhere."""
 
-    whole: ClassVar[bool] = True
+    __slots__ = ("axes", "label", "strides")
+    whole = True
 
-    axes: Shape
-    strides: Shape
-    label: str = "UnsqueezeBackward0"
+    def __init__(self, axes: Shape, strides: Shape, label: str = "UnsqueezeBackward0") -> None:
+        self.axes, self.strides, self.label = axes, strides, label
 
     def _with(self, others: Shape, own: Shape) -> Shape:
         result = list(others)
@@ -185,14 +210,14 @@ class Insert:
         return Layout(shape, self._with(base.strides, self.strides), base.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Step):
     """Without some dimensions of size 1."""
 
-    whole: ClassVar[bool] = True
+    __slots__ = ("axes", "label")
+    whole = True
 
-    axes: Shape
-    label: str = "SqueezeBackward0"
+    def __init__(self, axes: Shape, label: str = "SqueezeBackward0") -> None:
+        self.axes, self.label = axes, label
 
     def _without(self, values: Shape) -> Shape:
         return tuple(value for i, value in enumerate(values) if i not in self.axes)
@@ -210,14 +235,14 @@ class Drop:
         return Layout(self._without(base.shape), self._without(base.strides), base.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Permute:
+class Permute(Step):
     """The axes in another order."""
 
-    whole: ClassVar[bool] = True
+    __slots__ = ("label", "order")
+    whole = True
 
-    order: Shape
-    label: str = "PermuteBackward0"
+    def __init__(self, order: Shape, label: str = "PermuteBackward0") -> None:
+        self.order, self.label = order, label
 
     def read(self, base: Node) -> Node:
         return permute(base, order=self.order)
@@ -241,17 +266,16 @@ def alias(rank: int) -> Permute:
     return Permute(tuple(range(rank)), "AliasBackward0")
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Step):
     """A box with positive steps; axes in ``dropped`` (of size 1) disappear."""
 
-    moves: ClassVar[bool] = True
+    __slots__ = ("dropped", "label", "starts", "steps", "stops")
+    moves = True
 
-    starts: Shape
-    stops: Shape
-    steps: Shape
-    dropped: Shape = ()
-    label: str = "SliceBackward0"
+    def __init__(
+        self, starts: Shape, stops: Shape, steps: Shape, dropped: Shape = (), label: str = "SliceBackward0"
+    ) -> None:
+        self.starts, self.stops, self.steps, self.dropped, self.label = starts, stops, steps, dropped, label
 
     def read(self, base: Node) -> Node:
         part = slice_(base, starts=self.starts, stops=self.stops, steps=self.steps)
@@ -280,12 +304,13 @@ class Slice:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Expand:
+class Expand(Step):
     """Dimensions added in front, and dimensions of size 1 repeated with stride 0."""
 
-    shape: Shape
-    label: str = "ExpandBackward0"
+    __slots__ = ("label", "shape")
+
+    def __init__(self, shape: Shape, label: str = "ExpandBackward0") -> None:
+        self.shape, self.label = shape, label
 
     def _lead(self, base: Shape) -> int:
         return len(self.shape) - len(base)
@@ -325,14 +350,14 @@ class Expand:
         return Layout(self.shape, (*added, *strides), base.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Bitcast:
+class Bitcast(Step):
     """The same bytes as another dtype; with another element size the last dimension changes."""
 
-    whole: ClassVar[bool] = True
+    __slots__ = ("dtype", "label")
+    whole = True
 
-    dtype: dtype
-    label: str = "ViewBackward0"
+    def __init__(self, dtype: dtype, label: str = "ViewBackward0") -> None:
+        self.dtype, self.label = dtype, label
 
     def read(self, base: Node) -> Node:
         return movement.bitcast(base, dtype=self.dtype)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from zerograd import dtypes, errors, shapes
@@ -276,7 +275,7 @@ def _softplus(x: Node, beta: float, threshold: float) -> Node:
 @labelled("SoftshrinkBackward0")
 def _softshrink(x: Node, bound: float) -> Node:
     require("softshrink", x, FLOATING)
-    if not 0 <= bound <= float(ml_dtypes.finfo(x.dtype.numpy).max):
+    if not 0 <= bound <= float(x.dtype.limits.max):
         raise errors.runtime(f"softshrink: lambda must be a number >= 0 in the range of {x.dtype.name}", lambd=bound)
     above, below = gt(x, filled(bound, x.type)), ew.lt(x, filled(-bound, x.type))
     # x - x keeps a NaN

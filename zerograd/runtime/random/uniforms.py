@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
 
-import ml_dtypes
 import numpy as np
 
 from zerograd import dtypes, errors
@@ -16,8 +14,6 @@ from zerograd.runtime.random.arithmetic import elementary, fma32, fma64, round_t
 from zerograd.runtime.random.generator import Generator, choose
 from zerograd.runtime.random.normals import normal_pairs
 from zerograd.shapes import count
-
-_LARGEST: Final = {d: float(ml_dtypes.finfo(d.numpy).max) for d in dtypes.ALL if d.is_floating_point}
 
 
 def uniform(
@@ -35,7 +31,7 @@ def uniform(
     if dtype.is_complex:
         return uniform(generator, (*shape, 2), dtype.to_real(), low, high).view(dtype.numpy).reshape(shape)
     _need_floating("uniform", dtype)
-    largest = _LARGEST[dtype]
+    largest = float(dtype.limits.max)
     for name, bound in (("low", low), ("high", high)):
         if not -largest <= bound <= largest:
             raise errors.runtime(f"uniform's {name} bound is out of the range of {dtype}", bound=bound)

@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Sequence
 from typing import Final
 
-import ml_dtypes
 import numpy as np
 
 from zerograd import dtypes, errors
@@ -156,7 +155,7 @@ def _limits(dtype: dtype) -> tuple[int, int]:
     if dtype is dtypes.bool_:
         return 0, 1
     if dtype.is_floating_point:
-        largest = int(float(ml_dtypes.finfo(dtype.numpy).max))
+        largest = int(float(dtype.limits.max))
         return -largest, largest
     limits = np.iinfo(dtype.numpy)
     return int(limits.min), int(limits.max)

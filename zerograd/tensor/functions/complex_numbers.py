@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,18 +12,18 @@ from zerograd.ir.graph import Array, Node
 from zerograd.ops import elementwise, parts
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import binary, floats, together, unary
-from zerograd.tensor.view import Layout
+from zerograd.tensor.view import Layout, Step
 
 # --- views -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Step):
     """The real (index 0) or imaginary (index 1) parts."""
 
-    dtype: dtype
-    index: int
-    label: str = "SelectBackward0"
+    __slots__ = ("dtype", "index", "label")
+
+    def __init__(self, dtype: dtype, index: int, label: str = "SelectBackward0") -> None:
+        self.dtype, self.index, self.label = dtype, index, label
 
     def read(self, base: Node) -> Node:
         return parts.imag(base) if self.index else parts.real(base)
@@ -39,12 +38,13 @@ class Part:
         return Layout(base.shape, tuple(2 * one for one in base.strides), 2 * base.offset + self.index)
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Step):
     """Real and imaginary parts side by side in a new last dimension."""
 
-    dtype: dtype
-    label: str = "ViewAsRealBackward0"
+    __slots__ = ("dtype", "label")
+
+    def __init__(self, dtype: dtype, label: str = "ViewAsRealBackward0") -> None:
+        self.dtype, self.label = dtype, label
 
     def read(self, base: Node) -> Node:
         return parts.pairs(base)
@@ -60,12 +60,13 @@ class Pairs:
         return Layout((*base.shape, 2), (*[2 * one for one in base.strides], 1), 2 * base.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Unpairs:
+class Unpairs(Step):
     """A last dimension of size 2 as complex numbers."""
 
-    dtype: dtype
-    label: str = "ViewAsComplexBackward0"
+    __slots__ = ("dtype", "label")
+
+    def __init__(self, dtype: dtype, label: str = "ViewAsComplexBackward0") -> None:
+        self.dtype, self.label = dtype, label
 
     def read(self, base: Node) -> Node:
         return parts.unpairs(base)

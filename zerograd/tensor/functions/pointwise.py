@@ -6,8 +6,6 @@ import math
 from collections.abc import Container
 from typing import Any
 
-import ml_dtypes
-
 from zerograd import dtypes, errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node, Op
@@ -182,7 +180,7 @@ maximum, minimum, fmax, fmin = (
 
 
 def _largest(kind: dtype) -> float:
-    return float(ml_dtypes.finfo(kind.numpy).max)
+    return float(kind.limits.max)
 
 
 @labelled("NanToNumBackward0")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import zerograd.tensor.tensor  # noqa: F401  whose functions fill KINDS
+from zerograd.tensor.functions import (  # noqa: F401  the functions with such results fill KINDS
+    counting,
+    factorization,
+    matrices,
+    pointwise,
+    reductions,
+    scans,
+    solving,
+    sorting,
+)
 from zerograd.tensor.functions.named_results import KINDS
 
 

@@ -5,20 +5,22 @@ Elementwise ops draw their inputs from ``domain`` in the table; the others are l
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-import zerograd.fft
-import zerograd.linalg
-import zerograd.nn.functional
-import zerograd.special  # noqa: F401  so that all ops are in the table
-from zerograd import dtypes
+import zerograd.nn.functional  # noqa: F401  which has ops of its own
+from zerograd import dtypes, ops
 from zerograd.ir.graph import Op, registry
 from zerograd.ops.elementwise import add
 from zerograd.ops.linalg import adjoint
+
+for _module in pkgutil.iter_modules(ops.__path__):  # so that all ops are in the table
+    importlib.import_module(f"{ops.__name__}.{_module.name}")
 
 ELEMENTS = 5
 

@@ -1,12 +1,27 @@
 """Gradients: ``torch.autograd``."""
 
-from zerograd.autograd import functional
-from zerograd.autograd.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
-from zerograd.autograd.function import Function, once_differentiable
+from typing import TYPE_CHECKING
+
+from zerograd import lazily
 from zerograd.autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from zerograd.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from zerograd.autograd.gradients import backward, grad
-from zerograd.autograd.variable import Variable
+
+if TYPE_CHECKING:
+    from zerograd.autograd import functional
+    from zerograd.autograd.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
+    from zerograd.autograd.function import Function, once_differentiable
+    from zerograd.autograd.variable import Variable
+
+__getattr__, __dir__ = lazily.names(
+    __name__,
+    {
+        "anomaly": "detect_anomaly is_anomaly_enabled set_detect_anomaly",
+        "function": "Function once_differentiable",
+        "variable": "Variable",
+    },
+    modules="anomaly function functional variable",
+)
 
 __all__ = [
     "Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad", "functional",

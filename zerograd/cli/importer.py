@@ -13,7 +13,7 @@ from types import ModuleType
 
 INTERNAL = frozenset(
     {
-        *("cli", "data", "dtypes", "engines", "errors", "ir", "ledger", "ops", "passes", "program"),
+        *("cli", "data", "dtypes", "engines", "errors", "ir", "lazily", "ledger", "ops", "passes", "program"),
         *("runtime", "settings", "shapes", "tape", "tensor"),
     }
 )

@@ -11,7 +11,6 @@ from zerograd import errors
 from zerograd.dtypes import bfloat16
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.functions.data import from_numpy
-from zerograd.tensor.printing import format_scalar, format_tensor, refuse_format_spec
 
 
 class ReadingMethods(TensorBase):
@@ -146,6 +145,8 @@ class ReadingMethods(TensorBase):
         return self._shape[0]
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
+        from zerograd.tensor.printing import format_tensor  # loaded when the first tensor is printed
+
         grad_fn = self.grad_fn
         return format_tensor(
             self._array(),
@@ -157,6 +158,8 @@ class ReadingMethods(TensorBase):
         )
 
     def __format__(self, format_spec: str) -> str:
+        from zerograd.tensor.printing import format_scalar, refuse_format_spec
+
         if type(self) is TensorBase.result_class and not self._shape:
             return format_scalar(self._array(), self.dtype, format_spec)
         if format_spec:

@@ -21,13 +21,30 @@ library. Known differences:
   generator of the MKL library instead; 2.13 does not.
 """
 
-from zerograd.runtime.random.counts import binomial, poisson
-from zerograd.runtime.random.gammas import dirichlet, gamma
+from typing import TYPE_CHECKING
+
+from zerograd import lazily
 from zerograd.runtime.random.generator import Generator, choose, default_generator
-from zerograd.runtime.random.normals import normal
-from zerograd.runtime.random.uniforms import bernoulli, cauchy, exponential, geometric, log_normal, uniform
-from zerograd.runtime.random.weighted import multinomial
-from zerograd.runtime.random.whole_numbers import integers, integers_of_dtype, permutation
+
+if TYPE_CHECKING:
+    from zerograd.runtime.random.counts import binomial, poisson
+    from zerograd.runtime.random.gammas import dirichlet, gamma
+    from zerograd.runtime.random.normals import normal
+    from zerograd.runtime.random.uniforms import bernoulli, cauchy, exponential, geometric, log_normal, uniform
+    from zerograd.runtime.random.weighted import multinomial
+    from zerograd.runtime.random.whole_numbers import integers, integers_of_dtype, permutation
+
+__getattr__, __dir__ = lazily.names(
+    __name__,
+    {
+        "counts": "binomial poisson",
+        "gammas": "dirichlet gamma",
+        "normals": "normal",
+        "uniforms": "bernoulli cauchy exponential geometric log_normal uniform",
+        "weighted": "multinomial",
+        "whole_numbers": "integers integers_of_dtype permutation",
+    },
+)
 
 __all__ = [
     "Generator",

@@ -9,10 +9,11 @@ import importlib
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
+# First, and not at the end of a chain of imports: CPython keeps the frames of nested calls in chunks of memory, and
+# where one is just full, each call allocates and frees the next. There, NumPy's import takes a fifth longer.
+import numpy as _numpy  # noqa: F401
+
 from zerograd import lazily
-from zerograd.autograd.grad_mode import (
-    enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
-)  # fmt: skip
 from zerograd.dtypes import (
     bfloat16, bool_ as bool, complex128, complex64, dtype, float16, float32, float64, get_default_dtype,
     int16, int32, int64, int8, promote_types, set_default_dtype, uint8,
@@ -85,6 +86,9 @@ if TYPE_CHECKING:  # what _LATER has, for readers and type checkers
     )  # fmt: skip
     from zerograd.autograd.anomaly import (
         is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled,
+    )  # fmt: skip
+    from zerograd.autograd.grad_mode import (
+        enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
     )  # fmt: skip
     from zerograd.compiler import compile
     from zerograd.cuda import OutOfMemoryError
@@ -216,6 +220,9 @@ _LATER = {
         set_autocast_cpu_dtype set_autocast_dtype set_autocast_enabled
     """,
     "autograd.anomaly": "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled",
+    "autograd.grad_mode": """
+        enable_grad inference_mode is_grad_enabled is_inference_mode_enabled no_grad set_grad_enabled
+    """,
     "compiler": "compile",
     "cuda": "OutOfMemoryError",
     "func": "vmap",

@@ -53,8 +53,8 @@ def test_every_module_can_be_imported() -> None:
             importlib.import_module(name)
 
 
-def _loaded_by_import() -> set[str]:
-    code = "import sys; before = set(sys.modules); import zerograd; print(*(set(sys.modules) - before))"
+def _loaded_by_import(names: str = "zerograd") -> set[str]:
+    code = f"import sys; before = set(sys.modules); import {names}; print(*(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
@@ -63,6 +63,12 @@ def test_importing_zerograd_loads_nothing_heavy() -> None:
     loaded = _loaded_by_import()
     assert "zerograd.tensor.tensor" in loaded
     assert [name for name in (*HEAVY, *SELDOM) if name in loaded] == []
+
+
+def test_importing_what_training_programs_import_loads_nothing_heavy_either() -> None:
+    loaded = _loaded_by_import("zerograd.nn.functional, zerograd.optim, zerograd.utils.data")
+    assert "zerograd.utils.data.dataloader" in loaded
+    assert [name for name in HEAVY if name in loaded] == []
 
 
 def test_importing_zerograd_loads_no_other_package_than_numpy() -> None:

@@ -5,11 +5,14 @@ imports what nearly every program needs, and says of the rest where it is, twice
 type checkers see, and in a table (tests hold the two equal)::
 
     if TYPE_CHECKING:
-        from zerograd.autograd.gradcheck import gradcheck, gradgradcheck
-    __getattr__, __dir__ = lazily.names(__name__, {"gradcheck": "gradcheck gradgradcheck"}, modules="functional")
+        from zerograd.autograd import functional
+        from zerograd.autograd.variable import Variable
+    __getattr__, __dir__ = lazily.names(__name__, {"variable": "Variable"}, modules="functional")
 
-Python calls a module's ``__getattr__`` for names that it lacks (PEP 562), so ``zerograd.autograd.gradcheck`` and ``from
-zerograd.autograd import gradcheck`` load the file, and the name then stands in the package as if it had been imported.
+Python calls a module's ``__getattr__`` for names that it lacks (PEP 562), so ``zerograd.autograd.Variable`` and
+``from zerograd.autograd import Variable`` load the file, and the name then stands in the package as if it had been
+imported. A package states ``__all__``, for ``import *``. A function called as its module, such as ``gradcheck``,
+cannot wait: importing the module would put that into the function's place.
 
 A class can have methods that load in the same way: see :class:`Method`.
 """
@@ -34,9 +37,9 @@ def names(
         package: its ``__name__``.
         homes: for each module, by its name within the package, the names to be found there, between spaces;
             ``qr=old_qr`` for what is called ``old_qr`` there and ``qr`` in the package.
-        modules: modules of the package that are themselves such names, between spaces.
+        modules: further modules of the package, between spaces; those and ``homes`` are delayed names themselves.
     """
-    table = {name: (name, "") for name in modules.split()}
+    table = {module: (module, "") for module in (*modules.split(), *homes) if "." not in module}
     for module, listed in homes.items():
         for entry in listed.split():
             name, _, original = entry.partition("=")

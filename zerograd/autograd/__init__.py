@@ -20,7 +20,7 @@ __getattr__, __dir__ = lazily.names(
         "function": "Function once_differentiable",
         "variable": "Variable",
     },
-    modules="anomaly function functional variable",
+    modules="functional",
 )
 
 __all__ = [

@@ -1,6 +1,9 @@
 """Neural networks: modules, functions, initial values. Source: torch.nn."""
 
-from zerograd.nn import attention, functional, init, modules, parallel, parameter, utils
+from typing import TYPE_CHECKING
+
+from zerograd import lazily
+from zerograd.nn import functional, init, modules, parameter
 from zerograd.nn.modules import (
     CELU,
     ELU,
@@ -89,7 +92,6 @@ from zerograd.nn.modules import (
     LeakyReLU,
     Linear,
     LinearCrossEntropyLoss,
-    LinearCrossEntropyOptions,
     LocalResponseNorm,
     LogSigmoid,
     LogSoftmax,
@@ -166,8 +168,18 @@ from zerograd.nn.modules import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from zerograd.nn.parallel import DataParallel
 from zerograd.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+
+if TYPE_CHECKING:
+    from zerograd.nn import attention, parallel, utils
+    from zerograd.nn.modules.linear_cross_entropy_options import LinearCrossEntropyOptions
+    from zerograd.nn.parallel import DataParallel
+
+__getattr__, __dir__ = lazily.names(
+    __name__,
+    {"modules.linear_cross_entropy_options": "LinearCrossEntropyOptions", "parallel": "DataParallel"},
+    modules="attention utils",
+)
 
 __all__ = [
     "CELU",

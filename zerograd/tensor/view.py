@@ -5,8 +5,7 @@ Every step obeys ``write(base, read(base)) == base``. Strides and offset are wha
 
 from __future__ import annotations
 
-from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ops import movement
 from zerograd.ops.movement import expand, inverse, permute, reshape, slice_, slice_write
 from zerograd.shapes import Shape, contiguous_strides
+from zerograd.values import Value
 
 
 class Layout:
@@ -60,11 +60,8 @@ class Layout:
 _layouts: dict[tuple[Shape, Shape, int], Layout] = {}
 
 
-class Step:
-    """One way to look at a base. Equal to a step of the same class whose fields (its ``__slots__``) are equal.
-
-    A step is never changed, and is written out by hand: dataclasses would compile six functions for each of these
-    classes whenever zerograd is imported, which takes longer than all else in their files.
+class Step(Value):
+    """One way to look at a base.
 
     Attributes:
         label: what ``grad_fn`` calls it.
@@ -72,24 +69,11 @@ class Step:
         moves: it shows a part of its base, often another one each time.
     """
 
-    __slots__: tuple[str, ...] = ()
+    __slots__ = ()
     whole = False
     moves = False
 
     label: str
-    _fields: ClassVar[attrgetter[Any]]
-
-    def __init_subclass__(cls) -> None:
-        cls._fields = attrgetter(*cls.__slots__)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (type(self) is type(other) and self._fields(self) == self._fields(other))
-
-    def __hash__(self) -> int:
-        return hash(self._fields(self))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}{self._fields(self)}"
 
     def read(self, base: Node) -> Node:
         """The part that this step looks at."""

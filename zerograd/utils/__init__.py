@@ -5,13 +5,15 @@ Source: torch.utils.
 
 from __future__ import annotations
 
-import importlib
-from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING
 
+from zerograd import lazily
 
-def __getattr__(name: str) -> Any:
-    """`torch.utils.data` works after `import torch` alone, as in PyTorch."""
-    if not name.startswith("__") and find_spec(f"{__name__}.{name}") is not None:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"zerograd has no torch.utils.{name}")
+if TYPE_CHECKING:
+    from zerograd.utils import _pytree as _pytree
+    from zerograd.utils import checkpoint, data, dlpack, hooks, model_zoo
+
+# `torch.utils.data` works after `import torch` alone, as in PyTorch.
+__getattr__, __dir__ = lazily.names(__name__, {}, modules="_pytree checkpoint data dlpack hooks model_zoo")
+
+__all__ = ["checkpoint", "data", "dlpack", "hooks", "model_zoo"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,13 @@ from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, reading
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Adaptive:
     """A pooling to a size: the public function and what ``grad_fn`` shows."""
 
-    label: str
-    name: str
-    size: Shape
+    __slots__ = ("label", "name", "size")
+
+    def __init__(self, label: str, name: str, size: Shape) -> None:
+        self.label, self.name, self.size = label, name, size
 
 
 _adaptive = known_again(Adaptive)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from zerograd import dtypes, errors
@@ -20,11 +19,11 @@ from zerograd.tensor.door import apply, reading
 from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.products import linear
 from zerograd.tensor.functions.refusals import FLOATING, require
+from zerograd.values import Value
 
 TARGETS = (dtypes.int64, dtypes.uint8)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Classes:
     """How class numbers make a loss.
 
@@ -38,13 +37,13 @@ class Classes:
         spatial: there are axes besides the batch and the classes.
     """
 
-    name: str
-    reduction: str
-    ignored: int
-    smoothing: float
-    known: bool
-    logits: bool
-    spatial: bool
+    __slots__ = ("ignored", "known", "logits", "name", "reduction", "smoothing", "spatial")
+
+    def __init__(
+        self, name: str, reduction: str, ignored: int, smoothing: float, known: bool, logits: bool, spatial: bool
+    ) -> None:
+        self.name, self.reduction, self.ignored = name, reduction, ignored
+        self.smoothing, self.known, self.logits, self.spatial = smoothing, known, logits, spatial
 
     @property
     def label(self) -> str:
@@ -185,12 +184,13 @@ def nll_loss(
     return _numbered("nll_loss", input, target, weight, how, ignore_index, 0.0, False)
 
 
-@dataclass(frozen=True, slots=True)
-class Probabilities:
+class Probabilities(Value):
     """How class probabilities make a loss."""
 
-    reduction: str
-    smoothing: float
+    __slots__ = ("reduction", "smoothing")
+
+    def __init__(self, reduction: str, smoothing: float) -> None:
+        self.reduction, self.smoothing = reduction, smoothing
 
     @property
     def label(self) -> str:

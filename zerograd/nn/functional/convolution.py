@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from zerograd import errors
@@ -16,16 +15,22 @@ from zerograd.shapes import Shape, count
 from zerograd.tensor.door import apply, labelled, reading
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Convolution:
     """The arguments of a convolution; ``padding`` is (before, after) per axis."""
 
-    name: str
-    stride: Shape
-    padding: ops.Padding
-    dilation: Shape
-    groups: int
-    label: str = "ConvolutionBackward0"
+    __slots__ = ("dilation", "groups", "label", "name", "padding", "stride")
+
+    def __init__(
+        self,
+        name: str,
+        stride: Shape,
+        padding: ops.Padding,
+        dilation: Shape,
+        groups: int,
+        label: str = "ConvolutionBackward0",
+    ) -> None:
+        self.name, self.stride, self.padding = name, stride, padding
+        self.dilation, self.groups, self.label = dilation, groups, label
 
     @property
     def rank(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,6 @@ from zerograd.tensor.door import apply, labelled
 INTEGERS = (dtypes.int64, dtypes.int32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Lookup:
     """How rows are looked up.
 
@@ -49,10 +47,10 @@ class Lookup:
         known: the places are known to be in range.
     """
 
-    name: str
-    padding: int | None
-    by_frequency: bool
-    known: bool
+    __slots__ = ("by_frequency", "known", "name", "padding")
+
+    def __init__(self, name: str, padding: int | None, by_frequency: bool, known: bool) -> None:
+        self.name, self.padding, self.by_frequency, self.known = name, padding, by_frequency, known
 
 
 _lookup = known_again(Lookup)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
@@ -67,7 +66,6 @@ def check_rank(name: str, x: TensorType, rank: int) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Windows:
     """The arguments of a pooling function.
 
@@ -76,13 +74,13 @@ class Windows:
         name: the public function.
     """
 
-    label: str
-    name: str
-    kernel: Shape
-    stride: Shape
-    padding: Shape
-    dilation: Shape
-    ceil_mode: bool
+    __slots__ = ("ceil_mode", "dilation", "kernel", "label", "name", "padding", "stride")
+
+    def __init__(
+        self, label: str, name: str, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool
+    ) -> None:
+        self.label, self.name, self.kernel = label, name, kernel
+        self.stride, self.padding, self.dilation, self.ceil_mode = stride, padding, dilation, ceil_mode
 
     @property
     def rank(self) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +27,7 @@ from zerograd.ops.pooling import Table, Weights, resample
 from zerograd.shapes import Shape
 from zerograd.tensor.door import apply
 from zerograd.tensor.functions.refusals import FLOATING, require
+from zerograd.values import Value
 
 Taps = tuple[Table, Weights | None]
 AREA = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
@@ -35,8 +35,7 @@ SMOOTH = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2, "lanczos": 2
 STEPPED = ("nearest", "nearest-exact")
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(Value):
     """One axis to interpolate.
 
     Attributes:
@@ -46,11 +45,10 @@ class Axis:
         single: positions are computed in float32, as PyTorch does for float32 images; else in float64.
     """
 
-    size: int
-    wanted: int
-    ratio: float | None
-    align: bool
-    single: bool
+    __slots__ = ("align", "ratio", "single", "size", "wanted")
+
+    def __init__(self, size: int, wanted: int, ratio: float | None, align: bool, single: bool) -> None:
+        self.size, self.wanted, self.ratio, self.align, self.single = size, wanted, ratio, align, single
 
     @property
     def number(self) -> Any:
@@ -153,15 +151,13 @@ def taps(mode: str, axis: Axis, antialias: bool) -> Taps:
     return _cubic(axis) if mode == "bicubic" else _linear(axis)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Resizing:
     """The arguments of an interpolation."""
 
-    mode: str
-    size: Shape
-    ratios: tuple[float | None, ...]
-    align: bool
-    antialias: bool
+    __slots__ = ("align", "antialias", "mode", "ratios", "size")
+
+    def __init__(self, mode: str, size: Shape, ratios: tuple[float | None, ...], align: bool, antialias: bool) -> None:
+        self.mode, self.size, self.ratios, self.align, self.antialias = mode, size, ratios, align, antialias
 
     @property
     def label(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from zerograd import errors
@@ -72,13 +71,13 @@ SOURCES: dict[str, Callable[[int, int, int], list[int]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A padding that repeats the input: the mode, and what ``grad_fn`` shows."""
+    """A padding that repeats the input: the mode, what ``grad_fn`` shows, and the pairs in the order of the axes."""
 
-    label: str
-    mode: str
-    pairs: Pairs  # of the last axes, in the axes' order
+    __slots__ = ("label", "mode", "pairs")
+
+    def __init__(self, label: str, mode: str, pairs: Pairs) -> None:
+        self.label, self.mode, self.pairs = label, mode, pairs
 
     def check(self, name: str, size: int, before: int, after: int) -> None:
         """Raises RuntimeError where an axis is too small for its padding."""

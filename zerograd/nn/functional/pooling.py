@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from zerograd import dtypes, errors
@@ -15,6 +14,7 @@ from zerograd.ops.elementwise import cast, div, mul, pow, relu, sign, times
 from zerograd.ops.source import filled
 from zerograd.shapes import Shape, count
 from zerograd.tensor.door import apply, reading
+from zerograd.values import Value
 
 # --- maxima ----------------------------------------------------------------------------------------------
 
@@ -283,12 +283,13 @@ def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None
 # --- the way back from maxima ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Unpooling:
+class Unpooling(Value):
     """Where an unpooling puts its values: the name of the function and the size of the result's axes."""
 
-    name: str
-    size: Shape
+    __slots__ = ("name", "size")
+
+    def __init__(self, name: str, size: Shape) -> None:
+        self.name, self.size = name, size
 
     @property
     def label(self) -> str:

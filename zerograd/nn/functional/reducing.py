@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 from zerograd.ir.graph import Node
@@ -12,14 +11,16 @@ from zerograd.ops.elementwise import div, plus
 from zerograd.ops.movement import reshape
 from zerograd.ops.reduction import mean_of
 from zerograd.ops.reduction import sum as total_of
+from zerograd.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Reducing:
+class Reducing(Value):
     """A reduction, and what ``grad_fn`` shows after it (the op before it, if there is none)."""
 
-    how: str
-    inner: str
+    __slots__ = ("how", "inner")
+
+    def __init__(self, how: str, inner: str) -> None:
+        self.how, self.inner = how, inner
 
     @property
     def label(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -21,6 +20,7 @@ from zerograd.ops.source import filled, ones_like, spaced, zeros_like
 from zerograd.shapes import Shape, count
 from zerograd.tensor.door import apply, labelled, reading
 from zerograd.tensor.functions.refusals import FLOATING, require
+from zerograd.values import Value
 
 DEFAULT_CORNERS = (
     "{}: the default of align_corners is False since PyTorch 1.3; pass align_corners=True for the older behaviour"
@@ -166,14 +166,13 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
 # --- sampling ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(Value):
     """The arguments of ``grid_sample``."""
 
-    mode: str
-    padding: str
-    align: bool
-    rank: int
+    __slots__ = ("align", "mode", "padding", "rank")
+
+    def __init__(self, mode: str, padding: str, align: bool, rank: int) -> None:
+        self.mode, self.padding, self.align, self.rank = mode, padding, align, rank
 
     @property
     def label(self) -> str:

@@ -1,5 +1,8 @@
 """All modules. Source: torch.nn.modules."""
 
+from typing import TYPE_CHECKING
+
+from zerograd import lazily
 from zerograd.nn.modules import utils as utils
 from zerograd.nn.modules.activation import (
     CELU,
@@ -80,7 +83,6 @@ from zerograd.nn.modules.lazy_conv import (
     LazyConvTranspose3d,
 )
 from zerograd.nn.modules.linear import Bilinear, Identity, LazyLinear, Linear
-from zerograd.nn.modules.linear_cross_entropy_options import LinearCrossEntropyOptions
 from zerograd.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -156,6 +158,11 @@ from zerograd.nn.modules.transformer import (
     TransformerEncoderLayer,
 )
 from zerograd.nn.modules.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
+
+if TYPE_CHECKING:
+    from zerograd.nn.modules.linear_cross_entropy_options import LinearCrossEntropyOptions
+
+__getattr__, __dir__ = lazily.names(__name__, {"linear_cross_entropy_options": "LinearCrossEntropyOptions"})
 
 __all__ = [
     "CELU",

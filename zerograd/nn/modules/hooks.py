@@ -11,12 +11,12 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zerograd import errors
 from zerograd.nn.modules.backward_hooks import BackwardHooks
 from zerograd.tensor.gradients import RemovableHandle
+from zerograd.values import Value
 
 if TYPE_CHECKING:
     from zerograd.nn.modules.module import Module
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
 Hook = Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Value):
     """A forward hook or forward pre-hook of one module, or any hook of all modules, and how to call it."""
 
-    run: Hook
-    with_kwargs: bool = False
-    always_call: bool = False
-    kind: str = ""
+    __slots__ = ("always_call", "kind", "run", "with_kwargs")
+
+    def __init__(self, run: Hook, with_kwargs: bool = False, always_call: bool = False, kind: str = "") -> None:
+        self.run, self.with_kwargs, self.always_call, self.kind = run, with_kwargs, always_call, kind
 
 
 # The hooks that every module runs. One dictionary, since each call of a module asks whether it is empty.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zerograd import errors
 from zerograd.nn import functional as F
 from zerograd.nn.modules.linear import Linear
-from zerograd.nn.modules.linear_cross_entropy_options import LinearCrossEntropyOptions
 from zerograd.nn.modules.loss_base import _Loss, _WeightedLoss
 from zerograd.nn.modules.structured_loss import (  # noqa: F401  programs look for them here
     CTCLoss,
@@ -17,6 +16,9 @@ from zerograd.nn.modules.structured_loss import (  # noqa: F401  programs look f
     TripletMarginWithDistanceLoss,
 )
 from zerograd.tensor.tensor import Tensor
+
+if TYPE_CHECKING:
+    from zerograd.nn.modules.linear_cross_entropy_options import LinearCrossEntropyOptions
 
 
 class L1Loss(_Loss):

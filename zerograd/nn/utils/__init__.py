@@ -1,6 +1,8 @@
 """Tools for modules: clipping, parametrizations, pruning, padding of sequences. Source: torch.nn.utils."""
 
-from zerograd.nn.utils import parametrizations, parametrize, rnn, stateless
+from typing import TYPE_CHECKING
+
+from zerograd import lazily
 from zerograd.nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -22,6 +24,11 @@ from zerograd.nn.utils.memory_format import (
 )
 from zerograd.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm
 from zerograd.nn.utils.weight_norm import remove_weight_norm, weight_norm
+
+if TYPE_CHECKING:
+    from zerograd.nn.utils import parametrizations, parametrize, rnn, stateless
+
+__getattr__, __dir__ = lazily.names(__name__, {}, modules="parametrizations parametrize rnn stateless")
 
 __all__ = [
     "clip_grad_norm",

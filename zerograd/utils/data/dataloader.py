@@ -6,23 +6,23 @@ Source: torch.utils.data.dataloader.
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.context import BaseContext
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from zerograd import errors
 from zerograd.tensor.generator import Generator
+from zerograd.utils.data import _utils
 from zerograd.utils.data._utils.collate import default_collate, default_convert
 from zerograd.utils.data._utils.exceptions import ExceptionWrapper
 from zerograd.utils.data._utils.fetch import fetcher_for
-from zerograd.utils.data._utils.pool import Pool
-from zerograd.utils.data._utils.worker import Ended, Task
-from zerograd.utils.data._utils.worker import get_worker_info as get_worker_info
+from zerograd.utils.data._utils.worker_info import get_worker_info as get_worker_info
 from zerograd.utils.data.dataset import Dataset, IterableDataset
 from zerograd.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
 
 T_co = TypeVar("T_co", covariant=True)
 _collate_fn_t = Callable[[Any], Any]
@@ -154,17 +154,7 @@ class DataLoader(Generic[T_co]):
     def multiprocessing_context(self, context: str | BaseContext | None) -> None:
         if context is not None and self.num_workers <= 0:
             raise errors.value("multiprocessing_context needs num_workers > 0", num_workers=self.num_workers)
-        if isinstance(context, str):
-            methods = multiprocessing.get_all_start_methods()
-            if context not in methods:
-                raise errors.value(f"processes are started by one of {methods}", multiprocessing_context=repr(context))
-            context = multiprocessing.get_context(context)
-        if context is not None and not isinstance(context, BaseContext):
-            raise errors.type_(
-                "multiprocessing_context is a start method or a context of multiprocessing",
-                multiprocessing_context=repr(context),
-            )
-        self._multiprocessing_context = context
+        self._multiprocessing_context = None if context is None else _context(context)
 
     @property
     def _auto_collation(self) -> bool:
@@ -231,6 +221,24 @@ def _check_iterable(shuffle: bool | None, sampler: Any, batch_sampler: Any) -> N
             raise errors.value(
                 f"an IterableDataset has an order of its own, so {name} cannot be given", **{name: value}
             )
+
+
+def _context(given: Any) -> BaseContext:
+    """A way to start processes, from its name or as it is."""
+    import multiprocessing
+    from multiprocessing.context import BaseContext
+
+    if isinstance(given, str):
+        methods = multiprocessing.get_all_start_methods()
+        if given not in methods:
+            raise errors.value(f"processes are started by one of {methods}", multiprocessing_context=repr(given))
+        return multiprocessing.get_context(given)
+    if not isinstance(given, BaseContext):
+        raise errors.type_(
+            "multiprocessing_context is a start method or a context of multiprocessing",
+            multiprocessing_context=repr(given),
+        )
+    return given
 
 
 def _default_sampler(dataset: Any, generator: Generator | None, *, shuffle: bool) -> Sampler[Any]:
@@ -314,10 +322,10 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._in_order = loader.in_order
         self._persistent = loader.persistent_workers
         self._ahead = max(1, loader.prefetch_factor or 0)  # per worker
-        self._pool: Pool | None = None
+        self._pool: _utils.Pool | None = None
         super().__init__(loader)
         tasks = [
-            Task(
+            _utils.Task(
                 dataset=loader.dataset,
                 batched=loader._auto_collation,
                 collate=loader.collate_fn,
@@ -329,7 +337,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             )
             for number in range(loader.num_workers)
         ]
-        self._pool = Pool(tasks, loader.multiprocessing_context)
+        self._pool = _utils.Pool(tasks, loader.multiprocessing_context)
         self._prefetch()
 
     def _reset(self, loader: DataLoader[Any]) -> None:
@@ -382,7 +390,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
                 continue
             worker, (number, data) = pool.receive(self._timeout or None)
             del self._owners[number]
-            if isinstance(data, Ended):
+            if isinstance(data, _utils.Ended):
                 self._retire(worker)
             elif number == self._next_to_give or not self._in_order:
                 return self._give(data, in_turn=number == self._next_to_give)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import Any, NoReturn
 
 
@@ -24,6 +23,8 @@ class ExceptionWrapper:
     """
 
     def __init__(self, error: BaseException, where: str) -> None:
+        import traceback  # loaded when the first thing goes wrong
+
         self.exc_type: type[BaseException] = type(error)
         self.exc_msg = "".join(traceback.format_exception(error))
         self.where = where

@@ -16,28 +16,13 @@ import numpy as np
 
 from zerograd import errors
 from zerograd.runtime.random import default_generator
-from zerograd.utils.data._utils import transport
+from zerograd.utils.data._utils import transport, worker_info
 from zerograd.utils.data._utils.exceptions import ExceptionWrapper
 from zerograd.utils.data._utils.fetch import Fetcher, fetcher_for
+from zerograd.utils.data._utils.worker_info import get_worker_info as get_worker_info
 from zerograd.utils.data.dataset import IterableDataset
 
 PARENT_CHECK = 5.0  # seconds between looks whether the main process is still there
-
-
-@dataclass(frozen=True)
-class WorkerInfo:
-    """What a worker knows of itself.
-
-    Attributes:
-        id: 0 to num_workers - 1.
-        seed: of its random numbers; the loader's base seed plus `id`.
-        dataset: its own copy.
-    """
-
-    id: int
-    num_workers: int
-    seed: int
-    dataset: Any
 
 
 @dataclass(frozen=True)
@@ -64,17 +49,6 @@ class Ended:
     """Says that a worker's IterableDataset has no more samples."""
 
 
-_worker_info: WorkerInfo | None = None
-
-
-def get_worker_info() -> WorkerInfo | None:
-    """In a worker process, what it knows of itself; None in the main process.
-
-    Source: torch.utils.data.get_worker_info.
-    """
-    return _worker_info
-
-
 def numpy_seed(base_seed: int, worker_id: int) -> list[int]:
     """Four words for numpy.random.seed, different in each worker; PyTorch's."""
     low, high = base_seed & 0xFFFFFFFF, base_seed >> 32
@@ -98,12 +72,11 @@ def run(task: Task, connection: Connection, inherited: list[Connection]) -> None
 
 
 def _seed(task: Task) -> None:
-    global _worker_info
     seed = task.base_seed + task.id
     random.seed(seed)
     default_generator.manual_seed(seed)
     np.random.seed(numpy_seed(task.base_seed, task.id))
-    _worker_info = WorkerInfo(id=task.id, num_workers=task.num_workers, seed=seed, dataset=task.dataset)
+    worker_info.own = worker_info.WorkerInfo(id=task.id, num_workers=task.num_workers, seed=seed, dataset=task.dataset)
 
 
 def _serve(task: Task, connection: Connection) -> None:

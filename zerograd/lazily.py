@@ -14,13 +14,15 @@ Python calls a module's ``__getattr__`` for names that it lacks (PEP 562), so ``
 imported. A package states ``__all__``, for ``import *``. A function called as its module, such as ``gradcheck``,
 cannot wait: importing the module would put that into the function's place.
 
-A class can have methods that load in the same way: see :class:`Method`.
+A class can have methods that load in the same way: see :class:`Method`. A table of functions can have such that load
+when they are called: see :func:`function`.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any, Final
 
@@ -63,6 +65,16 @@ def names(
         return found
 
     return load, lambda: sorted({*vars(sys.modules[package]), *table})
+
+
+def function(module: str, name: str) -> Callable[..., Any]:
+    """The function ``name`` of a module that is loaded at the first call."""
+
+    @cache
+    def load() -> Callable[..., Any]:
+        return getattr(import_module(module), name)
+
+    return lambda *args, **kwargs: load()(*args, **kwargs)
 
 
 class Method:

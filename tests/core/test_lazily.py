@@ -138,6 +138,12 @@ def test_a_delayed_method_is_a_function_on_the_class() -> None:
     assert Base.late is late
 
 
+def test_a_delayed_function_loads_at_its_first_call() -> None:
+    assert lazily.function("math", "gcd")(12, 18) == 6
+    with pytest.raises(ModuleNotFoundError):
+        lazily.function("zerograd.nowhere", "name")()
+
+
 def test_methods_work_before_anything_has_loaded_them() -> None:
     code = """
 import sys, zerograd as torch

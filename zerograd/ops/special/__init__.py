@@ -7,21 +7,13 @@ where a file says so.
 
 from __future__ import annotations
 
-import functools
-import importlib
 from collections.abc import Callable
 from typing import Any
+
+from zerograd import lazily
 
 
 def kernel(path: str) -> Callable[..., Any]:
     """The kernel ``file.name``. Its file is loaded at the first call: most programs need none of them."""
     file, name = path.split(".")
-
-    @functools.cache
-    def load() -> Callable[..., Any]:
-        return getattr(importlib.import_module(f"{__name__}.{file}"), name)
-
-    def reference(*arrays: Any, **attributes: Any) -> Any:
-        return load()(*arrays, **attributes)
-
-    return reference
+    return lazily.function(f"{__name__}.{file}", name)

@@ -95,27 +95,26 @@ LATER = {
 """Methods that are loaded when they are first used, by their modules in ``zerograd.tensor``."""
 
 
-def _attach(kind: ModuleType) -> None:
-    for name, function in kind.METHODS.items():
-        setattr(Tensor, name, getattr(function, "__wrapped__", function))
-    for name in kind.IN_PLACE:
-        function = kind.METHODS[name]
-        setattr(Tensor, f"{name}_", in_place(getattr(function, "__wrapped__", function)))
-    for name, read in getattr(kind, "PROPERTIES", {}).items():
-        setattr(Tensor, name, property(read))
-    for name, method in getattr(kind, "OPERATORS_IN_PLACE", {}).items():
-        setattr(Tensor, name, getattr(Tensor, method))
+def _methods(kind: ModuleType) -> dict[str, Any]:
+    """What a module has for Tensor."""
+    found = {name: getattr(function, "__wrapped__", function) for name, function in kind.METHODS.items()}
+    found |= {f"{name}_": in_place(found[name]) for name in kind.IN_PLACE}
+    found |= {name: property(read) for name, read in getattr(kind, "PROPERTIES", {}).items()}
+    return found | {name: found[method] for name, method in getattr(kind, "OPERATORS_IN_PLACE", {}).items()}
 
 
 def _load(module: str) -> None:
-    _attach(import_module(f"zerograd.tensor.{module}"))
+    for name, method in _methods(import_module(f"zerograd.tensor.{module}")).items():
+        if isinstance(vars(Tensor)[name], lazily.Method):  # and not what the program has put there
+            setattr(Tensor, name, method)
 
 
 for _kind in (
     arithmetic, comparison, complex_numbers, conversion, creation, indexing, joining, pointwise, powers, products,
     reductions, shaping, viewing,
 ):  # fmt: skip
-    _attach(_kind)
+    for _name, _method in _methods(_kind).items():
+        setattr(Tensor, _name, _method)
 for _module, _names in LATER.items():
     _loader = partial(_load, _module)
     for _name in _names.split():

@@ -21,6 +21,7 @@ from zerograd.ops.linalg import adjoint
 
 for _module in pkgutil.iter_modules(ops.__path__):  # so that all ops are in the table
     importlib.import_module(f"{ops.__name__}.{_module.name}")
+OPS = tuple(registry.values())  # as of now: examples in the documentation add some of their own when they run
 
 ELEMENTS = 5
 

@@ -268,7 +268,7 @@ class TensorBase:
     def _live_alone(self) -> None:
         """Have a storage that is no member of a pack, which relies on its tensors."""
         if isinstance(self._storage, Member):
-            self._storage.leave()
+            self._storage.pack.dissolve()
 
     def _look_anew(self) -> None:
         """Forget what this tensor was: it looks at something else now."""

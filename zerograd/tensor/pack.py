@@ -1,14 +1,15 @@
 """Storages that live together: bound, rewritten and launched as one.
 
 The parameters of an optimizer change together in every step, and so does each of their states. Handled one by one
-they would cost more than the rest of the step; as a pack they cost one look-up. A member that is changed by itself
-leaves its pack and is an ordinary storage again; nobody else can tell the difference.
+they would cost more than the rest of the step; as a pack they cost one look-up. When a member is changed by itself,
+its pack dissolves, and all are ordinary storages again; nobody else can tell the difference.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from zerograd.ir.graph import Array, Node, TensorType
@@ -33,7 +34,7 @@ class Pack:
         buffers: their arrays, once computed.
         entries: how they entered a trace, by the first slot and the number of sources there.
         version: how often they have been rewritten together.
-        whole: no member has left.
+        whole: it has not been dissolved.
     """
 
     __slots__ = (
@@ -105,11 +106,16 @@ class Pack:
                 tensor._serial = 0
 
     def dissolve(self) -> None:
-        """Let every member go."""
-        for one in self.members:
+        """Make every member an ordinary storage again."""
+        self.whole = False
+        for leaf in self.leaves:
+            tensor = leaf.tensor()
+            if tensor is not None:
+                tensor._serial = 0
+        for place, one in enumerate(self.members):
             member = one()
             if isinstance(member, Member):
-                member.leave()
+                member.leave(self, place)
 
 
 class Entry:
@@ -133,10 +139,10 @@ class Entry:
 
 
 def _attribute(name: str, of_pack: Any) -> Any:
-    """What a member's pack says; to set it is to leave the pack."""
+    """What a member's pack says; to set it dissolves the pack."""
 
     def change(self: Member, value: Any) -> None:
-        self.leave()
+        self.pack.dissolve()
         setattr(self, name, value)
 
     return property(of_pack, change)
@@ -160,28 +166,25 @@ class Member(Storage):
         """Make an ordinary storage a member."""
         offset = storage.version
         for name in ("node", "serial", "buffer", "bound", "bound_at", "version"):
-            if name in vars(storage):
+            with suppress(AttributeError):
                 delattr(storage, name)
         storage.own_type, storage.own_strides = pack.kinds[place]
         storage.__class__ = Member
         member: Any = storage
         member.pack, member.place, member.offset = pack, place, offset
 
-    def leave(self) -> None:
-        """Become an ordinary storage."""
-        kept, pack = vars(self), self.pack
-        pack.whole = False
-        tensor = pack.leaves[self.place].tensor() if pack.leaves else None
-        if tensor is not None:
-            tensor._serial = 0
-        state = {"serial": pack.serial, "version": self.version, "buffer": self.buffer}
-        if pack.nodes:
-            state["node"] = self.node
+    def leave(self, pack: Pack, place: int) -> None:
+        """Become an ordinary storage, as its pack dissolves."""
+        version = self.version
         for name in ("pack", "place", "offset"):
-            del kept[name]
+            delattr(self, name)
         self.__class__ = Storage  # pyright: ignore[reportAttributeAccessIssue]
-        kept.update(state)
-        if state["buffer"] is None:
+        self.version, self.serial = version, pack.serial
+        if pack.nodes:
+            self.node = pack.nodes[place]
+        if pack.buffers is not None:
+            self.buffer = pack.buffers[place]
+        else:
             traces[pack.serial].pending.append(self)
 
     def read(self) -> Node:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 class _StorageOnDemand:
     """``tensor._storage`` of a new tensor: made when somebody asks for it, and an ordinary attribute from then on."""
 
-    def __get__(self, tensor: TensorBase, kind: type[Any]) -> Storage:
+    def __get__(self, tensor: TensorBase | None, kind: type[Any]) -> Any:
+        if tensor is None:
+            return self
         with lock:
             serial = tensor._serial
             if serial:

@@ -50,7 +50,9 @@ def setitem(input: TensorBase, index: Any, value: Any) -> None:
     """``input[index] = value``, broadcast and converted."""
     if not isinstance(value, TensorBase):
         value = _number(input, value)
-    window, tensors = parse(input, index)
+    if index is False:
+        return  # no place is named; PyTorch does not even compare shapes
+    window, tensors = parse(input, None if index is True else index)
     if not tensors:
         copy_(window, value)
         return
@@ -122,6 +124,7 @@ def parse(input: TensorBase, index: Any) -> Window:
             if any(other is not Ellipsis and other != slice(None) for other in parts[i:]):
                 raise errors.index("an index can contain one `...`: a second one leaves no dimension for what follows")
             break
+    window.check_masks()
     seen = window.of(input)
     if window.checks:
         window.check(seen._shape)
@@ -236,6 +239,7 @@ class _Window:
         self.inserted: dict[int, int] = {}
         self.tensors: list[Any] = []
         self.checks: list[tuple[Any, int, int]] = []
+        self.masks: list[tuple[Any, int]] = []
         self.label = "AliasBackward0"
 
     def skip(self, dims: int) -> None:
@@ -279,21 +283,26 @@ class _Window:
 
     def index(self, one: Any) -> None:
         if one.dtype is dtypes.bool_:
-            sizes = one._shape
-            for i, size in enumerate(sizes):
-                if size != self.shape[self.at + i]:
-                    raise errors.index(
-                        f"dimension {i} of the mask has {size} elements, but what it masks, dimension {self.at + i},"
-                        f" has {self.shape[self.at + i]}",
-                        mask=one._type,
-                        tensor=list(self.shape),
-                    )
-            self.at += len(sizes)
-            self.tensors += [one, *[None] * (len(sizes) - 1)]
+            rank = len(one._shape)
+            self.masks.append((one, self.at))
+            self.at += rank
+            self.tensors += [one, *[None] * (rank - 1)]
             return
         self.checks.append((one, self.shape[self.at], self.at))
         self.at += 1
         self.tensors.append(one)
+
+    def check_masks(self) -> None:
+        """That every mask has the sizes of what it masks; other parts of the index come first."""
+        for mask, at in self.masks:
+            for i, size in enumerate(mask._shape):
+                if size != self.shape[at + i]:
+                    raise errors.index(
+                        f"dimension {i} of the mask has {size} elements, but what it masks, dimension {at + i},"
+                        f" has {self.shape[at + i]}",
+                        mask=mask._type,
+                        tensor=list(self.shape),
+                    )
 
     def check(self, shape: Shape) -> None:
         """That places exist in the window, unless nothing would be read there."""

@@ -17,11 +17,20 @@ from zerograd.ir.trace import Point
 from zerograd.ops.elementwise import graft, stop
 from zerograd.ops.movement import overwrite
 from zerograd.runtime.realize import array_of, launch, lock
-from zerograd.settings import settings
 from zerograd.shapes import Shape, contiguous_strides, is_contiguous
 from zerograd.tensor.pack import Member
 from zerograd.tensor.storage import Storage
-from zerograd.tensor.view import Layout, Step, View
+from zerograd.tensor.view import (
+    Layout,
+    Step,
+    View,
+    check_overlap,
+    given,
+    known_views,
+    read_view,
+    remember_views,
+    write_views,
+)
 
 if TYPE_CHECKING:
     from zerograd.tensor.leaf import GradLeaf
@@ -66,7 +75,7 @@ class TensorBase:
     _at: Node
     _serial = 0
     _base: TensorBase | None = None
-    _steps: tuple[Step, ...] = ()
+    _steps: tuple[View, ...] = ()
     _layout: Layout | None = None
     _view_type: TensorType | None = None
     _detached = False
@@ -285,49 +294,49 @@ class TensorBase:
             kept = value.read()
             if version == storage.version:
                 return kept
-            return _grafted(self._read_steps(storage.read(), self._steps), kept)
+            return _grafted(self._read_views(storage.read(), self._steps), kept)
         if not self._steps:
             node = storage.read()
             return stop(node) if self._detached and node.tracked else node
-        if storage.buffer is not None and storage.history is None and storage.shared is None:
-            node = self._part_of_data(storage.buffer)
+        if storage.buffer is not None and storage.history is None:
+            node = self._part_of_data()
             if node is not None:
                 return node if self._leaf is None else new_variable(node, self._leaf)
         point = self._point
         if point is not None and point[0] == storage.version and point[1].trace is not recorder.own.trace:
             with grad_mode(False):
-                node = stop(self._read_steps(*self._whole()))
+                node = stop(self._read_views(*self._whole()))
             return new_variable(node, Edge(point[1]))
-        node = self._read_steps(*self._whole())
+        node = self._read_views(*self._whole())
         if self._detached and node.tracked:
             node = stop(node)
         elif node.tracked and not recorder.own.depth:
             self._point = (storage.version, Point(recorder.own.trace, node))
         return node if self._leaf is None else new_variable(node, self._leaf)
 
-    def _part_of_data(self, array: Array) -> Node | None:
+    def _part_of_data(self) -> Node | None:
         """A slice of computed data without history, as data: where it lies is then no part of the structure.
 
         So a loop over ``data[i : i + 64]`` does the same thing again and again.
         """
+        storage = self._storage
         base = self if self._base is None else self._base
         if base._leaf is not None or base._own is not None or recorder.own.depth:
             return None
-        steps = self._steps
-        count = next((i for i in range(len(steps), 0, -1) if getattr(steps[i - 1], "moves", False)), 0)
+        views = self._steps
+        count = next((i for i in range(len(views), 0, -1) if views[i - 1].moves), 0)
         if not count:
             return None
-        shape = self._storage.type.shape
-        layout = Layout(shape, self._storage.strides or contiguous_strides(shape))
-        kind = self._storage.type.dtype
-        for step in steps[:count]:
-            array = step.look(array)
-            layout = step.layout(layout, kind)
-            kind = getattr(step, "dtype", kind)
-        leaf = bind(array, TensorType(layout.shape, kind))
-        return self._read_steps(laid(leaf, unless_contiguous(layout.shape, layout.strides)), steps[count:])
+        array: Any = storage.buffer
+        for view in views[:count]:
+            array = view.look(array)
+        if storage.shared is not None:
+            array = storage.unchanging(array)
+        last = views[count - 1]
+        leaf = bind(array, last.type)
+        return self._read_views(laid(leaf, unless_contiguous(last.layout.shape, last.layout.strides)), views[count:])
 
-    def _whole(self) -> tuple[Node, tuple[Step, ...]]:
+    def _whole(self) -> tuple[Node, tuple[View, ...]]:
         """What this view is taken from, with the history that its base has, and the steps from there."""
         base = self._base
         if base is None:
@@ -342,9 +351,9 @@ class TensorBase:
         return (stop(node) if base._detached and node.tracked else node), self._steps
 
     @staticmethod
-    def _read_steps(node: Node, steps: tuple[Step, ...]) -> Node:
-        for step in steps:
-            node = call(_read_step, (node,), (step,))
+    def _read_views(node: Node, views: tuple[View, ...]) -> Node:
+        for view in views:
+            node = call(read_view, (node,), (view,))
         return node
 
     def _history(self) -> Point | None:  # noqa: PLR0911  one for each kind of tensor
@@ -364,8 +373,8 @@ class TensorBase:
             return point[1]
         return Point(recorder.own.trace, self._node())
 
-    @property
-    def requires_grad(self) -> bool:
+    def _tracked(self) -> bool:
+        """Whether gradients flow to or through this tensor."""
         if self._serial:
             return self._at.tracked
         if self._leaf is not None or self._own is not None:
@@ -373,9 +382,13 @@ class TensorBase:
         if self._detached:
             return False
         if self._base is not None:
-            return self._base.requires_grad and self.dtype.is_inexact
+            return self._base._tracked() and self.dtype.is_inexact
         storage = self._storage
         return storage.history is not None or (storage.buffer is None and storage.node.tracked)
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._tracked()
 
     @property
     def is_leaf(self) -> bool:
@@ -387,8 +400,8 @@ class TensorBase:
         if storage.shared is not None and not storage.shared.is_shared():
             storage.shared = None
         array = array_of(storage)
-        for step in self._steps:
-            array = step.look(array)
+        for view in self._steps:
+            array = view.look(array)
         return array
 
     # --- views and changes -----------------------------------------------------------------------
@@ -399,51 +412,49 @@ class TensorBase:
         Remembered: ``make`` must depend on this tensor's type and layout and on its hashable arguments only.
         """
         seen = self
-        for view in self._views(make, args, False):
+        for view in self._made(make, args):
             seen = seen._show(view)
         return seen
 
     def _look_at_parts(self, make: Callable[..., Sequence[Step]], *args: Any) -> tuple[Any, ...]:
         """A view for each step that ``make(self, *args)`` gives. Remembered, as ``_look`` is."""
-        return tuple([self._show(view) for view in self._views(make, args, True)])
+        return tuple([self._show(view) for view in self._made(make, args, parts=True)])
 
-    def _views(self, make: Callable[..., Any], args: tuple[Any, ...], parts: bool) -> list[View]:
+    def _made(self, make: Callable[..., Any], args: tuple[Any, ...], parts: bool = False) -> list[View]:
         storage = self._storage
         key = (make, self._view_type or storage.type, self._layout or storage.strides, args)
-        found = _known_views.get(key)
+        found = known_views.get(key)
         if found is None:
             layout, kind = self._laid_out(), self.dtype
             steps = make(self, *args)
             found = []
             for step in steps if isinstance(steps, list | tuple) else (steps,):
-                seen, seen_kind = step.layout(layout, kind), getattr(step, "dtype", kind)
-                found.append(View(step, seen, TensorType(seen.shape, seen_kind)))
+                view = View(step, layout, kind)
+                found.append(view)
                 if not parts:
-                    layout, kind = seen, seen_kind
-            if len(_known_views) > settings.max_remembered:
-                _known_views.clear()
-            _known_views[key] = found
+                    layout, kind = view.layout, view.type.dtype
+            remember_views(key, found)
         return found
 
     def _see(self, step: Step) -> Any:
         """A view of this tensor."""
-        return self._look(_given, step)
+        return self._look(given, step)
 
     def _show(self, view: View) -> Any:
         seen = object.__new__(TensorBase.result_class)
         seen._storage = storage = self._storage
         base = self._base
         seen._base = self if base is None or self._leaf is not None else base
-        seen._steps = (*self._steps, view.step)
+        seen._steps = (*self._steps, view)
         seen._layout = view.layout
         seen._view_type = view.type
         seen._plain = False
-        if self.requires_grad:
+        if self._tracked():
             own = recorder.own
             if not own.grad_enabled or not view.type.dtype.is_inexact:
                 seen._detached = True
             else:  # from this tensor's own node, so that gradients pass through it
-                node = call(_read_step, (self._node(),), (view,))
+                node = call(read_view, (self._node(),), (view,))
                 seen._cache = (own.trace.serial, storage.version, node)
                 if not own.depth:
                     seen._point = (storage.version, Point(own.trace, node))
@@ -470,7 +481,7 @@ class TensorBase:
         """
         self._check_writable()
         if self._layout is not None and 0 in self._layout.strides:
-            self._check_overlap(self._layout)
+            check_overlap(self._layout)
         base = self if self._base is None else self._base
         storage = self._storage
         if not recorder.own.grad_enabled or (self._detached and base is not self):
@@ -483,7 +494,7 @@ class TensorBase:
         else:
             if self._steps:
                 whole, _ = self._whole()
-                node = call(_write_steps, (whole, node), (self._steps,))
+                node = call(write_views, (whole, node), (self._steps,))
             if not node.tracked and base.requires_grad:
                 node = call(_overwrite, (self._whole()[0], node))  # it still requires gradients
             storage.replace(node)
@@ -500,7 +511,7 @@ class TensorBase:
         node = stop(node) if node.tracked else node
         history = storage.point()
         if self._steps:
-            node = call(_write_steps, (storage.read(), node), (self._steps,))
+            node = call(write_views, (storage.read(), node), (self._steps,))
         if history is not None:
             node = _grafted(node, storage.read())
         storage.replace(node)
@@ -509,24 +520,13 @@ class TensorBase:
         """Change the value through ``base``, which was detached, and which gets a history of its own."""
         rest = self._steps[len(base._steps) :] if self is not base else ()
         if rest:
-            node = call(_write_steps, (base._node(), node), (rest,))
+            node = call(write_views, (base._node(), node), (rest,))
         elif not node.tracked:
             node = call(_overwrite, (base._node(), node))
         value = Value.pending(node)
         base._put(node)
         base._own = (base._storage.version, value)
         base._cache = self._cache = None
-
-    def _check_overlap(self, layout: Layout) -> None:
-        if 0 not in layout.shape and any(
-            stride == 0 and size > 1 for stride, size in zip(layout.strides, layout.shape, strict=True)
-        ):
-            raise errors.runtime(
-                "unsupported operation: several elements of the written-to tensor are one place in memory",
-                tensor=self._type,
-                strides=list(layout.strides),
-                hint="call .clone() or .contiguous() on the expanded tensor first",
-            )
 
     def _check_writable(self) -> None:
         if not recorder.own.grad_enabled:
@@ -573,40 +573,3 @@ def _overwrite(x: Node, new: Node) -> Node:
 
 
 _overwrite.label = "CopyBackwards"  # pyright: ignore[reportFunctionMemberAccess]
-
-
-_known_views: dict[Any, list[View]] = {}
-
-
-def _given(tensor: TensorBase, step: Step) -> Step:
-    return step
-
-
-def _read_step(base: Node, step: Step | View) -> Node:
-    if isinstance(step, View):
-        step = step.step
-    node = step.read(base)
-    layout = step.layout(Layout(base.shape, base.strides or contiguous_strides(base.shape)), base.dtype)
-    strides = unless_contiguous(layout.shape, layout.strides)
-    if node.tracked:
-        node.strides = strides  # a node of its own, see ``_run``
-        return node
-    return laid(node, strides)
-
-
-def _write_steps(base: Node, part: Node, steps: tuple[Step, ...]) -> Node:
-    """``base`` with the part that ``steps`` look at replaced."""
-    new = _written(base, part, steps)
-    if base.tracked and all(getattr(step, "whole", False) for step in steps):
-        return overwrite(base, new)  # nothing of the base is left but its history
-    return new
-
-
-def _written(base: Node, part: Node, steps: tuple[Step, ...]) -> Node:
-    if not steps:
-        return part
-    first, rest = steps[0], steps[1:]
-    return first.write(base, _written(first.read(base), part, rest))
-
-
-_write_steps.label = "CopySlices"  # pyright: ignore[reportFunctionMemberAccess]

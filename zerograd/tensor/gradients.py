@@ -52,7 +52,7 @@ class GradientMethods(TensorBase):
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to or through this tensor."""
-        return TensorBase.requires_grad.fget(self)  # pyright: ignore[reportOptionalCall]
+        return self._tracked()
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:

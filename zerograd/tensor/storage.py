@@ -126,13 +126,16 @@ class Storage(Value):
         if not shared.is_shared():
             self.shared = None
             return super().read()
-        array = shared.array
-        if array.nbytes <= SMALL:
-            array = np.array(array)
-        else:
-            recorder.own.trace.limit = 0  # NumPy may write to it next: whatever reads it runs at once
-        node = laid(bind(array, self.type), self.strides)
+        node = laid(bind(self.unchanging(shared.array), self.type), self.strides)
         return node if self.history is None else new_variable(node, Edge(self.history))
+
+    @staticmethod
+    def unchanging(array: Array) -> Array:
+        """Shared memory, or a part of it, as it is now."""
+        if array.nbytes <= SMALL:
+            return np.array(array)
+        recorder.own.trace.limit = 0  # NumPy may write to it next: whatever reads it runs at once
+        return array
 
     def replace(self, node: Node) -> None:
         """The value after an in-place change."""
@@ -140,6 +143,9 @@ class Storage(Value):
         strides = self.node.strides if self.own_type is None else self.own_strides
         if node.strides is not strides:
             node = laid(node, strides)
+        shared = self.shared
+        if shared is not None and not shared.is_shared():  # asked while the buffer is one of those that know the memory
+            shared = self.shared = None
         trace = recorder.own.trace
         if self.serial != trace.serial or self.buffer is not None:
             trace.pending.append(self)
@@ -148,14 +154,10 @@ class Storage(Value):
         self.buffer = None
         self.history = None
         self.version += 1
-        shared = self.shared
         if shared is not None:
-            if shared.is_shared():
-                np.copyto(shared.array, array_of(self))
-                self.buffer = shared.array
-                self.serial = 0
-            else:
-                self.shared = None
+            np.copyto(shared.array, array_of(self))
+            self.buffer = shared.array
+            self.serial = 0
 
     def share(self) -> Shared:
         """The memory as NumPy sees it; from now on changes in place go there."""

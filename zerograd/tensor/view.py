@@ -5,59 +5,44 @@ Every step obeys ``write(base, read(base)) == base``. Strides and offset are wha
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from zerograd import errors
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Array, Node, TensorType
+from zerograd.ir.layout import unless_contiguous
+from zerograd.ir.record import laid
 from zerograd.ops import movement
 from zerograd.ops.movement import expand, inverse, permute, reshape, slice_, slice_write
 from zerograd.shapes import Shape, contiguous_strides
 from zerograd.values import Value
 
 
-class Layout:
-    """Where the elements of a tensor lie in its storage, in elements, as PyTorch counts.
-
-    Interned: equal layouts are the same object.
-    """
-
-    __slots__ = ("offset", "shape", "strides")
+class Layout(NamedTuple):
+    """Where the elements of a tensor lie in its storage, in elements, as PyTorch counts."""
 
     shape: Shape
     strides: Shape
-    offset: int
+    offset: int = 0
 
-    def __new__(cls, shape: Shape, strides: Shape, offset: int = 0) -> Layout:
-        key = (shape, strides, offset)
-        found = _layouts.get(key)
-        if found is None:
-            if len(_layouts) > 100_000:
-                _layouts.clear()  # those in use stay valid; only the memory of views is lost
-            found = object.__new__(cls)
-            found.shape, found.strides, found.offset = key
-            _layouts[key] = found
-        return found
 
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return isinstance(other, Layout) and (self.shape, self.strides, self.offset) == (
-            other.shape,
-            other.strides,
-            other.offset,
+def check_overlap(layout: Layout) -> None:
+    """That every element to be written has a place of its own.
+
+    Raises:
+        RuntimeError: a dimension is repeated by stride 0.
+    """
+    if 0 not in layout.shape and any(
+        stride == 0 and size > 1 for stride, size in zip(layout.strides, layout.shape, strict=True)
+    ):
+        raise errors.runtime(
+            "unsupported operation: several elements of the written-to tensor are one place in memory",
+            shape=list(layout.shape),
+            strides=list(layout.strides),
+            hint="call .clone() or .contiguous() on the expanded tensor first",
         )
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Layout, (self.shape, self.strides, self.offset)
-
-
-_layouts: dict[tuple[Shape, Shape, int], Layout] = {}
 
 
 class Step(Value):
@@ -93,18 +78,85 @@ class Step(Value):
 
 
 class View:
-    """A step taken from a tensor of known type and layout: what the view will be. Compared by identity.
+    """A step taken from a tensor of known type and layout.
+
+    Equal views are the same step to the same shape and strides, wherever in the storage they begin.
 
     Attributes:
-        layout, type: of the view.
+        layout, type: of what is seen.
         label: what ``grad_fn`` calls it.
+        whole, moves, read, write, look: of the step.
     """
 
-    __slots__ = ("label", "layout", "step", "type")
+    __slots__ = ("_hash", "label", "layout", "look", "moves", "read", "step", "type", "whole", "write")
 
-    def __init__(self, step: Step, layout: Layout, type: TensorType) -> None:
-        self.step, self.layout, self.type = step, layout, type
+    def __init__(self, step: Step, base: Layout, kind: dtype) -> None:
+        self.step = step
+        self.layout = layout = step.layout(base, kind)
+        self.type = TensorType(layout.shape, getattr(step, "dtype", kind))
         self.label = step.label
+        self.whole = getattr(step, "whole", False)
+        self.moves = getattr(step, "moves", False)
+        self.read, self.write, self.look = step.read, step.write, step.look
+        self._hash = hash((step, layout.shape, layout.strides))
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, View)
+            and self.step == other.step
+            and self.type is other.type
+            and self.layout.strides == other.layout.strides
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+MOST_VIEWS = 8192
+known_views: dict[Any, list[View]] = {}  # by function, type, layout and arguments, see ``TensorBase._look``
+
+
+def remember_views(key: Any, views: list[View]) -> None:
+    """Remember what was made, up to a bound: a loop over data looks at another place each time."""
+    if len(known_views) >= MOST_VIEWS:
+        known_views.clear()
+    known_views[key] = views
+
+
+def given(tensor: Any, step: Step) -> Step:
+    """A step that needs no making."""
+    return step
+
+
+def read_view(base: Node, view: View) -> Node:
+    """What ``view`` shows of ``base``."""
+    node = view.read(base)
+    strides = unless_contiguous(view.layout.shape, view.layout.strides)
+    if node.tracked:
+        node.strides = strides  # a node of its own, see ``_run``
+        return node
+    return laid(node, strides)
+
+
+def write_views(base: Node, part: Node, views: tuple[View, ...]) -> Node:
+    """``base`` with the part that ``views``, one after the other, look at replaced."""
+    new = written(base, part, views)
+    if base.tracked and all(view.whole for view in views):
+        return movement.overwrite(base, new)  # nothing of the base is left but its history
+    return new
+
+
+def written(base: Node, part: Node, views: tuple[View, ...]) -> Node:
+    """``base`` as it is after writing, without its history where nothing of it is left."""
+    if not views:
+        return part
+    first, rest = views[0], views[1:]
+    return first.write(base, written(first.read(base), part, rest))
+
+
+write_views.label = "CopySlices"  # pyright: ignore[reportFunctionMemberAccess]
 
 
 class Reshape(Step):
@@ -334,6 +386,14 @@ class Expand(Step):
         return Layout(self.shape, (*added, *strides), base.offset)
 
 
+def side_by_side(base: Array) -> Array:
+    """``base`` with neighbours of the last dimension next to each other: a copy of values that lie in another way.
+
+    Memory that is shared lies by its layout, so there it is no copy.
+    """
+    return base if not base.ndim or base.strides[-1] == base.itemsize else np.ascontiguousarray(base)
+
+
 class Bitcast(Step):
     """The same bytes as another dtype; with another element size the last dimension changes."""
 
@@ -350,7 +410,7 @@ class Bitcast(Step):
         return movement.bitcast(part, dtype=base.dtype)
 
     def look(self, base: Array) -> Array:
-        return base.view(self.dtype.numpy)
+        return side_by_side(base).view(self.dtype.numpy)
 
     def layout(self, base: Layout, kind: dtype) -> Layout:
         shape = movement.bitcast.infer(TensorType(base.shape, kind), dtype=self.dtype).shape  # pyright: ignore[reportAttributeAccessIssue]

@@ -12,7 +12,7 @@ from zerograd.ir.graph import Array, Node
 from zerograd.ops import elementwise, parts
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import binary, floats, together, unary
-from zerograd.tensor.view import Layout, Step
+from zerograd.tensor.view import Layout, Step, side_by_side
 
 # --- views -----------------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ class Unpairs(Step):
         return parts.pairs(part)
 
     def look(self, base: Array) -> Array:
-        return base.view(self.dtype.numpy)[..., 0]
+        return side_by_side(base).view(self.dtype.numpy)[..., 0]
 
     def layout(self, base: Layout, kind: dtype) -> Layout:
         if base.strides[-1] != 1 or any(one % 2 for one in (*base.strides[:-1], base.offset)):

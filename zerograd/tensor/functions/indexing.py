@@ -22,8 +22,8 @@ from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import apply, labelled
 from zerograd.tensor.functions.conversion import copy_
 from zerograd.tensor.functions.data import made_of
-from zerograd.tensor.functions.shaping import select
-from zerograd.tensor.view import Insert, Slice, alias
+from zerograd.tensor.functions.shaping import select_step
+from zerograd.tensor.view import Insert, Slice, Step, alias
 
 Window = tuple[Any, list[Any]]  # the view, and per dimension an index tensor or None
 
@@ -38,12 +38,37 @@ def getitem(input: TensorBase, index: Any) -> Any:
     if type(index) is int:
         if not input._shape:
             raise _no_dimensions()
-        _check_integer(index, input._shape[0], 0)
-        return select(input, 0, index)
+        size = input._shape[0]
+        _check_integer(index, size, 0)
+        return input._look(select_step, 0, index + size if index < 0 else index)
+    parts = _basic_parts(index)
+    if parts is not None:
+        return input._look(_basic_steps, parts)
     window, tensors = parse(input, index)
     if not tensors:
         return window
     return apply(_read, (window, expand_masks(tensors)))
+
+
+def _basic_parts(index: Any) -> tuple[Any, ...] | None:
+    """An index of integers, slices, ``None`` and ``...`` alone, with tuples for slices, which have no hash yet."""
+    parts: list[Any] = []
+    for one in index if type(index) is tuple else (index,):
+        kind = type(one)
+        if kind is slice:
+            bounds = (one.start, one.stop, one.step)
+            if any([bound is not None and type(bound) is not int for bound in bounds]) or (one.step or 1) < 1:  # noqa: C419  faster
+                return None
+            parts.append(bounds)
+        elif one is None or one is Ellipsis or kind is int:
+            parts.append(one)
+        else:
+            return None
+    return tuple(parts)
+
+
+def _basic_steps(input: TensorBase, parts: tuple[Any, ...]) -> list[Step]:
+    return _window(input, [slice(*one) if type(one) is tuple else one for one in parts]).view_steps()
 
 
 def setitem(input: TensorBase, index: Any, value: Any) -> None:
@@ -105,9 +130,20 @@ def parse(input: TensorBase, index: Any) -> Window:
     """The view that the basic parts of ``index`` give, and the index tensors on its dimensions ([] if none)."""
     parts = index if isinstance(index, tuple) else _one_or_many(index)
     parts = [_as_index(one) for one in parts]
-    shape = input._shape
     if isinstance(index, slice):
         _check_step(index)
+    window = _window(input, parts)
+    window.check_masks()
+    seen = input
+    for step in window.view_steps():
+        seen = seen._see(step)
+    if window.checks:
+        window.check(seen._shape)
+    return seen, window.tensors if any(one is not None for one in window.tensors) else []
+
+
+def _window(input: TensorBase, parts: list[Any]) -> _Window:
+    shape = input._shape
     consumed = sum(_consumes(one) for one in parts)
     if consumed > len(shape):
         if not shape and len(parts) == 1 and isinstance(parts[0], int):
@@ -124,11 +160,8 @@ def parse(input: TensorBase, index: Any) -> Window:
             if any(other is not Ellipsis and other != slice(None) for other in parts[i:]):
                 raise errors.index("an index can contain one `...`: a second one leaves no dimension for what follows")
             break
-    window.check_masks()
-    seen = window.of(input)
-    if window.checks:
-        window.check(seen._shape)
-    return seen, window.tensors if any(one is not None for one in window.tensors) else []
+    window.skip(len(shape) - window.at)
+    return window
 
 
 def _no_dimensions() -> Exception:
@@ -317,20 +350,19 @@ class _Window:
                 if reads or not size:
                     check_places(places, size, at)
 
-    def of(self, input: TensorBase) -> Any:
-        """The view of ``input``."""
-        self.skip(len(self.shape) - self.at)
+    def view_steps(self) -> list[Step]:
+        """The way to the view of the input."""
+        steps: list[Step] = []
         changed = self.dropped or self.label == "SliceBackward0" or self.steps.count(1) != len(self.steps)
         if changed or self.stops != list(self.shape) or any(self.starts):
             label = self.label if not self.inserted else "SliceBackward0"
-            input = input._see(
-                Slice(tuple(self.starts), tuple(self.stops), tuple(self.steps), tuple(self.dropped), label)
-            )
+            box = (tuple(self.starts), tuple(self.stops), tuple(self.steps))
+            steps.append(Slice(*box, tuple(self.dropped), label))
         if self.inserted:
-            return input._see(Insert(tuple(self.inserted), tuple(self.inserted.values()), self.label))
-        if self.label == "AliasBackward0" and not any(one is not None for one in self.tensors):
-            return input._see(alias(len(input._shape)))
-        return input
+            steps.append(Insert(tuple(self.inserted), tuple(self.inserted.values()), self.label))
+        elif self.label == "AliasBackward0" and not any(one is not None for one in self.tensors):
+            steps.append(alias(len(self.shape)))
+        return steps
 
 
 def check_places(

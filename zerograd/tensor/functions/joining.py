@@ -14,8 +14,8 @@ from zerograd.shapes import Shape
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.door import accepts_out, apply, labelled, promote
 from zerograd.tensor.functions.arguments import by_keyword, integer
-from zerograd.tensor.functions.shaping import part, select, unsqueeze
-from zerograd.tensor.view import Reshape
+from zerograd.tensor.functions.shaping import part_step, select_step, unsqueeze
+from zerograd.tensor.view import Reshape, Slice
 
 
 def _tensors(name: str, tensors: Any) -> Sequence[Any]:
@@ -159,7 +159,11 @@ def column_stack(tensors: Any) -> Any:
 
 
 def _parts(input: TensorBase, at: int, bounds: list[int], label: str) -> tuple[Any, ...]:
-    return tuple([part(input, at, a, b, label) for a, b in pairwise(bounds)])
+    return input._look_at_parts(_part_steps, at, tuple(pairwise(bounds)), label)
+
+
+def _part_steps(input: TensorBase, at: int, bounds: tuple[tuple[int, int], ...], label: str) -> list[Slice]:
+    return [part_step(input, at, start, stop, label) for start, stop in bounds]
 
 
 def _split_axis(name: str, input: TensorBase, dim: int) -> int:
@@ -223,7 +227,11 @@ def unbind(input: TensorBase, dim: int = 0) -> tuple[Any, ...]:
     if not input._shape:
         raise errors.index("unbind: a tensor without dimensions has no slices", input=input._type)
     at = shapes.axis(dim, len(input._shape))
-    return tuple([select(input, at, i, "UnbindBackward0") for i in range(input._shape[at])])
+    return input._look_at_parts(_unbind_steps, at)
+
+
+def _unbind_steps(input: TensorBase, at: int) -> list[Slice]:
+    return [select_step(input, at, i, "UnbindBackward0") for i in range(input._shape[at])]
 
 
 def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0, **given: Any) -> tuple[Any, ...]:
@@ -238,7 +246,7 @@ def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0, **gi
     if isinstance(indices_or_sections, list | tuple):
         cuts = [0, *(integer(one, "indices") for one in indices_or_sections), size]
         clipped = [slice(a, b).indices(size)[:2] for a, b in pairwise(cuts)]
-        return tuple([part(input, at, a, max(a, b)) for a, b in clipped])
+        return input._look_at_parts(_part_steps, at, tuple((a, max(a, b)) for a, b in clipped), "SliceBackward0")
     sections = integer(indices_or_sections, "sections")
     if sections <= 0:
         raise errors.runtime(f"tensor_split makes one section or more, not {sections}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from typing import Any
 
 from zerograd import errors, shapes
@@ -24,7 +25,11 @@ def view(input: TensorBase, *shape: Any) -> Any:
         RuntimeError: the sizes do not fit, or dimensions to be joined do not lie contiguously.
     Source: torch.Tensor.view.
     """
-    return input._see(Reshape(shapes.infer_size(sizes(shape), input._type.count)))
+    return input._look(_view_step, sizes(shape))
+
+
+def _view_step(input: TensorBase, wanted: Shape) -> Reshape:
+    return Reshape(shapes.infer_size(wanted, input._type.count))
 
 
 @labelled("UnsafeViewBackward0")
@@ -35,15 +40,16 @@ def _reshape(x: Node, shape: Shape) -> Node:
 @by_keyword("shape")
 def reshape(input: TensorBase, *shape: Any) -> Any:
     """Another shape: a view where that is possible, else a copy. Source: torch.reshape."""
-    wanted = shapes.infer_size(sizes(shape, "shape"), input._type.count)
-    return _reshaped(input, wanted, "ViewBackward0")
+    return _reshaped(input, sizes(shape, "shape"))
 
 
-def _reshaped(input: TensorBase, wanted: Shape, label: str) -> Any:
-    layout = input._laid_out()
-    if view_strides(layout.shape, layout.strides, wanted) is not None:
-        return input._see(Reshape(wanted, label))
-    return apply(_reshape, (input,), (wanted,))
+def _reshaped(input: TensorBase, wanted: Shape) -> Any:
+    if not TensorBase.is_contiguous(input):
+        layout = input._laid_out()
+        wanted = shapes.infer_size(wanted, input._type.count)
+        if view_strides(layout.shape, layout.strides, wanted) is None:
+            return apply(_reshape, (input,), (wanted,))
+    return input._look(_view_step, wanted)
 
 
 def view_as(input: TensorBase, other: TensorBase) -> Any:
@@ -63,10 +69,10 @@ def flatten(input: TensorBase, start_dim: int = 0, end_dim: int = -1) -> Any:
     if first > last:
         raise errors.runtime("flatten: start_dim lies behind end_dim", start_dim=start_dim, end_dim=end_dim)
     if not shape:
-        return _reshaped(input, (1,), "ViewBackward0")
+        return _reshaped(input, (1,))
     if first == last:
         return input
-    return _reshaped(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]), "ViewBackward0")
+    return _reshaped(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
 def ravel(input: TensorBase) -> Any:
@@ -97,6 +103,10 @@ def unflatten(input: TensorBase, dim: int, sizes: Any) -> Any:
 def permute(input: TensorBase, *dims: Any) -> Any:
     """The dimensions in the order ``dims``; a view. Source: torch.permute."""
     order = sizes(dims, "dims")
+    return input._look(_permute_step, order)
+
+
+def _permute_step(input: TensorBase, order: Shape) -> Permute:
     rank = len(input._shape)
     if len(order) != rank:
         raise errors.runtime(
@@ -104,21 +114,20 @@ def permute(input: TensorBase, *dims: Any) -> Any:
             input=input._type,
             dims=list(order),
         )
-    return input._see(Permute(shapes.axes(order, rank)))
+    return Permute(shapes.axes(order, rank))
 
 
 def transpose(input: TensorBase, dim0: int, dim1: int) -> Any:
     """Two dimensions swapped; a view. Source: torch.transpose."""
-    return input._see(Permute(_swapped(input, dim0, dim1), "TransposeBackward0"))
-
-
-def _swapped(input: TensorBase, dim0: int, dim1: int) -> Shape:
     rank = len(input._shape)
-    a, b = shapes.axis(dim0, rank), shapes.axis(dim1, rank)
-    order = list(range(rank))
-    if rank:
+    return input._look(_transpose_step, shapes.axis(dim0, rank), shapes.axis(dim1, rank))
+
+
+def _transpose_step(input: TensorBase, a: int, b: int) -> Permute:
+    order = list(range(len(input._shape)))
+    if order:
         order[a], order[b] = order[b], order[a]
-    return tuple(order)
+    return Permute(tuple(order), "TransposeBackward0")
 
 
 def t(input: TensorBase) -> Any:
@@ -208,7 +217,7 @@ def matrix_transpose(input: TensorBase) -> Any:
         raise errors.runtime(
             f".mT is of matrices, but this tensor's number of dimensions is {len(input._shape)}", input=input._type
         )
-    return input._see(Permute(_swapped(input, -2, -1), "TransposeBackward0"))
+    return input._look(_transpose_step, -2, -1)
 
 
 # --- dimensions of size 1 ----------------------------------------------------------------------------
@@ -226,10 +235,13 @@ def squeeze(input: TensorBase, dim: Any = None) -> Any:
 
 def unsqueeze(input: TensorBase, dim: int) -> Any:
     """A dimension of size 1 inserted; a view. Source: torch.unsqueeze."""
+    return input._look(_unsqueeze_step, shapes.axis(dim, len(input._shape) + 1))
+
+
+def _unsqueeze_step(input: TensorBase, at: int) -> Insert:
     layout = input._laid_out()
-    at = shapes.axis(dim, len(layout.shape) + 1)
     stride = layout.shape[at] * layout.strides[at] if at < len(layout.shape) else 1
-    return input._see(Insert((at,), (stride,)))
+    return Insert((at,), (stride,))
 
 
 # --- repetition by stride 0 --------------------------------------------------------------------------
@@ -243,7 +255,11 @@ def expand(input: TensorBase, *size: Any, implicit: bool = False) -> Any:
         RuntimeError: a dimension that is not 1 would change.
     Source: torch.Tensor.expand.
     """
-    shape, wanted = input._shape, sizes(size)
+    return input._look(_expand_step, sizes(size))
+
+
+def _expand_step(input: TensorBase, wanted: Shape) -> Expand:
+    shape = input._shape
     lead = len(wanted) - len(shape)
     if lead < 0:
         raise errors.runtime(
@@ -251,10 +267,6 @@ def expand(input: TensorBase, *size: Any, implicit: bool = False) -> Any:
             input=input._type,
             sizes=list(wanted),
         )
-    return input._see(Expand(_expanded(shape, wanted, lead)))
-
-
-def _expanded(shape: Shape, wanted: Shape, lead: int) -> Shape:
     result = []
     for i, size in enumerate(wanted):
         before = shape[i - lead] if i >= lead else None
@@ -275,7 +287,7 @@ def _expanded(shape: Shape, wanted: Shape, lead: int) -> Shape:
                 sizes=list(wanted),
             )
         result.append(size)
-    return tuple(result)
+    return Expand(tuple(result))
 
 
 def expand_as(input: TensorBase, other: TensorBase) -> Any:
@@ -311,7 +323,7 @@ def broadcast_shapes(*shapes_: Any) -> Any:
 # --- parts -------------------------------------------------------------------------------------------
 
 
-def select(input: TensorBase, dim: int, index: int, label: str = "SelectBackward0") -> Any:
+def select(input: TensorBase, dim: int, index: int) -> Any:
     """One index of a dimension, which disappears; a view. Source: torch.select."""
     shape = input._shape
     if not shape:
@@ -323,17 +335,20 @@ def select(input: TensorBase, dim: int, index: int, label: str = "SelectBackward
             f"select: there is no index {index} in dimension {at}, which has {shape[at]} elements", input=input._type
         )
     index += shape[at] if index < 0 else 0
-    starts = tuple(index if i == at else 0 for i in range(len(shape)))
-    stops = tuple(index + 1 if i == at else n for i, n in enumerate(shape))
-    return input._see(Slice(starts, stops, (1,) * len(shape), (at,), label))
+    return input._look(select_step, at, index)
 
 
-def part(input: TensorBase, at: int, start: int, stop: int, label: str = "SliceBackward0") -> Any:
-    """Indices [start, stop) of dimension ``at``; a view."""
+def select_step(input: TensorBase, at: int, index: int, label: str = "SelectBackward0") -> Slice:
+    """The step to one index of a dimension; both are counted from the front."""
+    return replace(part_step(input, at, index, index + 1, label), dropped=(at,))
+
+
+def part_step(input: TensorBase, at: int, start: int, stop: int, label: str = "SliceBackward0") -> Slice:
+    """The step to the indices [start, stop) of dimension ``at``."""
     shape = input._shape
     starts = tuple(start if i == at else 0 for i in range(len(shape)))
     stops = tuple(stop if i == at else n for i, n in enumerate(shape))
-    return input._see(Slice(starts, stops, (1,) * len(shape), (), label))
+    return Slice(starts, stops, (1,) * len(shape), (), label)
 
 
 def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
@@ -352,7 +367,7 @@ def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
         raise errors.runtime(
             f"narrow: {start} + {length} is more than dimension {at} has", start=start, length=length, size=size
         )
-    return part(input, at, start, start + length)
+    return input._look(part_step, at, start, start + length)
 
 
 METHODS = {

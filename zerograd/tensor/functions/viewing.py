@@ -13,7 +13,7 @@ from zerograd.tensor.door import apply, labelled
 from zerograd.tensor.functions import shaping
 from zerograd.tensor.functions.arguments import as_tensor_argument, integer, sizes
 from zerograd.tensor.strided import Diagonal, Unfold, as_strided_step
-from zerograd.tensor.view import Bitcast, Slice, alias
+from zerograd.tensor.view import Bitcast, Slice, View, alias, written
 
 
 def view(input: TensorBase, *shape: Any, **named: Any) -> Any:
@@ -101,18 +101,10 @@ def _scattered(name: str, input: TensorBase, part: Any, src: Any) -> Any:
     return apply(_SCATTERS[name], (input, src), (part._steps[len(input._steps) :],))
 
 
-def _written(x: Node, src: Node, steps: Any) -> Node:
-    src = convert(src, x.dtype)
-    if len(steps) == 1:
-        return steps[0].write(x, src)
-    first, rest = steps[0], steps[1:]
-    return first.write(x, _written(first.read(x), src, rest))
-
-
 def _scatter_body(label: str) -> Any:
     @labelled(label)
-    def body(x: Node, src: Node, steps: Any) -> Node:
-        return _written(x, src, steps)
+    def body(x: Node, src: Node, views: tuple[View, ...]) -> Node:
+        return written(x, convert(src, x.dtype), views)
 
     return body
 

@@ -380,6 +380,68 @@ def cpu_of_a_leaf_is_itself(T: Any) -> Any:
     return w.cpu() is w, w.to("cpu") is w, w.float() is w, w.double().is_leaf
 
 
+def a_value_changed_through_its_detached_alias_keeps_its_history(T: Any) -> Any:
+    w = T.tensor([1.0, 2.0], requires_grad=True)
+    x = w * 2.0
+    before = x * 3.0
+    x.detach().add_(1.0)
+    hooked: list[Any] = []
+    x.register_hook(lambda grad: hooked.append(grad.tolist()))
+    after = x * x
+    passes = [T.autograd.grad(y.sum(), x, retain_graph=True)[0] for y in (before, after)]
+    (before + after).sum().backward()
+    return passes, hooked, w.grad, x.grad_fn.name(), x
+
+
+def a_leaf_changed_through_its_detached_alias_has_second_derivatives(T: Any) -> Any:
+    w = T.tensor([1.0, 2.0], requires_grad=True)
+    first = w * 3.0
+    w.detach().zero_()
+    (grad,) = T.autograd.grad((w**3 + first).sum(), w, create_graph=True)
+    return grad, T.autograd.grad((grad**2).sum(), w)
+
+
+def retained_gradients_of_a_view_are_of_where_it_was_used_last(T: Any) -> Any:
+    found = []
+    for change in (
+        lambda x, part: part.mul_(3.0),
+        lambda x, part: x.mul_(3.0),
+        lambda x, part: x.detach().mul_(3.0),
+        lambda x, part: None,
+    ):
+        for used in (False, True):
+            x = T.ones(2, 3, requires_grad=True) * 2.0
+            part = x[0]
+            part.retain_grad()
+            before = part * 4.0
+            change(x, part)
+            total = x.sum() + before.sum() * 0.5
+            if used:
+                total = total + (part * 5.0).sum()
+            total.backward()
+            found.append(part.grad)
+    return found
+
+
+def repeated_elements_changed_one_copy_at_a_time(T: Any) -> Any:
+    found = []
+    for change in (
+        lambda row, column, w: row.expand(2, 3)[0].mul_(5.0),
+        lambda row, column, w: row.expand(2, 3)[1, :2].copy_(T.tensor([7.0, 8.0])),
+        lambda row, column, w: row.expand(4, 2, 3)[1, 0, 1:].fill_(9.0),
+        lambda row, column, w: column.expand(3, 3).diagonal().mul_(w),
+        lambda row, column, w: column.expand(3, 3).diagonal()[1:].mul_(w[1:]),
+        lambda row, column, w: column.expand(2, 3, 3)[1].t()[2].add_(4.0),
+        lambda row, column, w: column.expand(3, 4)[:, 2].expand(3, 3)[0].copy_(w),
+    ):
+        w, v = T.tensor([1.0, 2.0, 3.0], requires_grad=True), T.ones(3, 1, requires_grad=True)
+        row, column = w * 2.0, v * 3.0
+        change(row, column, w)
+        (row.sum() * 2.0 + (column**2).sum()).backward()
+        found.append((row, column, w.grad, v.grad))
+    return found
+
+
 @scenarios_of(globals())
 def test_as_in_pytorch(scenario: Any) -> None:
     check(scenario)

@@ -18,7 +18,7 @@ from zerograd import errors
 from zerograd.ir.graph import Node, TensorType, variable
 from zerograd.ir.record import Edge, Value, bind, grad_mode, new_variable, recorder
 from zerograd.ir.trace import Point, Source, Trace
-from zerograd.ops.elementwise import add, attach
+from zerograd.ops.elementwise import add, attach, stop
 from zerograd.ops.source import filled
 from zerograd.tape.differentiate import ancestors, apply_rule, differentiate, join, keepers, kept_by
 
@@ -465,10 +465,11 @@ def _resolver(trace: Trace, create_graph: bool) -> Callable[[Node], Node]:
     """How a rule reads the values of ``trace`` in the current one."""
 
     def resolve(node: Node) -> Node:
-        if trace is recorder.own.trace or node.constant:
+        tracked = create_graph and node.tracked
+        if trace is recorder.own.trace or (node.constant and not tracked):
             return node
-        found = bind(trace.values[node], node.type)
-        if create_graph and node.tracked:
+        found = stop(node) if node.constant else bind(trace.values[node], node.type)
+        if tracked:
             found = new_variable(found, Edge(Point(trace, node)))
         return found
 

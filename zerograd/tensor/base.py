@@ -14,10 +14,11 @@ from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.layout import unless_contiguous
 from zerograd.ir.record import Edge, Recorder, Value, bind, call, grad_mode, laid, local, new_variable, recorder, traces
 from zerograd.ir.trace import Point
-from zerograd.ops.elementwise import graft, stop
+from zerograd.ops.elementwise import stop
 from zerograd.ops.movement import overwrite
 from zerograd.runtime.realize import array_of, launch, lock
 from zerograd.shapes import Shape, contiguous_strides, is_contiguous
+from zerograd.tensor.graft import grafted, origin
 from zerograd.tensor.pack import Member
 from zerograd.tensor.storage import Storage
 from zerograd.tensor.view import (
@@ -294,7 +295,7 @@ class TensorBase:
             kept = value.read()
             if version == storage.version:
                 return kept
-            return _grafted(self._read_views(storage.read(), self._steps), kept)
+            return grafted(self._read_views(storage.read(), self._steps), kept)
         if not self._steps:
             node = storage.read()
             return stop(node) if self._detached and node.tracked else node
@@ -365,7 +366,7 @@ class TensorBase:
         if self._own is not None:
             return self._own[1].point()
         if not self._steps and not self._detached:
-            return self._storage.point()
+            return origin(self._storage.point())
         if self._detached or not self.requires_grad:
             return None
         point = self._point
@@ -495,6 +496,7 @@ class TensorBase:
             if self._steps:
                 whole, _ = self._whole()
                 node = call(write_views, (whole, node), (self._steps,))
+                self._point = None
             if not node.tracked and base.requires_grad:
                 node = call(_overwrite, (self._whole()[0], node))  # it still requires gradients
             storage.replace(node)
@@ -513,7 +515,7 @@ class TensorBase:
         if self._steps:
             node = call(write_views, (storage.read(), node), (self._steps,))
         if history is not None:
-            node = _grafted(node, storage.read())
+            node = grafted(node, storage.read())
         storage.replace(node)
 
     def _put_with_history(self, base: TensorBase, node: Node) -> None:
@@ -560,12 +562,6 @@ class TensorBase:
             return True
         layout = self._laid_out()
         return is_contiguous(layout.shape, layout.strides)
-
-
-def _grafted(value: Node, history: Node) -> Node:
-    """A value with a history from elsewhere."""
-    with grad_mode(True):
-        return graft(stop(value) if value.tracked else value, history)
 
 
 def _overwrite(x: Node, new: Node) -> Node:

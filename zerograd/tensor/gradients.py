@@ -289,7 +289,8 @@ def watchers() -> tape.Watchers | None:
         return None
     found: tape.Watchers = {}
     for tensor in list(_retaining.values()):
-        point = tensor._history()
+        last = tensor._point  # of a view: where it was looked at last; what its base has become since is another value
+        point = tensor._history() if last is None or tensor._detached else last[1]
         if point is not None and not tensor.is_leaf:
             found[point] = functools.partial(_keep, tensor)
     return found

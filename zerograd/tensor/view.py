@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zerograd import errors
-from zerograd.dtypes import dtype
+from zerograd.dtypes import bool_, dtype
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.layout import unless_contiguous
 from zerograd.ir.record import laid
 from zerograd.ops import movement
+from zerograd.ops.indexing import gather
 from zerograd.ops.movement import expand, inverse, permute, reshape, slice_, slice_write
-from zerograd.shapes import Shape, contiguous_strides
+from zerograd.ops.reduction import argmax
+from zerograd.ops.source import filled
+from zerograd.shapes import Shape, contiguous_strides, infer_size
 from zerograd.values import Value
 
 
@@ -153,7 +156,12 @@ def written(base: Node, part: Node, views: tuple[View, ...]) -> Node:
     if not views:
         return part
     first, rest = views[0], views[1:]
-    return first.write(base, written(first.read(base), part, rest))
+    inner = first.read(base)
+    new = written(inner, part, rest)
+    if rest and isinstance(first.step, Expand) and all(view.type.dtype is first.type.dtype for view in rest):
+        none, every = TensorType(inner.shape, bool_), TensorType(part.shape, bool_)
+        return first.step.write_some(base, new, written(filled(False, none), filled(True, every), rest))
+    return first.write(base, new)
 
 
 write_views.label = "CopySlices"  # pyright: ignore[reportFunctionMemberAccess]
@@ -364,6 +372,18 @@ class Expand(Step):
         starts = tuple(n - m for m, n in zip(padded, self.shape, strict=True))
         last = slice_(part, starts=starts, stops=self.shape, steps=(1,) * len(starts))
         return reshape(last, shape=base.shape)
+
+    def write_some(self, base: Node, part: Node, mask: Node) -> Node:
+        """Writing to some of the repeated elements: of each element's copies, the one that ``mask`` marks stays."""
+        padded = (1,) * self._lead(base.shape) + base.shape
+        axes = range(len(padded))
+        order = sorted(axes, key=lambda i: self.shape[i] == padded[i])  # those repeated first
+        shape = (-1, *(n for m, n in zip(padded, self.shape, strict=True) if m == n))
+        if 0 in self.shape:
+            return base
+        copies, marks = (reshape(permute(one, order=tuple(order)), shape=infer_size(shape, one.type.count))
+                         for one in (part, mask))  # fmt: skip
+        return reshape(gather(copies, argmax(marks, axis=0), axis=0), shape=base.shape)
 
     def look(self, base: Array) -> Array:
         lead = self._lead(base.shape)

@@ -77,6 +77,7 @@ class Machine:
         self.ways: list[list[Any]] = [[one] for one in self.pool]
         self.seen: list[Any] = []
         self.hooked: list[Any] = []
+        self.quiet = False
 
     def at(self, number: int) -> Any:
         """A value; small numbers mean recent ones."""
@@ -161,10 +162,10 @@ class Machine:
         return x
 
     def do_hook(self, i: int, number: float) -> None:
-        self.hookable(i).register_hook(lambda grad: grad * number)
+        self.hookable(i).register_hook(lambda grad: grad if self.quiet else grad * number)
 
     def do_watch(self, i: int) -> None:
-        self.hookable(i).register_hook(lambda grad: self.seen.append(grad.detach().tolist()))
+        self.hookable(i).register_hook(lambda grad: None if self.quiet else self.seen.append(grad.detach().tolist()))
 
     def do_retain(self, i: int) -> None:
         self.hookable(i).retain_grad()
@@ -187,9 +188,24 @@ class Machine:
         (first,) = self.library.autograd.grad(loss, w, create_graph=True, allow_unused=True)
         again = None
         if first is not None and first.requires_grad:
-            (again,) = self.library.autograd.grad((first**2).sum(), w, retain_graph=True, allow_unused=True)
+            again = self.quietly((first**2).sum(), w)
         # Of zeros in the place of an overwritten value, PyTorch sometimes knows a history, zerograd never.
         self.seen.append((self.library.zeros_like(w) if again is None else again).tolist())
+
+    def quietly(self, y: Any, x: Any) -> Any:
+        """A gradient, while hooks do nothing and retained gradients stay.
+
+        In a pass through passes, PyTorch takes other ways where a value was changed through a view; the gradients of
+        leaves are the same.
+        """
+        retained = [(one, one.grad) for one in self.pool if one.retains_grad]
+        self.quiet = True
+        try:
+            return self.library.autograd.grad(y, x, retain_graph=True, allow_unused=True)[0]
+        finally:
+            self.quiet = False
+            for one, grad in retained:
+                one.grad = grad
 
     def do_clear(self, leaf: int, to_none: bool) -> None:
         w = self.leaves[leaf]

@@ -11,6 +11,7 @@ import numpy as np
 
 from zerograd import errors
 from zerograd.dtypes import bool_, dtype
+from zerograd.frozen import Frozen
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.layout import unless_contiguous
 from zerograd.ir.record import laid
@@ -20,7 +21,6 @@ from zerograd.ops.movement import expand, inverse, permute, reshape, slice_, sli
 from zerograd.ops.reduction import argmax
 from zerograd.ops.source import filled
 from zerograd.shapes import Shape, contiguous_strides, infer_size
-from zerograd.values import Value
 
 
 class Layout(NamedTuple):
@@ -48,7 +48,7 @@ def check_overlap(layout: Layout) -> None:
         )
 
 
-class Step(Value):
+class Step(Frozen):
     """One way to look at a base.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zerograd import dtypes, errors
+from zerograd.frozen import Frozen
 from zerograd.ir.graph import Node, TensorType
 from zerograd.nn.functional.classes import rows, verified
 from zerograd.nn.functional.geometry import known_again
@@ -19,7 +20,6 @@ from zerograd.tensor.door import apply, reading
 from zerograd.tensor.functions.arguments import as_tensor_argument
 from zerograd.tensor.functions.products import linear
 from zerograd.tensor.functions.refusals import FLOATING, require
-from zerograd.values import Value
 
 TARGETS = (dtypes.int64, dtypes.uint8)
 
@@ -184,7 +184,7 @@ def nll_loss(
     return _numbered("nll_loss", input, target, weight, how, ignore_index, 0.0, False)
 
 
-class Probabilities(Value):
+class Probabilities(Frozen):
     """How class probabilities make a loss."""
 
     __slots__ = ("reduction", "smoothing")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from zerograd import dtypes, errors
+from zerograd.frozen import Frozen
 from zerograd.ir.graph import Node
 from zerograd.nn.functional.adaptive_pooling import (
     adaptive_avg_pool1d,
@@ -27,7 +28,6 @@ from zerograd.ops.pooling import Table, Weights, resample
 from zerograd.shapes import Shape
 from zerograd.tensor.door import apply
 from zerograd.tensor.functions.refusals import FLOATING, require
-from zerograd.values import Value
 
 Taps = tuple[Table, Weights | None]
 AREA = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
@@ -35,7 +35,7 @@ SMOOTH = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2, "lanczos": 2
 STEPPED = ("nearest", "nearest-exact")
 
 
-class Axis(Value):
+class Axis(Frozen):
     """One axis to interpolate.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zerograd import dtypes, errors
+from zerograd.frozen import Frozen
 from zerograd.ir.graph import Node, TensorType
 from zerograd.nn.functional.classes import verified
 from zerograd.nn.functional.geometry import Windows, check_rank, per_axis, pooling_windows
@@ -14,7 +15,6 @@ from zerograd.ops.elementwise import cast, div, mul, pow, relu, sign, times
 from zerograd.ops.source import filled
 from zerograd.shapes import Shape, count
 from zerograd.tensor.door import apply, reading
-from zerograd.values import Value
 
 # --- maxima ----------------------------------------------------------------------------------------------
 
@@ -283,7 +283,7 @@ def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None
 # --- the way back from maxima ------------------------------------------------------------------------------
 
 
-class Unpooling(Value):
+class Unpooling(Frozen):
     """Where an unpooling puts its values: the name of the function and the size of the result's axes."""
 
     __slots__ = ("name", "size")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from zerograd.frozen import Frozen
 from zerograd.ir.graph import Node
 from zerograd.nn import _reduction
 from zerograd.ops.elementwise import div, plus
 from zerograd.ops.movement import reshape
 from zerograd.ops.reduction import mean_of
 from zerograd.ops.reduction import sum as total_of
-from zerograd.values import Value
 
 
-class Reducing(Value):
+class Reducing(Frozen):
     """A reduction, and what ``grad_fn`` shows after it (the op before it, if there is none)."""
 
     __slots__ = ("how", "inner")

@@ -8,6 +8,7 @@ from typing import Any
 
 from zerograd import dtypes, errors
 from zerograd.dtypes import dtype
+from zerograd.frozen import Frozen
 from zerograd.ir.graph import Node, TensorType
 from zerograd.nn.functional.interpolation import cubic
 from zerograd.ops import elementwise as ew
@@ -20,7 +21,6 @@ from zerograd.ops.source import filled, ones_like, spaced, zeros_like
 from zerograd.shapes import Shape, count
 from zerograd.tensor.door import apply, labelled, reading
 from zerograd.tensor.functions.refusals import FLOATING, require
-from zerograd.values import Value
 
 DEFAULT_CORNERS = (
     "{}: the default of align_corners is False since PyTorch 1.3; pass align_corners=True for the older behaviour"
@@ -166,7 +166,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
 # --- sampling ------------------------------------------------------------------------------------------------
 
 
-class Sampling(Value):
+class Sampling(Frozen):
     """The arguments of ``grid_sample``."""
 
     __slots__ = ("align", "mode", "padding", "rank")

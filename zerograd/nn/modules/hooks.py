@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from zerograd import errors
+from zerograd.frozen import Frozen
 from zerograd.nn.modules.backward_hooks import BackwardHooks
 from zerograd.tensor.gradients import RemovableHandle
-from zerograd.values import Value
 
 if TYPE_CHECKING:
     from zerograd.nn.modules.module import Module
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Hook = Callable[..., Any]
 
 
-class Entry(Value):
+class Entry(Frozen):
     """A forward hook or forward pre-hook of one module, or any hook of all modules, and how to call it."""
 
     __slots__ = ("always_call", "kind", "run", "with_kwargs")

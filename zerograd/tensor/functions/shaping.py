@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import replace
 from typing import Any
 
 from zerograd import errors, shapes
@@ -340,7 +339,8 @@ def select(input: TensorBase, dim: int, index: int) -> Any:
 
 def select_step(input: TensorBase, at: int, index: int, label: str = "SelectBackward0") -> Slice:
     """The step to one index of a dimension; both are counted from the front."""
-    return replace(part_step(input, at, index, index + 1, label), dropped=(at,))
+    part = part_step(input, at, index, index + 1)
+    return Slice(part.starts, part.stops, part.steps, (at,), label)
 
 
 def part_step(input: TensorBase, at: int, start: int, stop: int, label: str = "SliceBackward0") -> Slice:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from zerograd.values import Value
+from zerograd.frozen import Frozen
 
 
-class WorkerInfo(Value):
+class WorkerInfo(Frozen):
     """What a worker knows of itself.
 
     Attributes:

@@ -10,8 +10,8 @@ from operator import attrgetter
 from typing import Any, ClassVar
 
 
-class Value:
-    """Equal to a value of the same class whose fields are equal; never changed.
+class Frozen:
+    """Equal to another of the same class whose fields are equal; never changed.
 
     A class names its fields in ``__slots__`` and sets them in an ``__init__`` of its own.
     """

@@ -14,7 +14,7 @@ from types import ModuleType
 INTERNAL = frozenset(
     {
         *("cli", "data", "dtypes", "engines", "errors", "ir", "lazily", "ledger", "ops", "passes", "program"),
-        *("runtime", "settings", "shapes", "tape", "tensor", "values"),
+        *("runtime", "settings", "shapes", "tape", "tensor", "frozen"),
     }
 )
 """Parts of zerograd whose names mean nothing, or something else, in PyTorch."""

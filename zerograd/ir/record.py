@@ -68,6 +68,7 @@ class Recorder:
         self.leaf_nodes: dict[tuple[int, TensorType], Node] = {}
         self.number_nodes: dict[type, dict[int, Node]] = {kind: {} for kind in (bool, int, float, complex)}
         self.plans: dict[Any, Any] = {}
+        self.last_plan: Any = None  # how the last trace was computed, likely the next one too
 
     def set_grad_enabled(self, enabled: bool) -> None:
         self.grad_enabled = enabled

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from zerograd import dtypes
-from zerograd.ir.graph import TensorType
+from zerograd.ir.graph import Node, TensorType
 from zerograd.ir.record import recorder
 from zerograd.tensor.leaf import Arrived
 from zerograd.tensor.pack import Pack
@@ -55,6 +55,9 @@ class Cohort:
         self._columns: dict[str, list[Any]] = {}
         self.packs: dict[str, Pack] = {}
         self._attempts = 0
+        self._prepared: tuple[Any, list[Any], list[Any]] | None = None
+        self._known_arrival: Any = None
+        self._arrived: tuple[Node, ...] = ()
 
     def show(self, dtype: dtypes.dtype) -> None:
         """Makes the tensors that show the numbers, and puts them into the states."""
@@ -83,6 +86,7 @@ class Cohort:
         if self._names:
             self._look = itemgetter(*self._names)
         self._values = [state[name] for state in self.states for name in self._names]
+        self._prepared = None
         self._columns = {name: [state[name] for state in self.states] for name in self.present}
 
     def is_current(self, states: States) -> bool:
@@ -116,11 +120,25 @@ class Cohort:
         """The gradients of the parameters: tensors, or nodes as they have just arrived."""
         if arrived is None or arrived.serial != recorder.own.trace.serial:
             return [param.grad for param in self.params]
-        pack = self.packs.get("")
-        whole = pack is not None and pack.whole and pack.leaves
-        return arrived.nodes_of(whole or [param._leaf for param in self.params])
+        if arrived.nodes is not self._known_arrival:
+            self._known_arrival = arrived.nodes
+            self._arrived = arrived.nodes_of([param._leaf for param in self.params])
+        return self._arrived
 
-    def packed(self, name: str, tensors: list[Any]) -> list[Any] | Pack:
+    def in_place(self, names: Sequence[str]) -> tuple[Any, list[Any], list[Any]]:
+        """The parameters and the columns of these states, as packs where possible, and what a step writes to."""
+        if self._prepared is None or not all([pack.whole for pack in self.packs.values()]):  # noqa: C419  faster
+            params = self._packed("", self.params)
+            columns = [column and self._packed(name, column) for name in names for column in [self.column(name)]]
+            written = [params, *(column for column in columns if column is not None), self.vectors]
+            targets = [x for one in written for x in (one if isinstance(one, list) else [one])]
+            prepared = params, columns, targets
+            if not all(isinstance(one, Pack) for one in written[:-1]):
+                return prepared
+            self._prepared = prepared
+        return self._prepared
+
+    def _packed(self, name: str, tensors: list[Any]) -> list[Any] | Pack:
         """The parameters or one of their states as a pack; as they are where they are changed one by one."""
         pack = self.packs.get(name)
         if pack is not None and pack.whole:

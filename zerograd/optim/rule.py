@@ -20,7 +20,6 @@ from zerograd.optim.each_parameter import for_each_parameter as for_each_paramet
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT, loss_of
 from zerograd.tensor.door import assign
 from zerograd.tensor.leaf import Arrived, arrived_together
-from zerograd.tensor.pack import Pack
 from zerograd.tensor.tensor import Tensor
 
 States = dict[str, Tensor | None]
@@ -170,21 +169,17 @@ class Rule(Optimizer):
         dtype = self._dtype_of_counters(group)
         operands, switches = self.schedule(group, Situation(numbers, lambda value: _rounded(value, dtype)))
         numbers = {name: _rounded(value, dtype) for name, value in numbers.items()}
-        columns = [cohort.column(name) for name in self.names]
         values = list(numbers.values())
         frozen = tuple(switches.items())
         update: Any = type(self).update
-        if all(name in cohort.present for name in self.made_by_update(group)):
-            params = cohort.packed("", cohort.params)
-            columns = [column and cohort.packed(name, column) for name, column in zip(self.names, columns, strict=True)]
-            targets = [
-                x for column in (params, *columns) for x in ([column] if isinstance(column, Pack) else column or ())
-            ]
+        if all([name in cohort.present for name in self.made_by_update(group)]):  # noqa: C419  faster
+            params, columns, targets = cohort.in_place(self.names)
             inputs = (params, cohort.gradients(arrived), cohort.vectors, values, *columns, *operands)
-            update.into([*targets, *cohort.vectors], *inputs, switches=frozen, in_place=True)
+            update.into(targets, *inputs, switches=frozen, in_place=True)
             cohort.numbers = numbers
             cohort.note_versions()
             return
+        columns = [cohort.column(name) for name in self.names]
         inputs = (cohort.params, cohort.gradients(None), cohort.vectors, values, *columns, *operands)
         first, *results, shown = update(*inputs, switches=frozen, in_place=False)
         _write(cohort.params, first)

@@ -28,11 +28,12 @@ lock = threading.RLock()
 class Plan:
     """How to compute the live values of a trace: a program whose outputs are theirs, then the kept ones."""
 
-    __slots__ = ("in_order", "kept", "outputs", "places", "program", "roots", "tracked")
+    __slots__ = ("entered", "freed", "in_order", "kept", "outputs", "places", "program", "roots", "tracked", "wanted")
 
     kept: tuple[tuple[Node, int], ...]
 
     def __init__(self, nodes: tuple[Node, ...], entered: tuple[Node, ...], freed: tuple[frozenset[Node], ...]) -> None:
+        self.wanted, self.entered, self.freed = nodes, entered, freed
         self.roots = tuple(dict.fromkeys((*(node for node in nodes if node.tracked), *entered)))
         kept = kept_by(self.roots, freed)
         self.outputs = tuple(dict.fromkeys((*nodes, *kept)))
@@ -70,11 +71,9 @@ def _compute(trace: Trace) -> None:
             return
         wanted = tuple(nodes)
         entered = _entered(trace, wanted) if trace.passages else ()
-        plans = recorder.own.plans
-        key = (Plan, wanted, entered, trace.freed)
-        plan = plans.get(key)
-        if plan is None:
-            plan = plans[key] = Plan(wanted, entered, trace.freed)
+        plan = recorder.own.last_plan
+        if plan is None or wanted != plan.wanted or entered != plan.entered or trace.freed != plan.freed:
+            plan = _planned(wanted, entered, trace.freed)
         try:
             computed: Sequence[Array | None] = plan.program(trace.leaves)
         except Exception:
@@ -94,6 +93,16 @@ def _compute(trace: Trace) -> None:
             pack.buffers = list(islice(arrays, len(pack.nodes)))  # pyright: ignore[reportAttributeAccessIssue]
         trace.roots = plan.roots
         trace.values = {node: array for node, place in plan.kept if (array := computed[place]) is not None}
+
+
+def _planned(nodes: tuple[Node, ...], entered: tuple[Node, ...], freed: tuple[frozenset[Node], ...]) -> Plan:
+    own = recorder.own
+    key = (Plan, nodes, entered, freed)
+    plan = own.plans.get(key)
+    if plan is None:
+        plan = own.plans[key] = Plan(nodes, entered, freed)
+    own.last_plan = plan
+    return plan
 
 
 def _alive(trace: Trace) -> tuple[list[Any], list[Value], list[Values]]:

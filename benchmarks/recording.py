@@ -6,7 +6,7 @@ The model is ``blocks`` times linear, relu, times a number, plus the residual: f
 that only overhead is left. A step is forward, backward, Adam and zero_grad. For zerograd, ``recording`` replaces the
 engine by one that hands out the arrays of its first run, so what remains is what recording, memoised backward,
 optimizer bookkeeping and launching cost; ``with NumPy`` runs the reference engine. Frameworks take turns in one
-process; the figure is the best round of each, in microseconds of CPU time per forward call.
+process; the figure is the best step of each (and the median), in microseconds per forward call.
 """
 
 from __future__ import annotations
@@ -69,13 +69,14 @@ def computing_nothing() -> Any:
         recorder.own.forget()
 
 
-def turn(step: Callable[[], Any], seconds: float = 0.05) -> float:
-    """The mean time of a step in a turn long enough to fill the caches again, in microseconds."""
-    repeats, start = 0, time.process_time_ns()
-    while (spent := time.process_time_ns() - start) < seconds * 1e9:
+def turn(step: Callable[[], Any], seconds: float = 0.05) -> list[float]:
+    """The times of single steps, in microseconds, in a turn long enough to fill the caches again."""
+    times: list[float] = []
+    end = time.perf_counter_ns() + int(seconds * 1e9)
+    while (start := time.perf_counter_ns()) < end:
         step()
-        repeats += 1
-    return spent / repeats / 1000
+        times.append((time.perf_counter_ns() - start) / 1000)
+    return times
 
 
 def main() -> None:
@@ -96,13 +97,13 @@ def main() -> None:
         for _ in range(5):
             mine(), other()
         for _ in range(options.rounds):
-            ours.append(turn(mine))
-            theirs.append(turn(other))
+            ours += turn(mine)
+            theirs += turn(other)
     mine = build(zerograd, options.blocks)
     for _ in range(5):
         mine()
     for _ in range(options.rounds):
-        computed.append(turn(mine))
+        computed += turn(mine)
     parameters = 2 * options.blocks
     print(f"{calls} forward calls, {parameters} parameters; microseconds per forward call (whole step / {calls})")
     for name, times in [("zerograd, recording", ours), ("zerograd, with NumPy", computed), ("PyTorch", theirs)]:

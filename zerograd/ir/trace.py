@@ -77,6 +77,7 @@ class Trace:
         results: the new tensors, to be computed likewise.
         arrivals: the groups of gradients among them that are no tensors yet (``tensor/leaf.py``).
         packs: the groups of values that it has to compute too (``tensor/pack.py``).
+        shown: the tensors that say themselves what they are in this trace, by the id of the pack of their storages.
         sources: what stands behind each variable.
         passages: those of them through which gradients go on, into older traces or custom functions.
         values: after the launch, the arrays that backward passes through this trace still need.
@@ -89,7 +90,7 @@ class Trace:
 
     __slots__ = (
         "__weakref__", "arrivals", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "packs", "passages",
-        "pending", "results", "roots", "serial", "sources", "values",
+        "pending", "results", "roots", "serial", "shown", "sources", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -100,6 +101,7 @@ class Trace:
         self.results: list[Any] = []  # of Result
         self.arrivals: list[Any] = []
         self.packs: list[Values] = []
+        self.shown: dict[int, list[Any]] = {}
         self.sources: dict[Node, Source] = {}
         self.passages: dict[Node, Source] = {}
         self.values: dict[Node, Array] = {}

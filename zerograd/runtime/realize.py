@@ -57,6 +57,7 @@ def launch() -> None:
     trace.results = []
     trace.arrivals = []
     trace.packs = []
+    trace.shown = {}
     own.new_trace()
 
 

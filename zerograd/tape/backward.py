@@ -96,23 +96,30 @@ def run(
     """
     regions = _regions(roots)
     wanted = None if targets is None else set(targets)
-    traces = {one.trace for one in regions}
     _check_not_freed(regions)
-    simple = (
+    plain = (
         not create_graph
         and not recorder.own.check_nan
-        and not any(trace.hooks for trace in traces)
-        and not (watchers and any(point.trace in traces for point in watchers))
         and (wanted is None or all(isinstance(one, Leaf) for one in wanted))
-        and not any(isinstance(source, FunctionOutput) for one in regions for source in _passages(one))
     )
-    if simple:
+    if plain and not _heard(regions, watchers):
         results = _by_trace(roots, seeds, wanted)
     else:
         results = _Sweep(roots, wanted, watchers or {}, create_graph, retain_graph).run(roots, seeds)
     if not retain_graph:
         _free(regions)
     return results
+
+
+def _heard(regions: list[Point], watchers: Watchers | None) -> bool:
+    """Whether user code has a say somewhere between the roots and the leaves: hooks, custom functions."""
+    traces = [one.trace for one in regions]
+    for trace in traces:
+        if trace.hooks:
+            return True
+    if watchers and any(point.trace in traces for point in watchers):
+        return True
+    return any([isinstance(source, FunctionOutput) for one in regions for source in _passages(one)])  # noqa: C419  faster
 
 
 def _passages(root: Point) -> list[Source]:

@@ -393,15 +393,16 @@ def roots_and_seeds(tensors: Sequence[Any], gradients: Sequence[Any] | None) -> 
 
 def _seed(tensor: Any, gradient: Any) -> Value:
     if gradient is None:
-        if tensor._type.count != 1:
+        kind = tensor._type
+        if kind.count != 1:
             raise errors.runtime(
                 "backward() of a tensor with several elements needs the gradient argument; only scalars do without",
                 output=tensor._type,
                 hint="reduce it first, e.g. loss.mean() or loss.sum(), or pass backward(gradient=...)",
             )
-        if not tensor.dtype.is_floating_point:
-            raise errors.runtime(f"backward() without a gradient argument needs a real scalar, got {tensor.dtype}")
-        return tape.ones(tensor._type)
+        if not kind.dtype.is_floating_point:
+            raise errors.runtime(f"backward() without a gradient argument needs a real scalar, got {kind.dtype}")
+        return tape.ones(kind)
     if not isinstance(gradient, TensorBase):
         raise errors.type_(f"a gradient must be a Tensor or None, not {type(gradient).__name__}")
     if gradient._shape != tensor._shape:

@@ -85,10 +85,11 @@ class Pack:
             trace.sources.update(entry.sources)
         self.nodes = entry.nodes
         self.serial = serial
-        for leaf, variable in zip(self.leaves, entry.sources, strict=True):
-            tensor = leaf.tensor()
-            if tensor is not None:
-                tensor._at, tensor._serial = variable, serial
+        if self.leaves:
+            shown = trace.shown[id(self)] = [leaf.tensor() for leaf in self.leaves]
+            for tensor, variable in zip(shown, entry.sources, strict=True):
+                if tensor is not None:
+                    tensor._at, tensor._serial = variable, serial
         return self.nodes
 
     def write(self, nodes: tuple[Node, ...]) -> None:
@@ -100,8 +101,7 @@ class Pack:
         self.nodes = nodes
         self.serial = trace.serial
         self.version += 1
-        for leaf in self.leaves:
-            tensor = leaf.tensor()
+        for tensor in trace.shown.pop(id(self), ()):
             if tensor is not None:
                 tensor._serial = 0
 

@@ -210,7 +210,7 @@ newaxis = None
 
 _MODULES = """
     accelerator amp autograd backends compiler cpu cuda distributed fft func hub jit linalg masked mps
-    multiprocessing nn optim random return_types serialization special testing torch_version utils version xpu
+    multiprocessing nn onnx optim random return_types serialization special testing torch_version utils version xpu
 """
 _LATER = {
     "amp": "GradScaler",

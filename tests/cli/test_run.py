@@ -285,3 +285,31 @@ def test_pytorch_loaded_before_is_refused() -> None:
     assert done.stderr.endswith(
         "RuntimeError: PyTorch is loaded already, so `import torch` cannot become zerograd in this process\n"
     )
+
+
+def test_programs_that_could_export_or_train_in_many_processes_run_without(tmp_path: Path) -> None:
+    """They import what that takes at their beginning, and use it on demand."""
+    printed = lines_of(
+        tmp_path,
+        """
+import torch
+import torch.distributed as dist
+import torch.onnx
+from torch.distributed import all_gather, all_reduce, barrier, broadcast, destroy_process_group
+from torch.nn.parallel import DistributedDataParallel as DDP
+
+model = torch.nn.Linear(2, 1)
+print(torch.onnx.is_in_onnx_export(), isinstance(model, DDP), dist.is_initialized())
+for refused in (
+    lambda: DDP(model), barrier, destroy_process_group, lambda: all_reduce(torch.ones(1)),
+    lambda: broadcast(torch.ones(1), 0), lambda: all_gather([torch.ones(1)], torch.ones(1)),
+    lambda: torch.onnx.export(model, (torch.ones(2),), "model.onnx"),
+):
+    try:
+        refused()
+    except Exception as error:
+        print(type(error).__name__)
+""",
+    )
+    without_group = ["ValueError", "ValueError", "AssertionError", "ValueError", "ValueError", "ValueError"]
+    assert printed == ["False False False", *without_group, "RuntimeError"]

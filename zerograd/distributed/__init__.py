@@ -53,3 +53,35 @@ def get_rank(group: Any = None) -> int:
 def get_world_size(group: Any = None) -> int:
     """Refuses without a group: ValueError, as in PyTorch."""
     raise errors.value("there is no process group, so it has no size")
+
+
+def destroy_process_group(group: Any = None) -> None:
+    """Refuses, there is none: AssertionError."""
+    raise AssertionError("there is no process group to end")
+
+
+def barrier(*args: Any, **kwargs: Any) -> None:
+    """Refuses, there is none to wait for: ValueError."""
+    raise _no_group("barrier")
+
+
+def all_reduce(*args: Any, **kwargs: Any) -> None:
+    """Refuses, there is none to sum over: ValueError."""
+    raise _no_group("all_reduce")
+
+
+def broadcast(*args: Any, **kwargs: Any) -> None:
+    """Refuses, there is none to send to: ValueError."""
+    raise _no_group("broadcast")
+
+
+def all_gather(*args: Any, **kwargs: Any) -> None:
+    """Refuses, there is none to gather from: ValueError."""
+    raise _no_group("all_gather")
+
+
+def _no_group(name: str) -> ValueError:
+    return errors.value(
+        f"torch.distributed.{name}: there is no process group",
+        hint="where torch.distributed.is_initialized() is False, one process trains alone",
+    )

@@ -39,6 +39,8 @@ class Tensor(CopyingMethods, MemoryMethods, GradientMethods, ReadingMethods, Fac
     Source: torch.Tensor.
     """
 
+    __module__ = "zerograd"  # where PyTorch has it, and so prints and pickles
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """The legacy constructor: sizes, or data, in the default float dtype."""
         from zerograd.tensor import tensor_types

@@ -3,6 +3,9 @@
 A public function hands its tensors and its static arguments to ``apply`` together with a *body*, a pure function of
 nodes. Met again, the call is one look-up; on a miss the body runs: it promotes and broadcasts its operands
 (``promote``, ``together``), checks them (errors surface here, at the user's line) and records ops.
+
+``apply``, ``unary``, ``binary`` and ``weighted`` are written out each: every operation of every program passes one of
+them, and a function call more would be a tenth of what recording it costs.
 """
 
 from __future__ import annotations

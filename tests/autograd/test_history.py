@@ -131,6 +131,16 @@ def printed(T: Any) -> Any:
     return [repr(one) for one in (w, w * 2.0, w.exp(), w.sum(), w.view(2, 1), (w * 2.0).detach())]
 
 
+def the_way_through_a_network(T: Any) -> Any:
+    """As in PyTorch's tutorial on neural networks: from the loss to the layer before it, and on to its bias."""
+    net = T.nn.Sequential(T.nn.Linear(3, 4), T.nn.ReLU(), T.nn.Linear(4, 2))
+    fn, seen = T.nn.functional.mse_loss(net(T.ones(5, 3)), T.zeros(5, 2)).grad_fn, []
+    while fn is not None:
+        seen.append((fn.name(), len(fn.next_functions)))
+        fn = fn.next_functions[0][0] if fn.next_functions else None
+    return seen
+
+
 def next_functions(T: Any) -> Any:
     w = T.tensor([1.0, 2.0], requires_grad=True)
     v = T.tensor([1.0, 2.0])

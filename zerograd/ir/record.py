@@ -377,7 +377,8 @@ def call(body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any
 
     Args:
         body: a pure function of nodes (and of hashable static arguments), returning a node or a tuple of nodes.
-            ``body.label`` is the name that ``grad_fn`` shows.
+            ``body.label`` is the name that ``grad_fn`` shows; ``body.shows`` puts the operands into the order of its
+            ``next_functions``, where that is another one.
         operands: nodes, ``None``, or tuples of them.
     """
     own = recorder.own
@@ -446,7 +447,7 @@ def _run(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], sta
             if node.call is None and node.op is not variable:
                 if parents is None:
                     label = _label(body, operands, statics)
-                    parents = _parents(label, operands)
+                    parents = _parents(label, getattr(body, "shows", tuple)(operands))
                     line = user_line()
                 node.call = Call(label, parents, line, reads)
     if parents is not None:

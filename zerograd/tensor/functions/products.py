@@ -107,6 +107,15 @@ def _linear(x: Node, weight: Node, bias: Node | None) -> Node:
     return out if bias is None else elementwise.add(out, broadcast_to(bias, out.shape))
 
 
+def _as_addmm(operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The operands in the order of ``addmm(bias, input, weight.t())``, which PyTorch makes of matrices."""
+    x, weight, bias = operands
+    return (bias, x, weight) if bias is not None and x.rank == weight.rank == 2 else operands
+
+
+_linear.shows = _as_addmm  # pyright: ignore[reportFunctionMemberAccess]
+
+
 def _mm(x: Node, y: Node) -> Node:
     """The product of two matrices. Source: torch.mm."""
     ranked("mm", x, 2, "input")

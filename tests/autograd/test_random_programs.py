@@ -69,7 +69,7 @@ class Machine:
     """The state of a program in one library."""
 
     def __init__(self, library: Any) -> None:
-        self.library = library
+        self.torch = library
         values = np.random.default_rng(0).uniform(-1, 1, (LEAVES, *SHAPE))
         self.leaves = [library.tensor(one, requires_grad=True) for one in values]
         self.pool = [*self.leaves, library.tensor(values[0] * 0.3), *[leaf * 0.9 for leaf in self.leaves]]
@@ -104,7 +104,7 @@ class Machine:
         self.keep(getattr(self.at(i), name)())
 
     def do_binary(self, name: str, i: int, k: int) -> None:
-        self.keep(getattr(self.library, name)(self.at(i), self.at(k)))
+        self.keep(getattr(self.torch, name)(self.at(i), self.at(k)))
 
     def do_number(self, name: str, i: int, number: float) -> None:
         self.keep(getattr(self.at(i), name)(number))
@@ -151,7 +151,7 @@ class Machine:
 
     def do_update(self, leaf: int, rate: float) -> None:
         w = self.leaves[leaf]
-        with self.library.no_grad():
+        with self.torch.no_grad():
             if w.grad is not None:
                 w -= 0.1 * rate * w.grad
 
@@ -179,18 +179,18 @@ class Machine:
 
     def do_grad(self, i: int, k: int) -> None:
         x = self.at(k)
-        (found,) = self.library.autograd.grad((self.at(i) * 0.3).sum(), x, retain_graph=True, allow_unused=True)
+        (found,) = self.torch.autograd.grad((self.at(i) * 0.3).sum(), x, retain_graph=True, allow_unused=True)
         self.seen.append(None if found is None else found.tolist())
 
     def do_second(self, i: int, leaf: int) -> None:
         w = self.leaves[leaf]
         loss = (self.at(i) ** 2).sum()
-        (first,) = self.library.autograd.grad(loss, w, create_graph=True, allow_unused=True)
+        (first,) = self.torch.autograd.grad(loss, w, create_graph=True, allow_unused=True)
         again = None
         if first is not None and first.requires_grad:
             again = self.quietly((first**2).sum(), w)
         # Of zeros in the place of an overwritten value, PyTorch sometimes knows a history, zerograd never.
-        self.seen.append((self.library.zeros_like(w) if again is None else again).tolist())
+        self.seen.append((self.torch.zeros_like(w) if again is None else again).tolist())
 
     def quietly(self, y: Any, x: Any) -> Any:
         """A gradient, while hooks do nothing and retained gradients stay.
@@ -201,7 +201,7 @@ class Machine:
         retained = [(one, one.grad) for one in self.pool if one.retains_grad]
         self.quiet = True
         try:
-            return self.library.autograd.grad(y, x, retain_graph=True, allow_unused=True)[0]
+            return self.torch.autograd.grad(y, x, retain_graph=True, allow_unused=True)[0]
         finally:
             self.quiet = False
             for one, grad in retained:
@@ -215,7 +215,7 @@ class Machine:
             w.grad.zero_()
 
     def do_launch(self) -> None:
-        if self.library is zerograd:
+        if self.torch is zerograd:
             realize.launch()
 
     def do_read(self, i: int) -> None:

@@ -110,3 +110,12 @@ class Trace:
         self.hooks: dict[Node, list[Any]] = {}
         self.finished_step = False
         self.limit = settings.max_pending_calls
+
+    def release(self) -> None:
+        """Forget what was needed only until everything is computed."""
+        self.leaves = []
+        self.pending = []
+        self.results = []
+        self.arrivals = []
+        self.packs = []
+        self.shown = {}

@@ -129,7 +129,7 @@ class Cohort:
         """The parameters and the columns of these states, as packs where possible, and what a step writes to."""
         if self._prepared is None or not all([pack.whole for pack in self.packs.values()]):  # noqa: C419  faster
             params = self._packed("", self.params)
-            columns = [column and self._packed(name, column) for name in names for column in [self.column(name)]]
+            columns = [self._packed(name, self._columns[name]) if name in self._columns else None for name in names]
             written = [params, *(column for column in columns if column is not None), self.vectors]
             targets = [x for one in written for x in (one if isinstance(one, list) else [one])]
             prepared = params, columns, targets

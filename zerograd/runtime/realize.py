@@ -52,12 +52,7 @@ def launch() -> None:
         raise AssertionError("a remembered function must not read values")
     trace = own.trace
     _compute(trace)
-    trace.leaves = []
-    trace.pending = []
-    trace.results = []
-    trace.arrivals = []
-    trace.packs = []
-    trace.shown = {}
+    trace.release()
     own.new_trace()
 
 

@@ -180,16 +180,20 @@ def apply_rule(node: Node, position: int, grad: Any, resolve: Callable[[Node], N
     return part
 
 
-def _argument(name: str, node: Node, position: int, grad: Any, resolve: Callable[[Node], Node]) -> Any:
-    known: dict[str, Callable[[], Any]] = {
-        "grad": lambda: grad,
-        "out": lambda: resolve(node),
-        "outs": lambda: tuple(map(resolve, node.results)),
-        "position": lambda: position,
-        "types": lambda: tuple(one.type for one in node.inputs),
-    }
-    if name in known:
-        return known[name]()
+def _argument(  # noqa: PLR0911  one for each kind
+    name: str, node: Node, position: int, grad: Any, resolve: Callable[[Node], Node]
+) -> Any:
+    match name:
+        case "grad":
+            return grad
+        case "out":
+            return resolve(node)
+        case "outs":
+            return tuple(map(resolve, node.results))
+        case "position":
+            return position
+        case "types":
+            return tuple(one.type for one in node.inputs)
     if name in node.op.inputs:
         return resolve(node.inputs[node.op.inputs.index(name)])
     if name in node.attributes:

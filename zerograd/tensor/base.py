@@ -13,7 +13,7 @@ from zerograd.dtypes import dtype
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.layout import unless_contiguous
 from zerograd.ir.record import Edge, Recorder, Value, bind, call, grad_mode, laid, local, new_variable, recorder, traces
-from zerograd.ir.trace import Point
+from zerograd.ir.trace import Point, Trace
 from zerograd.ops.elementwise import stop
 from zerograd.ops.movement import overwrite
 from zerograd.runtime.realize import array_of, launch, lock
@@ -152,10 +152,10 @@ class TensorBase:
         return self
 
     @classmethod
-    def of_node(cls, node: Node) -> Any:
-        """A new tensor with the value that ``node`` has in the current trace."""
+    def of_node(cls, node: Node, trace: Trace | None = None) -> Any:
+        """A new tensor with the value that ``node`` has in a trace, by default the current one."""
         self = object.__new__(TensorBase.result_class)
-        trace = recorder.own.trace
+        trace = trace or recorder.own.trace
         self._at = node
         self._serial = trace.serial
         trace.results.append(self)

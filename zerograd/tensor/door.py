@@ -5,7 +5,7 @@ nodes. Met again, the call is one look-up; on a miss the body runs: it promotes 
 (``promote``, ``together``), checks them (errors surface here, at the user's line) and records ops.
 
 ``apply``, ``unary``, ``binary`` and ``weighted`` are written out each: every operation of every program passes one of
-them, and a function call more would be a tenth of what recording it costs.
+them, and a function call more would add eight per cent to what recording it costs (3.11, ``relu``).
 """
 
 from __future__ import annotations
@@ -78,17 +78,14 @@ def _operands(xs: Sequence[Any]) -> tuple[Any, ...]:
 
 def wrap(result: Any) -> Any:
     """New tensors for the result nodes of a body."""
-    own = recorder.own
-    trace = own.trace
-    if isinstance(result, Node):
-        tensor = new(TensorBase.result_class)
-        tensor._at = result
-        tensor._serial = trace.serial
-        trace.results.append(tensor)
-    elif result is None:
+    if result is None:
         return None
+    if isinstance(result, Node):
+        tensor = TensorBase.of_node(result)
     else:
         tensor = tuple([one and TensorBase.of_node(one) for one in result])
+    own = recorder.own
+    trace = own.trace
     if len(trace.results) > trace.limit and not own.depth:
         launch()
     return tensor

@@ -95,33 +95,30 @@ class Arrived:
 
     def tensor_of(self, leaf: GradLeaf) -> Any:
         """The gradient of one leaf, as a tensor."""
-        grad = object.__new__(TensorBase.result_class)
-        grad._at, grad._serial = self.nodes[leaf], self.serial
-        traces[self.serial].results.append(grad)
-        return grad
+        return TensorBase.of_node(self.nodes[leaf], traces[self.serial])
+
+    def _waiting(self) -> list[tuple[GradLeaf, TensorBase]]:
+        """The leaves whose gradient nobody has asked for yet, and their tensors."""
+        return [(leaf, tensor) for leaf in self.nodes if (tensor := leaf.tensor()) is not None and tensor._grad is self]
 
     def withdraw(self) -> None:
         """Undo its arrival, of which nobody knows yet."""
-        for leaf in self.nodes:
-            tensor = leaf.tensor()
-            if tensor is not None and tensor._grad is self:
-                tensor._grad = None
+        for _, tensor in self._waiting():
+            tensor._grad = None
         traces[self.serial].arrivals.remove(self)
 
     def settle(self) -> None:
         """Make tensors of those that are still waiting, since the trace is about to be computed."""
-        for leaf in self.nodes:
-            tensor = leaf.tensor()
-            if tensor is not None and tensor._grad is self:
-                tensor._grad = self.tensor_of(leaf)
+        for leaf, tensor in self._waiting():
+            tensor._grad = self.tensor_of(leaf)
 
 
 def arrived_together(grads: Sequence[Any]) -> Arrived | None:
-    """What one backward pass has just brought, if that is what stands in all these ``_grad``, else ``None``."""
+    """What one backward pass has brought, if that is what stands in all these ``_grad``, else ``None``."""
     first = grads[0] if grads else None
-    if not isinstance(first, Arrived) or not all([one is first for one in grads]):  # noqa: C419  faster
-        return None
-    return first if first.serial == recorder.own.trace.serial else None
+    if isinstance(first, Arrived) and all([one is first for one in grads]):  # noqa: C419  faster
+        return first
+    return None
 
 
 def _sum_of_two(before: Node, new: Node) -> Node:

@@ -98,8 +98,8 @@ class View:
         self.layout = layout = step.layout(base, kind)
         self.type = TensorType(layout.shape, getattr(step, "dtype", kind))
         self.label = step.label
-        self.whole = getattr(step, "whole", False)
-        self.moves = getattr(step, "moves", False)
+        self.whole = step.whole
+        self.moves = step.moves
         self.read, self.write, self.look = step.read, step.write, step.look
         self._hash = hash((step, layout.shape, layout.strides))
 

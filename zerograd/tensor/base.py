@@ -57,7 +57,8 @@ class TensorBase:
     """A window onto a storage; when new, a node of the trace numbered ``_serial``, and no more.
 
     Attributes (private to the tensor layer):
-        _at, _serial: of a new tensor, see ``Result``; ``_serial`` is 0 once it has a storage.
+        _at, _serial: what it is in the trace numbered ``_serial``: of a new tensor until it has a storage (``Result``),
+            of a parameter whose pack has entered that trace (``Pack``); 0 for any other.
         _storage: what aliasing tensors share.
         _base: the tensor whose whole storage it is, if this one is a view of it.
         _steps: the chain of views from ``_base`` to this tensor.

@@ -10,8 +10,9 @@ from zerograd.ir.graph import Node, TensorType, leaf
 from zerograd.ops.movement import cat, expand, reshape, slice_
 from zerograd.ops.source import full
 from zerograd.passes.axes import carried, groups
+from zerograd.passes.pieces import box
 from zerograd.passes.rewrite import Graph, Rules
-from zerograd.shapes import Shape
+from zerograd.shapes import Shape, count
 
 rules = Rules()
 
@@ -94,15 +95,36 @@ def reshape_after_slice(graph: Graph, node: Node) -> Node | None:
     runs = groups(x.shape, source.shape)
     if runs is None or not node.type.count:
         return None
-    at = node.attributes
     starts, stops, steps = [0] * source.rank, list(source.shape), [1] * source.rank
+    wanted = box(node)
     for mine, theirs in runs:
         if len(mine) == 1 and len(theirs) == 1:
-            starts[theirs[0]], stops[theirs[0]] = at["starts"][mine[0]], at["stops"][mine[0]]
-            steps[theirs[0]] = at["steps"][mine[0]]
-        elif any([node.shape[i] != x.shape[i] for i in mine]):  # noqa: C419  faster
+            part = wanted[mine[0]]
+        elif all([node.shape[i] == x.shape[i] for i in mine]):  # noqa: C419  faster
+            continue
+        elif len(theirs) == 1:
+            part = _run(wanted, x.shape, mine)
+        else:
             return None
+        if part is None:
+            return None
+        starts[theirs[0]], stops[theirs[0]], steps[theirs[0]] = part.start, part.stop, part.step
     return graph.reshape(graph.slice(source, tuple(starts), tuple(stops), tuple(steps)), node.shape)
+
+
+def _run(wanted: tuple[range, ...], shape: Shape, axes: Shape) -> range | None:
+    """The places in the axis that is divided into ``axes``, if what is wanted of these lies in a row there.
+
+    So it is if one index is wanted of each axis up to one, and everything of those after it.
+    """
+    start, size = 0, 1
+    for axis in axes:
+        n, part = shape[axis], wanted[axis]
+        whole = part == range(n)
+        if part.step != 1 or (size > 1 and not whole):
+            return None
+        start, size = start * n + part.start, size * len(part)
+    return range(start, start + size)
 
 
 @rules.on(cat)
@@ -126,3 +148,15 @@ def reshape_after_cat(graph: Graph, node: Node) -> Node | None:
             return None
         parts.append(part)
     return graph.reshape(graph.cat(parts, place), node.shape)
+
+
+@rules.on(cat)
+def cat_of_reshaped(graph: Graph, node: Node) -> Node | None:
+    """Of parts that are seen under a shape anyway, the axes before the one along which they lie are merged."""
+    axis, shape = node.attributes["axis"], node.shape
+    before = count(shape[:axis])
+    lead = (before,) if before != 1 else ()
+    if len(lead) == axis or any([one.op not in (reshape, full) for one in node.inputs]):  # noqa: C419  faster
+        return None
+    parts = [graph.reshape(one, (*lead, *one.shape[axis:])) for one in node.inputs]
+    return graph.reshape(graph.cat(parts, len(lead)), shape)

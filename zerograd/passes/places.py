@@ -10,7 +10,7 @@ from zerograd.ir.graph import Node, leaf
 from zerograd.ops import reduction
 from zerograd.ops.elementwise import add, eq, where
 from zerograd.ops.indexing import gather, scatter, scatter_add, wrap
-from zerograd.ops.movement import expand
+from zerograd.ops.movement import expand, reshape
 from zerograd.ops.source import full, iota
 from zerograd.passes.choice import counts_from_front
 from zerograd.passes.rewrite import Graph, Rules, is_full
@@ -81,3 +81,36 @@ def scatter_is_choice(graph: Graph, node: Node) -> Node | None:
     if node.op is scatter or is_full(x, 0):
         return graph.make(where, chosen, values, x)
     return graph.make(add, x, graph.make(where, chosen, values, graph.full(0, x.type)))
+
+
+@rules.on(reduction.sum)
+def sum_of_written(graph: Graph, node: Node) -> Node | None:
+    """sum(where(places = iota, expand(y), 0)) = y, with one place in each row"""
+    (x,) = node.inputs
+    if x.op is not where or len(node.attributes["axes"]) != 1:
+        return None
+    condition, values, base = x.inputs
+    (axis,) = node.attributes["axes"]
+    if not is_full(base, 0) or condition.op is not eq or not _compares_places(condition, axis):
+        return None
+    if not _is_expanded(values, axis):
+        return None
+    return (
+        graph.full(values.attributes["fill"], node.type)
+        if values.op is full
+        else graph.expand(values.inputs[0], node.shape)
+    )
+
+
+def _compares_places(condition: Node, axis: int) -> bool:
+    """Whether exactly one place along the axis meets the condition, in every row."""
+    places, line = condition.inputs
+    if places.op is not expand or places.inputs[0].shape[axis] != 1 or line.op is not expand:
+        return False
+    line = line.inputs[0]
+    size = line.shape[axis]
+    if line.type.count != size or condition.shape[axis] != size:
+        return False
+    line = line.inputs[0] if line.op is reshape else line
+    places = places.inputs[0].inputs[0] if places.inputs[0].op is reshape else places.inputs[0]
+    return line.op is iota and counts_from_front(places, size)

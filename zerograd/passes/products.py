@@ -96,17 +96,21 @@ def written_places_in_a_row(graph: Graph, node: Node) -> Node | None:
 
 
 def turned_products(graph: Graph, order: list[Node], users: Users) -> dict[Node, Builder]:
-    """(x @ y)ᵀ = yᵀ @ xᵀ, where nothing else wants x @ y."""
+    """(x @ y)ᵀ = yᵀ @ xᵀ, where nothing else wants x @ y: the product is written as it is wanted, row by row."""
     replaced: dict[Node, Builder] = {}
     for node in order:
-        if _is_turned(node) and node.inputs[0].op is matmul and len(users[node.inputs[0]]) == 1:
-            x, y = node.inputs[0].inputs
-            replaced[node] = partial(_turned_product, graph, x, y)
+        if node.op is permute and node.inputs[0].op is matmul and len(users[node.inputs[0]]) == 1:
+            moved = node.attributes["order"]
+            if moved[-1] == node.rank - 2:
+                replaced[node] = partial(_turned_product, graph, node)
     return replaced
 
 
-def _turned_product(graph: Graph, x: Node, y: Node, new: Replaced) -> Node:
-    return graph.make(matmul, turned(graph, new.get(y, y)), turned(graph, new.get(x, x)))
+def _turned_product(graph: Graph, node: Node, new: Replaced) -> Node:
+    x, y = [new.get(one, one) for one in node.inputs[0].inputs]
+    product = graph.make(matmul, turned(graph, y), turned(graph, x))
+    swap = turning(node.rank)
+    return graph.permute(product, tuple([swap[axis] for axis in node.attributes["order"]]))
 
 
 def gathered_products(graph: Graph, order: list[Node], users: Users) -> dict[Node, Builder]:

@@ -18,7 +18,9 @@ from functools import cache
 from typing import Any
 
 FLOATS = ("half", "bfloat", "float", "double")
-BITS = {"i1": 1, "i8": 8, "i16": 16, "half": 16, "bfloat": 16, "i32": 32, "float": 32, "i64": 64, "double": 64, "ptr": 64}
+BITS = {
+    "i1": 1, "i8": 8, "i16": 16, "half": 16, "bfloat": 16, "i32": 32, "float": 32, "i64": 64, "double": 64, "ptr": 64,
+}  # fmt: skip
 
 
 class Value:
@@ -260,6 +262,10 @@ class Function:
     def fma(self, x: Operand, y: Operand, z: Operand) -> Value:
         """x * y + z, rounded once."""
         return self.intrinsic("fma", x, y, z)
+
+    def muladd(self, x: Operand, y: Operand, z: Operand) -> Value:
+        """x * y + z, rounded once where the machine does that at once, elsewhere twice: for polynomials."""
+        return self.intrinsic("fmuladd", x, y, z)
 
     def sqrt(self, x: Value) -> Value:
         return self.intrinsic("sqrt", x)

@@ -18,7 +18,9 @@ from functools import cache
 from typing import Any
 
 FLOATS = ("half", "bfloat", "float", "double")
-BITS = {"i1": 1, "i8": 8, "i16": 16, "half": 16, "bfloat": 16, "i32": 32, "float": 32, "i64": 64, "double": 64}
+BITS = {
+    "i1": 1, "i8": 8, "i16": 16, "half": 16, "bfloat": 16, "i32": 32, "float": 32, "i64": 64, "double": 64, "ptr": 64,
+}  # fmt: skip
 
 
 class Value:

@@ -263,6 +263,10 @@ class Function:
         """x * y + z, rounded once."""
         return self.intrinsic("fma", x, y, z)
 
+    def muladd(self, x: Operand, y: Operand, z: Operand) -> Value:
+        """x * y + z, rounded once where the machine does that at once, elsewhere twice: for polynomials."""
+        return self.intrinsic("fmuladd", x, y, z)
+
     def sqrt(self, x: Value) -> Value:
         return self.intrinsic("sqrt", x)
 
@@ -277,7 +281,7 @@ class Function:
     # --- comparison and choice -----------------------------------------------------------------------------------
 
     def compare(self, how: str, x: Operand, y: Operand) -> Value:
-        """An i1 a lane. ``how`` is LLVM's word: oeq, une, olt, uno, ... of floats, eq, ne, slt, ult, ... of integers."""
+        """An i1 a lane. ``how`` is LLVM's word: oeq, une, olt, uno, ... of floats, eq, slt, ult, ... of integers."""
         model = _model(x, y)
         x, y = self.operand(x, model), self.operand(y, model)
         name = "fcmp" if is_float(model) else "icmp"

@@ -9,18 +9,22 @@ from zerograd.ir.graph import Node, leaf
 
 def topological(roots: Iterable[Node], *, tracked: bool = False) -> list[Node]:
     """Every node that the roots depend on, inputs before users, each once; ``tracked``: by tracked inputs only."""
+    opened: set[Node] = set()
     done: set[Node] = set()
     order: list[Node] = []
-    stack = [(root, False) for root in reversed(list(roots))]
+    stack = list(roots)[::-1]
     while stack:
-        node, inputs_done = stack.pop()
-        if inputs_done:
-            order.append(node)
-        elif node not in done:
+        node = stack.pop()
+        if node in done:
+            continue
+        inputs = node.inputs
+        if not inputs or node in opened:
             done.add(node)
-            stack.append((node, True))
-            inputs = [one for one in node.inputs if one.tracked] if tracked else node.inputs
-            stack.extend((one, False) for one in reversed(inputs) if one not in done)
+            order.append(node)
+            continue
+        opened.add(node)
+        stack.append(node)
+        stack += [one for one in inputs if one.tracked][::-1] if tracked else inputs[::-1]
     return order
 
 

@@ -1,0 +1,77 @@
+"""The passes and their order: what is done to a recorded graph before kernels are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from zerograd.ir.graph import Node
+from zerograd.ir.traverse import topological
+from zerograd.passes import (
+    arithmetic,
+    bookkeeping,
+    choice,
+    decompose,
+    movement,
+    outward,
+    pieces,
+    places,
+    products,
+    reductions,
+)
+from zerograd.passes.rewrite import Builder, Graph, Rules, Users, together
+
+RULES: Rules = together(
+    bookkeeping.rules,
+    arithmetic.rules,
+    choice.rules,
+    movement.rules,
+    pieces.rules,
+    reductions.rules,
+    products.rules,
+    outward.rules,
+    places.rules,
+    decompose.rules,
+)
+
+Pass = Callable[[Graph, list[Node], Users], "dict[Node, Builder]"]
+"""The graph, its nodes with inputs before users, and who uses them -> which nodes to replace, and how."""
+
+PASSES: tuple[Pass, ...] = (
+    reductions.single_results,
+    products.turned_products,
+    products.gathered_products,
+    products.turned_products,
+)
+"""After the rules, which look at a node and its inputs: what needs to know the users, in this order."""
+
+
+def run(outputs: Sequence[Node], rules: Rules = RULES, passes: Sequence[Pass] = PASSES) -> tuple[Node, ...]:
+    """Nodes with the same values as the outputs and of the same types, simpler to compute.
+
+    The result has nothing of the recorder's bookkeeping, and equal computations are one node. Leaves keep their slots.
+    An output may become a leaf, a constant, or the same node as another output.
+    """
+    graph = Graph(rules)
+    outputs = graph.rewrite(outputs)
+    order: list[Node] = []
+    users: Users = {}
+    for one in passes:
+        if not order:
+            order = topological(outputs)
+            users = users_of(order, outputs)
+        builders = one(graph, order, users)
+        if builders:
+            outputs = graph.replace(outputs, order, builders)
+            order = []
+    return tuple(outputs)
+
+
+def users_of(order: list[Node], outputs: Sequence[Node]) -> Users:
+    """What each node is an input of, once for each input; ``None`` for an output."""
+    users: Users = {node: [] for node in order}
+    for node in order:
+        for one in node.inputs:
+            users[one].append(node)
+    for node in outputs:
+        users[node].append(None)
+    return users

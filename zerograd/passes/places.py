@@ -1,0 +1,116 @@
+"""Reading and writing one element in each row, as ``nll_loss`` and its gradient do.
+
+Comparing places with the running index joins the kernels around it; nothing is looked up.
+"""
+
+from __future__ import annotations
+
+from zerograd import dtypes
+from zerograd.ir.graph import Node, leaf
+from zerograd.ops import reduction
+from zerograd.ops.elementwise import add, eq, where
+from zerograd.ops.indexing import gather, scatter, scatter_add, wrap
+from zerograd.ops.movement import expand, reshape
+from zerograd.ops.source import full, iota
+from zerograd.passes.choice import counts_from_front
+from zerograd.passes.rewrite import Graph, Rules, is_full
+
+rules = Rules()
+
+
+def _one_in_each_row(node: Node) -> bool:
+    """Whether there is one place along the axis, and a place for every row."""
+    x, places, axis = node.inputs[0], node.inputs[1], node.attributes["axis"]
+    return bool(x.type.count) and places.shape == (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+
+
+def _chosen(graph: Graph, x: Node, places: Node, axis: int) -> Node:
+    """Where the places are, for the shape of ``x``; a wrong place is an IndexError."""
+    size = x.shape[axis]
+    if not counts_from_front(places, size):
+        places = graph.make(wrap, places, size=size)
+    line = graph.make(iota, size=size, dtype=dtypes.int64)
+    line = graph.reshape(line, tuple(size if i == axis else 1 for i in range(x.rank)))
+    return graph.make(eq, graph.expand(places, x.shape), graph.expand(line, x.shape))
+
+
+@rules.on(gather)
+def gather_in_arithmetic(graph: Graph, node: Node) -> Node | None:
+    """gather(x - expand(y)) = gather(x) - y: one element of each row instead of all"""
+    x, places = node.inputs
+    if not _one_in_each_row(node) or not x.op.elementwise:
+        return None
+    axis = node.attributes["axis"]
+    along = [_is_expanded(one, axis) for one in x.inputs]
+    if not any(along) or along.count(False) > 1:
+        return None
+    inputs: list[Node] = []
+    for one, constant in zip(x.inputs, along, strict=True):
+        if one.op is full:
+            inputs.append(graph.full(one.attributes["fill"], one.type.with_shape(places.shape)))
+        elif constant:
+            inputs.append(graph.expand(one.inputs[0], places.shape))
+        else:
+            inputs.append(graph.make(gather, one, places, axis=axis))
+    return graph.node(x.op, tuple(inputs), x.attributes)
+
+
+def _is_expanded(x: Node, axis: int) -> bool:
+    return x.op is full or (x.op is expand and x.inputs[0].shape[axis] == 1 != x.shape[axis])
+
+
+@rules.on(gather)
+def gather_is_choice(graph: Graph, node: Node) -> Node | None:
+    """gather(x, places) = sum(where(places = iota, x, 0)), with one place in each row of a computed x"""
+    x, places = node.inputs
+    if not _one_in_each_row(node) or x.op is leaf or not x.dtype.is_inexact:
+        return None
+    axis = node.attributes["axis"]
+    chosen = graph.make(where, _chosen(graph, x, places, axis), x, graph.full(0, x.type))
+    return graph.make(reduction.sum, chosen, axes=(axis,))
+
+
+@rules.on(scatter, scatter_add)
+def scatter_is_choice(graph: Graph, node: Node) -> Node | None:
+    """scatter(x, places, y) = where(places = iota, expand(y), x), with one place in each row"""
+    x, places, values = node.inputs
+    if not _one_in_each_row(node):
+        return None
+    chosen = _chosen(graph, x, places, node.attributes["axis"])
+    values = graph.expand(values, x.shape)
+    if node.op is scatter or is_full(x, 0):
+        return graph.make(where, chosen, values, x)
+    return graph.make(add, x, graph.make(where, chosen, values, graph.full(0, x.type)))
+
+
+@rules.on(reduction.sum)
+def sum_of_written(graph: Graph, node: Node) -> Node | None:
+    """sum(where(places = iota, expand(y), 0)) = y, with one place in each row"""
+    (x,) = node.inputs
+    if x.op is not where or len(node.attributes["axes"]) != 1:
+        return None
+    condition, values, base = x.inputs
+    (axis,) = node.attributes["axes"]
+    if not is_full(base, 0) or condition.op is not eq or not _compares_places(condition, axis):
+        return None
+    if not _is_expanded(values, axis):
+        return None
+    return (
+        graph.full(values.attributes["fill"], node.type)
+        if values.op is full
+        else graph.expand(values.inputs[0], node.shape)
+    )
+
+
+def _compares_places(condition: Node, axis: int) -> bool:
+    """Whether exactly one place along the axis meets the condition, in every row."""
+    places, line = condition.inputs
+    if places.op is not expand or places.inputs[0].shape[axis] != 1 or line.op is not expand:
+        return False
+    line = line.inputs[0]
+    size = line.shape[axis]
+    if line.type.count != size or condition.shape[axis] != size:
+        return False
+    line = line.inputs[0] if line.op is reshape else line
+    places = places.inputs[0].inputs[0] if places.inputs[0].op is reshape else places.inputs[0]
+    return line.op is iota and counts_from_front(places, size)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from zerograd.engines.native.emit import Value, like, size, vector
+from zerograd.engines.native.emit import Value, lanes, size
 from zerograd.engines.native.kernel import KernelFunction
+from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.tile import Tile
 
 
@@ -85,18 +86,15 @@ class Writer:
         f = self.f
         for row in range(tile.rows):
             for v in range(tile.vectors):
-                self._put(sums[row * tile.vectors + v], to, v * tile.lanes, None)
+                x = self._plus(sums[row * tile.vectors + v], to, v * tile.lanes, None)
+                write(f, x, self.out, to, v * tile.lanes)
             to = f.pointer(to, stride)
-
-    def _put(self, x: Value, to: Value, index: int, mask: Value | None) -> None:
-        f = self.f
-        self.f.store(f.convert(self._plus(x, to, index, mask), self.out), to, index, mask)
 
     def _plus(self, x: Value, to: Value, index: int, mask: Value | None) -> Value:
         f = self.f
         if not self.accumulate:
             return x
-        return f.add(f.convert(f.load(like(self.out, x.type), to, index, mask), x.type), x)
+        return f.add(read(f, self.out, x.type, lanes(x.type), to, index, mask), x)
 
     def _rows(
         self, tile: Tile, spot: Spot, spare: Value, to: Value, stride: Value, rows: Value, columns: Value
@@ -117,7 +115,7 @@ class Writer:
                 x = self._plus(f.load(tile.vector, at, v * tile.lanes), there, v * tile.lanes, mask)
                 if self.finish is not None:
                     x = self.finish(f, x, Spot(spot.item, below, f.add(spot.column, v * tile.lanes), mask))
-                f.store(f.convert(x, self.out), there, v * tile.lanes, mask)
+                write(f, x, self.out, there, v * tile.lanes, mask)
 
             for v in range(tile.vectors):
                 f.if_(fits[v], lambda v=v: put(v, None), lambda v=v: f.if_(some[v], lambda: put(v, masks[v])))
@@ -125,4 +123,4 @@ class Writer:
         f.loop(0, rows, 1, one)
 
 
-__all__ = ["Epilogue", "Finish", "Spot", "Writer", "vector"]
+__all__ = ["Epilogue", "Finish", "Spot", "Writer"]

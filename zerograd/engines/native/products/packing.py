@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zerograd.engines.native.emit import Function, Operand, Value, lanes, size, vector
+from zerograd.engines.native.emit import Function, Operand, Value, lanes, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
+from zerograd.engines.native.products.numbers import read
 from zerograd.engines.native.products.tile import Tile
 
 ACROSS, ALONG, ANY = "across", "along", "any"  # which stride of the source is one number: of w, of k, neither
@@ -47,7 +48,6 @@ def pack(f: Function, tile: Tile, width: int, source: Source, count: Value, dept
 
 def _across(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
     """Neighbours in w are neighbours in memory: whole vectors, and at the edge masked ones."""
-    kind = vector(source.type, tile.lanes)
     row = width * size(tile.type)
     starts = range(0, width, tile.lanes)
     inside = f.compare("sge", count, starts[-1] + tile.lanes)
@@ -56,7 +56,7 @@ def _across(f: Function, tile: Tile, width: int, source: Source, count: Value, d
         def one(k: Value) -> None:
             at, to = source.at(f, 0, k), f.pointer(panel, f.mul(k, row))
             for start, mask in zip(starts, masks, strict=True):
-                f.store(f.convert(f.load(kind, at, start, mask), tile.type), to, start)
+                f.store(read(f, source.type, tile.type, tile.lanes, at, start, mask), to, start)
 
         f.loop(0, depth, 1, one)
 
@@ -69,7 +69,6 @@ def _across(f: Function, tile: Tile, width: int, source: Source, count: Value, d
 def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
     """Neighbours in k are neighbours in memory: squares of vectors are transposed in registers."""
     n, bytes = tile.lanes, size(tile.type)
-    kind = vector(source.type, n)
     last = f.sub(count, 1)
 
     def squares() -> None:
@@ -79,7 +78,7 @@ def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, de
 
             def square(k: Value, heads: list[Value] = heads, start: int = start) -> None:
                 first = f.intrinsic("smin", k, f.sub(depth, n))  # the last square may overlap the one before
-                xs = [f.convert(f.load(kind, head, first), tile.type) for head in heads]
+                xs = [read(f, source.type, tile.type, n, head, first) for head in heads]
                 to = f.pointer(panel, f.add(f.mul(first, width * bytes), start * bytes))
                 for i, x in enumerate(transposed(f, xs)):
                     f.store(x, to, i * width)
@@ -97,8 +96,8 @@ def _any(f: Function, tile: Tile, width: int, source: Source, count: Value, dept
         at, to = source.at(f, f.intrinsic("smin", w, last), 0), f.pointer(panel, w, tile.type)
 
         def number(k: Value) -> None:
-            x = f.load(source.type, f.pointer(at, f.mul(k, source.along)))
-            f.store(f.convert(x, tile.type), to, f.mul(k, width))
+            x = read(f, source.type, tile.type, 1, f.pointer(at, f.mul(k, source.along)))
+            f.store(x, to, f.mul(k, width))
 
         f.loop(0, depth, 1, number)
 

@@ -52,13 +52,13 @@ def plan(
     Units are rows of C over the whole batch, or panels of columns when there are few rows.
     """
     a, b, c = _merged(a, b, c)
-    tile = _tile(target or host(), "double" if a.type == "double" else "float")
+    tile = _tile(target or host(), "double" if a.type == "double" else "float", min(b.shape[-1], 64))
     return _General(tile, a, b, c, new_buffer, accumulate, epilogue, operands).instructions()
 
 
 @cache
-def _tile(target: Target, type: str) -> Tile:
-    return tile_for(target, type)
+def _tile(target: Target, type: str, columns: int) -> Tile:
+    return tile_for(target, type, columns)
 
 
 def _merged(a: Matrix, b: Matrix, c: Matrix) -> tuple[Matrix, Matrix, Matrix]:

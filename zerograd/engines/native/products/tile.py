@@ -50,13 +50,16 @@ class Tile(Frozen):
         return Tile(rows, self.vectors, self.lanes, self.type, self.fused)
 
 
-def tile_for(target: Target, type: str) -> Tile:
+def tile_for(target: Target, type: str, columns: int | None = None) -> Tile:
     """The tile that fills a processor's registers: two vectors of B, one number of A, the rest sums.
 
     6 rows with 16 registers, 12 with 32: 12 or 24 independent sums hide the latency of the multiply-add.
+    Matrices with few ``columns`` get tiles of 12 rows and one vector.
     """
     lanes = target.lanes * 4 // size(type)
     fused = "+fma" in target.features.split(",") or "aarch64" in target.triple or "arm64" in target.triple
+    if columns is not None and columns <= lanes:
+        return Tile(12, 1, lanes, type, fused)
     return Tile((target.registers - 4) // 12 * 6, 2, lanes, type, fused)
 
 

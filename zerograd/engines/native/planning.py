@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from zerograd.dtypes import dtype
 from zerograd.engines.native import values
+from zerograd.engines.native.buffers import LEAF
 from zerograd.engines.native.combining import combine
 from zerograd.engines.native.domains import Domain, without_ones
 from zerograd.engines.native.fusion import ALL, COLUMNS, FULL, ROWS, Group
@@ -200,6 +201,7 @@ class _Work:
                     if (one := by_index[index]).dtype is window.dtype
                     and (plan.operands[index].outer, plan.operands[index].inner) == (target.outer, target.inner)
                     and not one.offset
+                    and self.lowering.buffers[one.buffer].kind == LEAF
                 ]
                 candidates.append((len(alike), window.buffer, alike))
         pairs: dict[int, int] = {}

@@ -42,14 +42,14 @@ class Result:
 
     Attributes:
         index: its place in the table of pointers.
-        count, dtype: what to allocate.
+        shape, dtype: what to allocate.
         slot: the leaf that it may be written over, or -1.
     """
 
-    __slots__ = ("count", "dtype", "index", "slot")
+    __slots__ = ("dtype", "index", "shape", "slot")
 
-    def __init__(self, index: int, count: int, dtype: dtype, slot: int) -> None:
-        self.index, self.count, self.dtype, self.slot = index, count, dtype.numpy, slot
+    def __init__(self, index: int, shape: tuple[int, ...], dtype: dtype, slot: int) -> None:
+        self.index, self.shape, self.dtype, self.slot = index, shape, dtype.numpy, slot
 
 
 class Segment:
@@ -131,15 +131,14 @@ class Program:
         others = [(one.detail, one.index) for one in weak if one.dtype is not dtypes.float64]
         self.binding = Binding(arrays, floats, others, table, numbers)
         self.leaf_slots = [(one.index, one.detail) for one in self.buffers if one.kind == LEAF]
-        made = {
-            window.buffer: (self.buffers[window.buffer].nbytes // window.dtype.itemsize, window.dtype)
-            for window in self.windows
-            if self.buffers[window.buffer].kind == RESULT
-        }
-        self.results = [
-            Result(index, n, kind, self.buffers[given[index]].detail if index in given else -1)
-            for index, (n, kind) in made.items()
-        ]
+        self.results = []
+        for window in self.windows:
+            buffer = self.buffers[window.buffer]
+            if buffer.kind == RESULT and all(one.index != buffer.index for one in self.results):
+                n = buffer.nbytes // window.dtype.itemsize
+                shape = window.shape if prod(window.shape) == n else (n,)
+                slot = self.buffers[given[buffer.index]].detail if buffer.index in given else -1
+                self.results.append(Result(buffer.index, shape, window.dtype, slot))
         self.shapes = [self._final(i, window) for i, window in enumerate(self.windows)]
 
     def _load(self) -> None:
@@ -185,9 +184,9 @@ class Program:
         for one in self.results:
             index = one.index
             if one.slot >= 0 and taken[index]:
-                made[index] = leaves[one.slot].reshape(-1)
+                made[index] = leaves[one.slot]
             else:
-                made[index] = array = np.empty(one.count, one.dtype)
+                made[index] = array = np.empty(one.shape, one.dtype)
                 table[index] = array.ctypes.data
         at = table.ctypes.data
         for part in self.parts:
@@ -242,7 +241,7 @@ class Program:
             case "whole":
                 array = made[where]
             case "slice":
-                array = made[where][offset : offset + n]
+                array = made[where].reshape(-1)[offset : offset + n]
             case "leaf":
                 return np.asarray(leaves[where])
             case "part":

@@ -5,6 +5,16 @@ from __future__ import annotations
 import os
 
 
+def _engine(text: str) -> str:
+    if text not in ENGINES:
+        raise ValueError(f"ZEROGRAD_ENGINE is one of {', '.join(ENGINES)}, not {text!r}")
+    return text
+
+
+ENGINES = ("auto", "native", "reference")
+_READ = {"check_programs": lambda text: text not in ("0", ""), "engine": _engine}
+
+
 class Settings:
     """How zerograd works, read once from the environment (``ZEROGRAD_MAX_PENDING_CALLS`` and so on).
 
@@ -12,6 +22,7 @@ class Settings:
     max_pending_bytes: bytes of inputs held by one recording after which it is launched.
     max_remembered: remembered structures after which the tables are emptied and filled anew.
     check_programs: verify shape and dtype of every computed value (slow; the tests do it).
+    engine: "auto" compiles a graph that comes back, "native" every graph, "reference" none.
     threads: how many threads computations may use at the start; 0: one per core. OMP_NUM_THREADS sets it too.
     """
 
@@ -20,6 +31,7 @@ class Settings:
     max_remembered: int = 60_000
     check_programs: bool = False
     threads: int = 0
+    engine: str = "auto"
 
     def __init__(self) -> None:
         openmp = os.environ.get("OMP_NUM_THREADS", "")
@@ -28,7 +40,7 @@ class Settings:
         for name in Settings.__annotations__:
             text = os.environ.get(f"ZEROGRAD_{name.upper()}")
             if text is not None:
-                setattr(self, name, text not in ("0", "") if name == "check_programs" else int(text))
+                setattr(self, name, _READ[name](text) if name in _READ else int(text))
 
 
 settings = Settings()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from nn.scenarios import agree, numbers, raised
+
+import zerograd
 
 KINDS = ["RNN", "LSTM", "GRU"]
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -46,6 +49,109 @@ def test_sequences_with_an_initial_state(kind: str) -> None:
         state = tuple(numbers(library, 4, 2, 4, end=i).requires_grad_() for i in (1, 2))
         output, final = module(x, state if kind == "LSTM" else state[0])
         return results(module, x, output, final), state[0].grad
+
+    agree(scenario)
+
+
+LENGTHS = {"one step": (1, 1), "one sequence": (7, 1), "primes": (11, 5), "no sequence": (3, 0)}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "relu"])
+@pytest.mark.parametrize("length", LENGTHS.values(), ids=list(LENGTHS))
+def test_first_and_second_derivatives(kind: str, length: tuple[int, int]) -> None:
+    """Of all inputs, states and weights, both ways through the sequence, in float64."""
+
+    def scenario(library: Any) -> Any:
+        options = {"nonlinearity": "relu"} if kind == "relu" else {}
+        module = getattr(library.nn, "RNN" if kind == "relu" else kind)(3, 5, bidirectional=True, **options).double()
+        x = numbers(library, *length, 3).double().requires_grad_()
+        state = [numbers(library, 2, length[1], 5, end=i).double().requires_grad_() for i in (1, 2)]
+        output, final = module(x, tuple(state) if kind == "LSTM" else state[0])
+        values = [output, *parts(final)]
+        inputs = [x, *state[: len(parts(final))], *module.parameters()]
+        loss = sum((one.sin() * (i + 1)).sum() for i, one in enumerate(values))
+        first = library.autograd.grad(loss, inputs, create_graph=True)
+        again = sum((one * one * (i + 1)).sum() for i, one in enumerate(first))
+        return values, first, library.autograd.grad(again, inputs)
+
+    agree(scenario, tolerance=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_derivatives_of_one_result_alone(kind: str) -> None:
+    """The gradient of the output, of h or of c without the others, and of one step of the output."""
+
+    def scenario(library: Any) -> Any:
+        module = getattr(library.nn, kind)(3, 4)
+        x = numbers(library, 5, 2, 3).requires_grad_()
+        output, final = module(x)
+        chosen = [output, *parts(final), output[2], output[1:3, 0]]
+        inputs = [x, *module.parameters()]
+        return [library.autograd.grad((one * one).sum(), inputs, retain_graph=True) for one in chosen]
+
+    agree(scenario)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_truncated_backpropagation(kind: str) -> None:
+    """A state carried on without its history, and one with it."""
+
+    def scenario(library: Any) -> Any:
+        module = getattr(library.nn, kind)(3, 4)
+        x = numbers(library, 6, 2, 3)
+        state, losses = None, []
+        for i in range(3):
+            output, state = module(x[2 * i : 2 * i + 2], state)
+            losses.append((output * output).sum())
+            if i == 0:
+                state = tuple(one.detach() for one in state) if kind == "LSTM" else state.detach()
+        sum(losses).backward()
+        return losses, [one.grad for one in module.parameters()]
+
+    agree(scenario)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision(kind: str, dtype: str) -> None:
+    """Within roundings of the halves: zerograd rounds a step's results only, PyTorch some of the terms too."""
+    found = []
+    for library in (zerograd, pytest.importorskip("torch")):
+        module = getattr(library.nn, kind)(3, 4, bidirectional=True)
+        library.manual_seed(0)
+        for i, one in enumerate(module.parameters()):
+            one.data = numbers(library, *one.shape, end=0.3 + 0.1 * i)
+        module = module.to(getattr(library, dtype))
+        x = numbers(library, 5, 2, 3).to(getattr(library, dtype)).requires_grad_()
+        output, _ = module(x)
+        (output * output).sum().backward()
+        values = [output, x.grad, *(one.grad for one in module.parameters())]
+        assert all(one.dtype is getattr(library, dtype) for one in values)
+        found.append([one.detach().float().numpy() for one in values])
+    spacing = 2**-10 if dtype == "float16" else 2**-7
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=8 * spacing, atol=8 * spacing * abs(theirs).max())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_complex_numbers(kind: str) -> None:
+    def scenario(library: Any) -> Any:
+        module = getattr(library.nn, kind)(3, 4).to(library.complex128)
+        x = (numbers(library, 5, 2, 3) * (1 + 0.5j)).to(library.complex128).requires_grad_()
+        output, _ = module(x)
+        (output * output.conj()).real.sum().backward()
+        return output, x.grad, [one.grad for one in module.parameters()]
+
+    agree(scenario)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_layers_are_named_as_in_pytorch(kind: str, dtype: str) -> None:
+    def scenario(library: Any) -> Any:
+        module = getattr(library.nn, kind)(3, 4).to(getattr(library, dtype))
+        output, state = module(numbers(library, 5, 2, 3).to(getattr(library, dtype)))
+        return [one.grad_fn.name() for one in (output, *parts(state))]
 
     agree(scenario)
 
@@ -143,6 +249,8 @@ def lstm(library: Any, **options: Any) -> Any:
 WRONG = {
     "input size": lambda library: lstm(library)(library.ones(5, 2, 7)),
     "input dimensions": lambda library: lstm(library)(library.ones(5, 2, 2, 3)),
+    "no steps": lambda library: lstm(library)(library.ones(0, 2, 3)),
+    "state dtype": lambda library: library.nn.GRU(3, 4)(library.ones(5, 2, 3), library.ones(1, 2, 4).double()),
     "input dtype": lambda library: lstm(library)(library.ones(5, 2, 3, dtype=library.float64)),
     "state size": lambda library: library.nn.GRU(3, 4)(library.ones(5, 2, 3), library.ones(1, 2, 5)),
     "state batch": lambda library: library.nn.GRU(3, 4)(library.ones(5, 2, 3), library.ones(1, 3, 4)),

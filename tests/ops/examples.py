@@ -19,8 +19,8 @@ from zerograd.ir.graph import Op, registry
 from zerograd.ops.elementwise import add
 from zerograd.ops.linalg import adjoint
 
-for _module in pkgutil.iter_modules(ops.__path__):  # so that all ops are in the table
-    importlib.import_module(f"{ops.__name__}.{_module.name}")
+for _module in pkgutil.walk_packages(ops.__path__, f"{ops.__name__}."):  # so that all ops are in the table
+    importlib.import_module(_module.name)
 OPS = tuple(registry.values())  # as of now: examples in the documentation add some of their own when they run
 
 ELEMENTS = 5
@@ -206,4 +206,34 @@ def products() -> list[Example]:
     ]
 
 
-EXAMPLES = elementwise() + movement() + along_axes() + products()
+def recurrent() -> list[Example]:
+    """Layers of two steps and more, walked from either end, with results that no layer would give: the rules hold."""
+    made: list[Example] = []
+    for steps, batch, size, reverse in ((3, 2, 2, False), (2, 1, 3, True), (1, 2, 1, False)):
+        seen, state = (steps, batch, size), (batch, size)
+        gates, weight = (steps, batch, 4 * size), normal(4 * size, size)
+        kept = weight, normal(*state), normal(*seen), normal(*gates)
+        made += [
+            _example("lstm", normal(*gates), normal(*state), normal(*state), weight, reverse=reverse),
+            _example("lstm_gradient", normal(*seen), normal(*seen), *kept, reverse=reverse),
+            _example("lstm_gradient", normal(*seen), normal(0, batch, size), *kept, reverse=reverse),
+            _example("lstm_tangent", normal(*gates), normal(*state), normal(*state), *kept, reverse=reverse),
+        ]
+        gates, weight = (steps, batch, 3 * size), normal(3 * size, size)
+        kept = weight, normal(*state), normal(*seen), normal(steps, batch, 4 * size)
+        made += [
+            _example("gru", normal(*gates), normal(*state), weight, normal(size), reverse=reverse),
+            _example("gru_gradient", normal(*seen), *kept, reverse=reverse),
+            _example("gru_tangent", normal(*gates), normal(*gates), normal(*state), *kept, reverse=reverse),
+        ]
+        for function in ("tanh", "relu"):
+            kept, how = (normal(size, size), normal(*seen)), {"reverse": reverse, "function": function}
+            made += [
+                _example("rnn", normal(*seen), normal(*state), kept[0], **how),
+                _example("rnn_gradient", normal(*seen), *kept, **how),
+                _example("rnn_tangent", normal(*seen), normal(*state), *kept, **how),
+            ]
+    return made
+
+
+EXAMPLES = elementwise() + movement() + along_axes() + products() + recurrent()

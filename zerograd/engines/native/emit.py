@@ -18,7 +18,9 @@ from functools import cache
 from typing import Any
 
 FLOATS = ("half", "bfloat", "float", "double")
-BITS = {"i1": 1, "i8": 8, "i16": 16, "half": 16, "bfloat": 16, "i32": 32, "float": 32, "i64": 64, "double": 64}
+BITS = {
+    "i1": 1, "i8": 8, "i16": 16, "half": 16, "bfloat": 16, "i32": 32, "float": 32, "i64": 64, "double": 64, "ptr": 64,
+}  # fmt: skip
 
 
 class Value:
@@ -261,6 +263,10 @@ class Function:
         """x * y + z, rounded once."""
         return self.intrinsic("fma", x, y, z)
 
+    def muladd(self, x: Operand, y: Operand, z: Operand) -> Value:
+        """x * y + z, rounded once where the machine does that at once, elsewhere twice: for polynomials."""
+        return self.intrinsic("fmuladd", x, y, z)
+
     def sqrt(self, x: Value) -> Value:
         return self.intrinsic("sqrt", x)
 
@@ -275,7 +281,7 @@ class Function:
     # --- comparison and choice -----------------------------------------------------------------------------------
 
     def compare(self, how: str, x: Operand, y: Operand) -> Value:
-        """An i1 a lane. ``how`` is LLVM's word: oeq, une, olt, uno, ... of floats, eq, ne, slt, ult, ... of integers."""
+        """An i1 a lane. ``how`` is LLVM's word: oeq, une, olt, uno, ... of floats, eq, slt, ult, ... of integers."""
         model = _model(x, y)
         x, y = self.operand(x, model), self.operand(y, model)
         name = "fcmp" if is_float(model) else "icmp"

@@ -60,7 +60,13 @@ def host() -> Target:
 
 
 def machine(target: Target) -> Any:
-    """LLVM's code generator for a target; one for each compilation, since it is not thread-safe."""
+    """LLVM's code generator for a target; one for each compilation, since it is not thread-safe.
+
+    Constants are addressed relative to the code (``small``, ``pic``): LLVM's default for code that is made at run time
+    spends a register and an instruction of ten bytes on the address of each.
+    """
     binding = llvm()
     family = binding.Target.from_triple(target.triple)
-    return family.create_target_machine(cpu=target.cpu, features=target.features, opt=2, jit=True)
+    return family.create_target_machine(
+        cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small", jit=True
+    )

@@ -1,7 +1,8 @@
 """Recurrent layers: LSTM, GRU and plain, over padded and packed sequences, and single cells.
 
 Each layer multiplies its inputs of all times in one product; the loop over time keeps the product with the
-hidden state only. A layer is one remembered call, so a sequence of known length costs one look-up.
+hidden state only, and is one op (``ops/recurrent``). Packed sequences, projected states and complex numbers go step
+by step. A layer is one remembered call, so a sequence of known length costs one look-up.
 """
 
 from __future__ import annotations
@@ -9,8 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from zerograd.dtypes import float32
+from zerograd.ir.graph import Node
+from zerograd.ir.record import recorder
 from zerograd.nn import functional as F
-from zerograd.tensor.door import remembered
+from zerograd.ops.recurrent.gru import gru as gru_steps
+from zerograd.ops.recurrent.lstm import lstm as lstm_steps
+from zerograd.ops.recurrent.rnn import rnn as rnn_steps
+from zerograd.ops.recurrent.sequence import end
+from zerograd.ops.source import filled
+from zerograd.tensor.door import apply, labelled, remembered
 from zerograd.tensor.functions.joining import cat, stack
 from zerograd.tensor.tensor import Tensor
 
@@ -80,6 +89,66 @@ def _project(mode: str, input: Tensor, weights: Weights) -> Tensor:
     return F.linear(input, weights.w_ih, bias)
 
 
+# --- all steps at once -----------------------------------------------------------------------------------
+
+
+@labelled(lambda x, *_: "MkldnnRnnLayerBackward0" if x.dtype is float32 else "StackBackward0")
+def _lstm_loop(x: Node, h: Node, c: Node, w: Node, reverse: bool) -> tuple[Node, ...]:
+    hidden, cells, _ = lstm_steps(x, h, c, w, reverse=reverse)
+    return hidden, end(hidden, reverse), end(cells, reverse)
+
+
+@labelled("StackBackward0")
+def _gru_loop(x: Node, h: Node, w: Node, b: Node | None, reverse: bool) -> tuple[Node, ...]:
+    b = filled(0, w.type.with_shape((w.shape[1],))) if b is None else b
+    hidden, _ = gru_steps(x, h, w, b, reverse=reverse)
+    return hidden, end(hidden, reverse)
+
+
+@labelled("StackBackward0")
+def _rnn_loop(x: Node, h: Node, w: Node, reverse: bool, function: str) -> tuple[Node, ...]:
+    hidden = rnn_steps(x, h, w, reverse=reverse, function=function)
+    return hidden, end(hidden, reverse)
+
+
+def _lstm_layer(input: Tensor, state: State, weights: Weights, reverse: bool) -> Any:
+    return apply(_lstm_loop, (_project("LSTM", input, weights), *state, weights.w_hh), (reverse,))
+
+
+def _gru_layer(input: Tensor, state: State, weights: Weights, reverse: bool) -> Any:
+    """The biases of the gates r and z join those of the inputs; that of n is reset with the product."""
+    bias, of_n = weights.b_ih, weights.b_hh
+    if bias is not None and of_n is not None:
+        both = 2 * weights.w_hh.shape[1]
+        bias, of_n = cat([bias[:both] + of_n[:both], bias[both:]]), of_n[both:]
+    projected = F.linear(input, weights.w_ih, bias)
+    return apply(_gru_loop, (projected, *state, weights.w_hh, of_n), (reverse,))
+
+
+def _rnn_layer(function: str) -> Any:
+    def layer(input: Tensor, state: State, weights: Weights, reverse: bool) -> Any:
+        projected = _project("RNN", input, weights)
+        return apply(_rnn_loop, (projected, *state, weights.w_hh), (reverse, function))
+
+    return layer
+
+
+LAYERS: dict[str, Callable[[Tensor, State, Weights, bool], Any]] = {
+    "LSTM": _lstm_layer,
+    "GRU": _gru_layer,
+    "RNN_TANH": _rnn_layer("tanh"),
+    "RNN_RELU": _rnn_layer("relu"),
+}
+
+
+def _runs_as_loop(input: Tensor, state: State, weights: Weights) -> bool:
+    """Whether one op takes all steps: real numbers of one dtype, and no projection."""
+    kind = input.dtype
+    given = (*state, weights.w_ih, weights.w_hh, weights.b_ih, weights.b_hh)
+    same = all(one is None or one.dtype is kind for one in given)
+    return weights.w_hr is None and kind.is_floating_point and same and recorder.own.autocast is None
+
+
 @remembered
 def _layer(
     input: Tensor,
@@ -96,8 +165,11 @@ def _layer(
     Shapes: input (T, N, input), state (N, H) each; packed: input (sum of batch_sizes, input).
     """
     weights = _weights(parameters, has_biases)
-    projected = _project(mode, input, weights)
     state = tuple(state)
+    if batch_sizes is None and _runs_as_loop(input, state, weights):
+        output, *state = LAYERS[mode](input, state, weights, reverse)
+        return output, state
+    projected = _project(mode, input, weights)
     if batch_sizes is not None:
         return _packed_loop(STEPS[mode], projected, state, weights, batch_sizes, reverse)
     outputs = []

@@ -1,0 +1,204 @@
+"""Products of the native engine against NumPy in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from engines.native.running import Memory, Prepared
+
+from zerograd.engines.native.emit import Value
+from zerograd.engines.native.kernel import Access, KernelFunction
+from zerograd.engines.native.products.finish import Finish, Spot
+from zerograd.engines.native.products.matrix import Matrix
+from zerograd.engines.native.products.plan import plan
+from zerograd.engines.native.target import Target, host
+
+DTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "half": np.float16, "bfloat": ml_dtypes.bfloat16}
+EPSILON = {"float": 2.0**-23, "double": 2.0**-52, "half": 2.0**-10, "bfloat": 2.0**-7}
+LAYOUTS = ("plain", "transposed", "strided", "transposed strided", "wide rows")
+SIZES = [
+    (0, 5, 3), (5, 0, 3), (4, 3, 0), (1, 1, 1), (1, 17, 5), (7, 1, 9), (2, 3, 1), (6, 16, 8), (13, 31, 29),
+    (12, 32, 64), (37, 10, 65), (5, 65, 321), (97, 23, 41), (61, 150, 333), (200, 33, 17), (3, 300, 700),
+]  # fmt: skip
+
+
+def target(lanes: int) -> Target:
+    """This machine with narrower vectors, or a reason to skip."""
+    here = host()
+    if lanes > here.lanes:
+        pytest.skip(f"vectors of {lanes} float32 are wider than this processor's {here.lanes}")
+    return here if lanes == here.lanes else Target(here.triple, here.cpu, here.features, lanes, 16)
+
+
+def placed(
+    memory: Memory, rng: np.random.Generator, shape: tuple[int, ...], type: str, layout: str
+) -> tuple[Matrix, np.ndarray[Any, Any]]:
+    """A random operand in a buffer, laid out so, and its value."""
+    *batch, rows, columns = shape
+    step = 3 if "strided" in layout else 1
+    full = (*batch, columns, rows * step) if "transposed" in layout else (*batch, rows, columns * step)
+    if layout == "wide rows":
+        full = (*batch, rows, columns + 5)
+    data = rng.standard_normal(full).astype(DTYPES[type])
+    view = data.swapaxes(-1, -2)[..., ::step, :] if "transposed" in layout else data[..., ::step]
+    view = view[..., :columns] if layout == "wide rows" else view
+    number = memory.new(data.nbytes, data)
+    strides = [one // data.itemsize for one in view.strides]
+    return Matrix(number, 0, shape, strides, type, data.nbytes), view.astype(np.float64)
+
+
+def bound(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], type: str, result: np.ndarray[Any, Any]) -> Any:
+    """How far the result may be from the true one: K roundings of the sum of magnitudes, and one of the result."""
+    single = "float" if type in ("half", "bfloat") else type
+    return (a.shape[-1] + 2) * EPSILON[single] * (abs(a) @ abs(b)) + EPSILON[type] * abs(result) + 1e-300
+
+
+def check(
+    shape: tuple[int, ...], types: tuple[str, ...], layouts: tuple[str, str, str], seed: int = 0,
+    lanes: int | None = None, accumulate: bool = False, divisions: int = 3,
+) -> None:  # fmt: skip
+    """One product, run undivided, then divided at random: right, and the same bits."""
+    rng = np.random.default_rng(seed)
+    memory = Memory()
+    *batch, m, n, k = shape
+    a, x = placed(memory, rng, (*batch, m, k), types[0], layouts[0])
+    b, y = placed(memory, rng, (*batch, k, n), types[1], layouts[1])
+    c, z = placed(memory, rng, (*batch, m, n), types[2], layouts[2])
+    before = memory.buffers[c.buffer].copy()
+    made = plan(a, b, c, memory.new, accumulate=accumulate, target=target(lanes) if lanes else None)
+    program = Prepared(memory, made)
+    program.run()
+    first = memory.buffers[c.buffer].copy()
+    expected = x @ y + (z if accumulate else 0)
+    array = memory.array(c.buffer, DTYPES[types[2]])
+    rows = np.lib.stride_tricks.as_strided(array, expected.shape, [s * array.itemsize for s in c.strides])
+    error = abs(rows.astype(np.float64) - expected)
+    limit = bound(x, y, types[2], abs(expected) + abs(z))
+    assert (error <= limit).all(), f"{shape} {types} {layouts}: {np.nanmax(error / limit)} times the bound"
+    assert memory.intact()
+    for _ in range(divisions):
+        memory.buffers[c.buffer][:] = before
+        program.run(lambda units: sorted({0, units, *rng.integers(0, units + 1, 4).tolist()}))
+        assert (memory.buffers[c.buffer] == first).all(), f"{shape} {types} {layouts}: depends on the division"
+    between = rows.copy()
+    memory.buffers[c.buffer][:] = before
+    rows[...] = between
+    assert (memory.buffers[c.buffer] == first).all(), "wrote between the rows of C"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("type", ["float", "double"])
+def test_every_layout(size: tuple[int, int, int], type: str) -> None:
+    for i, left in enumerate(LAYOUTS):
+        for j, right in enumerate(LAYOUTS):
+            check(size, (type,) * 3, (left, right, ("plain", "wide rows")[(i + j) % 2]), seed=i * 5 + j)
+
+
+@pytest.mark.parametrize("lanes", [4, 8, 16])
+@pytest.mark.parametrize("type", ["float", "double"])
+def test_every_width_of_vectors(lanes: int, type: str) -> None:
+    for i, size in enumerate(SIZES):
+        left, right = LAYOUTS[i % 5], LAYOUTS[i * 2 % 5]
+        check(size, (type,) * 3, (left, right, "plain"), seed=i, lanes=lanes, divisions=1)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_accumulation(size: tuple[int, int, int]) -> None:
+    check(size, ("float",) * 3, ("plain", "transposed", "wide rows"), accumulate=True)
+    check(size, ("double",) * 3, ("transposed", "plain", "plain"), accumulate=True)
+
+
+@pytest.mark.parametrize("size", [(13, 37, 9), (64, 64, 64), (5, 3, 700), (50, 130, 400)], ids=str)
+def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int]) -> None:
+    """max(A @ B + bias[column] + weight[row], 0), with B transposed; nothing is read outside of the bias."""
+    m, n, k = size
+    rng = np.random.default_rng(0)
+    memory = Memory()
+    a, x = placed(memory, rng, (m, k), "float", "plain")
+    b, y = placed(memory, rng, (k, n), "float", "transposed")
+    c, _ = placed(memory, rng, (m, n), "float", "wide rows")
+    bias, weight = rng.standard_normal(n).astype(np.float32), rng.standard_normal(m).astype(np.float32)
+    places = [Access(memory.new(one.nbytes, one)) for one in (bias, weight)]
+
+    def epilogue(f: KernelFunction) -> Finish:
+        columns, rows = f.place(2), f.place(3)
+
+        def finish(f: KernelFunction, x: Value, spot: Spot) -> Value:
+            x = f.add(x, f.load(x.type, columns, spot.column, spot.mask))
+            return f.intrinsic("maxnum", f.add(x, f.load("float", rows, spot.row)), 0.0)
+
+        return finish
+
+    program = Prepared(memory, plan(a, b, c, memory.new, epilogue=epilogue, operands=places))
+    program.run(lambda units: [0, units // 3, units])
+    array = memory.array(c.buffer, np.float32)
+    found = np.lib.stride_tricks.as_strided(array, (m, n), [s * 4 for s in c.strides])
+    expected = np.maximum(x @ y + bias + weight[:, None], 0)
+    assert (abs(found - expected) <= bound(x, y, "float", abs(expected) + 8)).all()
+    assert memory.intact()
+
+
+@pytest.mark.parametrize("type", ["half", "bfloat"])
+def test_half_types_are_summed_in_float32_and_rounded_once(type: str) -> None:
+    for i, size in enumerate(SIZES):
+        out = (type, "float")[i % 2]
+        check(size, (type, type, out), (LAYOUTS[i % 5], LAYOUTS[i * 2 % 5], "plain"), seed=i)
+        check(size, ("float", type, type), (LAYOUTS[i * 2 % 5], LAYOUTS[i % 5], "wide rows"), seed=i, accumulate=True)
+
+
+@pytest.mark.parametrize("batch", [(0,), (1,), (3,), (2, 3), (5, 1), (1, 4)], ids=str)
+@pytest.mark.parametrize("type", ["float", "double"])
+def test_batches(batch: tuple[int, ...], type: str) -> None:
+    for i, (m, n, k) in enumerate([(1, 1, 1), (5, 3, 2), (16, 32, 8), (33, 17, 40), (7, 70, 350), (2, 90, 400)]):
+        left, right = LAYOUTS[i % 5], LAYOUTS[i * 2 % 5]
+        check((*batch, m, n, k), (type,) * 3, (left, right, ("plain", "wide rows")[i % 2]), seed=i, divisions=6)
+
+
+def test_a_batch_may_share_an_operand() -> None:
+    rng = np.random.default_rng(0)
+    for left, right in ((0, 1), (1, 0), (1, 1)):
+        memory = Memory()
+        x = rng.standard_normal((4 if left else 1, 9, 21)).astype(np.float32)
+        y = rng.standard_normal((4 if right else 1, 21, 35)).astype(np.float32)
+        a = Matrix(memory.new(x.nbytes, x), 0, (4, 9, 21), (9 * 21 * left, 21, 1), "float")
+        b = Matrix(memory.new(y.nbytes, y), 0, (4, 21, 35), (21 * 35 * right, 35, 1), "float")
+        c = Matrix(memory.new(4 * 9 * 35 * 4), 0, (4, 9, 35), (9 * 35, 35, 1), "float")
+        Prepared(memory, plan(a, b, c, memory.new)).run()
+        found = memory.array(c.buffer, np.float32).reshape(4, 9, 35)
+        assert (abs(found - x.astype(float) @ y) <= bound(x, y, "float", found) * 1.1).all()
+
+
+def test_the_heads_of_attention() -> None:
+    """Queries times keys, that times values: of one [batch, time, 3 * heads * width] buffer, into [batch, time, -1]."""
+    batch, time, heads, width = 2, 19, 3, 8
+    rng = np.random.default_rng(0)
+    memory = Memory()
+    data = rng.standard_normal((batch, time, 3, heads, width)).astype(np.float32)
+    row = 3 * heads * width
+    where = memory.new(data.nbytes, data)
+
+    def part(which: int, transposed: bool) -> Matrix:
+        shape, strides = (time, width), (row, 1)
+        if transposed:
+            shape, strides = shape[::-1], strides[::-1]
+        offset = which * heads * width * 4
+        return Matrix(where, offset, (batch, heads, *shape), (time * row, width, *strides), "float", data.nbytes)
+
+    whole = (heads * time * time, time * time, time, 1)
+    scores = Matrix(memory.new(batch * whole[0] * 4), 0, (batch, heads, time, time), whole, "float")
+    out = (time * heads * width, width, heads * width, 1)
+    mixed = Matrix(memory.new(batch * out[0] * 4), 0, (batch, heads, time, width), out, "float")
+    first = plan(part(0, False), part(1, True), scores, memory.new)
+    second = plan(scores, part(2, False), mixed, memory.new)
+    assert [one.slabs for one in first[-1].writes] == [batch * heads * time]
+    assert {one.slabs for one in second[-1].reads} == {batch * heads * time, batch}
+    assert [one.slabs for one in second[-1].writes] == [batch]
+    Prepared(memory, [*first, *second]).run(lambda units: [0, units // 5, units // 2, units])
+    q, k, v = data.astype(np.float64).transpose(2, 0, 3, 1, 4)
+    expected = (q @ k.swapaxes(-1, -2) @ v).transpose(0, 2, 1, 3)
+    found = memory.array(mixed.buffer, np.float32).reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+    assert memory.intact()

@@ -1,0 +1,89 @@
+"""What all functions are made of: polynomials, powers of two, choices that let NaN through, calls of the C library.
+
+Functions take and give float or double, alone or in vectors of any width; they contain no branches. The coefficients
+of every polynomial were fitted for this project (Remez's exchange with 60 digits, the coefficients rounded one after
+the other and the rest fitted again): tools/fit_native_mathematics.py.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from zerograd.engines.native.emit import Function, Operand, Value, element, lanes, like
+
+INFINITY = float("inf")
+NAN = float("nan")
+
+
+class Format:
+    """A binary floating-point format.
+
+    Attributes:
+        bits: of a number.
+        mantissa: how many bits are stored of it.
+        bias: of the exponent.
+        integer: the integer type of the same width.
+    """
+
+    __slots__ = ("bias", "bits", "integer", "mantissa")
+
+    def __init__(self, bits: int, mantissa: int) -> None:
+        self.bits, self.mantissa = bits, mantissa
+        self.bias = (1 << (bits - mantissa - 2)) - 1
+        self.integer = f"i{bits}"
+
+    def pattern(self, number: float) -> int:
+        """The bits of a number."""
+        wide = self.bits == 64
+        return struct.unpack("<q" if wide else "<i", struct.pack("<d" if wide else "<f", number))[0]
+
+
+FORMATS = {"float": Format(32, 23), "double": Format(64, 52)}
+
+
+def format_of(x: Value) -> Format:
+    """The format of a value's elements."""
+    return FORMATS[element(x.type)]
+
+
+def as_bits(f: Function, x: Value) -> Value:
+    """The representation of floats as integers."""
+    return f.bitcast(x, like(format_of(x).integer, x.type))
+
+
+def as_floats(f: Function, bits: Value, model: Value) -> Value:
+    """The floats of ``model``'s type that integers represent."""
+    return f.bitcast(bits, model.type)
+
+
+def polynomial(f: Function, x: Value, coefficients: Sequence[float]) -> Value:
+    """c0 + c1 x + c2 x² + ..., by Horner's rule."""
+    *rest, top = coefficients
+    result = f.const(top, x.type)
+    for one in reversed(rest):
+        result = f.muladd(result, x, one)
+    return result
+
+
+def at_least(f: Function, x: Value, low: float) -> Value:
+    """The larger of ``x`` and a number; NaN stays NaN."""
+    return f.select(f.compare("ogt", f.const(low, x.type), x), low, x)
+
+
+def at_most(f: Function, x: Value, high: float) -> Value:
+    """The smaller of ``x`` and a number; NaN stays NaN."""
+    return f.select(f.compare("olt", f.const(high, x.type), x), high, x)
+
+
+def lanewise(f: Function, name: str, *operands: Value) -> Value:
+    """The C library's function of that name (for doubles; floats take the one with an f), lane after lane."""
+    model = operands[0].type
+    kind, count = element(model), lanes(model)
+    symbol = name + ("f" if kind == "float" else "")
+    if count == 1:
+        return f.call(symbol, kind, *operands)
+    result: Operand = Value("poison", model)
+    for lane in range(count):
+        result = f.insert(result, f.call(symbol, kind, *[f.extract(one, lane) for one in operands]), lane)
+    return result

@@ -1,0 +1,200 @@
+"""Operands rearranged for the tile: panels of as many rows of A, or columns of B, as a tile has.
+
+    panel[k, w] = source[w * across + k * along]       w < width
+
+What lies beyond the edge of the matrix repeats its last row or column: what is computed from it is never stored.
+Numbers of 16 bits become float32 on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zerograd.engines.native.emit import Function, Operand, Value, lanes, size
+from zerograd.engines.native.kernel import Kernel, KernelFunction
+from zerograd.engines.native.products.numbers import read
+from zerograd.engines.native.products.tile import Tile
+
+ACROSS, ALONG, ANY = "across", "along", "any"  # which stride of the source is one number: of w, of k, neither
+
+
+class Source:
+    """A matrix that is packed: where it begins, and its strides in bytes.
+
+    Attributes:
+        type: of its numbers.
+        kind: ACROSS, ALONG or ANY.
+    """
+
+    __slots__ = ("across", "along", "kind", "start", "type")
+
+    def __init__(self, type: str, kind: str, start: Value, across: Operand, along: Operand) -> None:
+        self.type, self.kind, self.start = type, kind, start
+        self.across, self.along = across, along
+
+    def at(self, f: Function, w: Operand, k: Operand) -> Value:
+        """The address of an element."""
+        offset = f.add(f.mul(f.operand(w, "i64"), self.across), f.mul(f.operand(k, "i64"), self.along))
+        return f.pointer(self.start, offset)
+
+
+def pack(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
+    """Write one panel of ``width``, of which ``count`` >= 1 lie inside the matrix.
+
+    Up to ``tile.lanes - 1`` numbers behind the panel are overwritten when ``width`` is no multiple of the lanes.
+    """
+    _KINDS[source.kind](f, tile, width, source, count, depth, panel)
+
+
+def _across(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
+    """Neighbours in w are neighbours in memory: whole vectors, and at the edge masked ones."""
+    row = width * size(tile.type)
+    starts = range(0, width, tile.lanes)
+    inside = f.compare("sge", count, starts[-1] + tile.lanes)
+
+    def copy(masks: Sequence[Value | None]) -> None:
+        def one(k: Value) -> None:
+            at, to = source.at(f, 0, k), f.pointer(panel, f.mul(k, row))
+            for start, mask in zip(starts, masks, strict=True):
+                f.store(read(f, source.type, tile.type, tile.lanes, at, start, mask), to, start)
+
+        f.loop(0, depth, 1, one)
+
+    def edge() -> None:
+        copy([f.first(f.sub(count, start), tile.lanes) for start in starts])
+
+    f.if_(inside, lambda: copy([None] * len(starts)), edge)
+
+
+def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
+    """Neighbours in k are neighbours in memory: squares of vectors are transposed in registers."""
+    n, bytes = tile.lanes, size(tile.type)
+    last = f.sub(count, 1)
+
+    def squares() -> None:
+        for start in reversed(range(0, width, n)):  # the last vectors reach into the next k, which is written after
+            wide = min(n, width - start)
+            heads = [source.at(f, f.intrinsic("smin", last, start + w), 0) for w in range(wide)]
+
+            def square(k: Value, heads: list[Value] = heads, start: int = start) -> None:
+                first = f.intrinsic("smin", k, f.sub(depth, n))  # the last square may overlap the one before
+                xs = [read(f, source.type, tile.type, n, head, first) for head in heads]
+                to = f.pointer(panel, f.add(f.mul(first, width * bytes), start * bytes))
+                for i, x in enumerate(transposed(f, xs)):
+                    f.store(x, to, i * width)
+
+            f.loop(0, depth, n, square)
+
+    f.if_(f.compare("sge", depth, n), squares, lambda: _any(f, tile, width, source, count, depth, panel))
+
+
+def _any(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
+    """Number by number."""
+    last = f.sub(count, 1)
+
+    def one(w: Value) -> None:
+        at, to = source.at(f, f.intrinsic("smin", w, last), 0), f.pointer(panel, w, tile.type)
+
+        def number(k: Value) -> None:
+            x = read(f, source.type, tile.type, 1, f.pointer(at, f.mul(k, source.along)))
+            f.store(x, to, f.mul(k, width))
+
+        f.loop(0, depth, 1, number)
+
+    f.loop(0, width, 1, one)
+
+
+_KINDS = {ACROSS: _across, ALONG: _along, ANY: _any}
+
+
+def transposed(f: Function, rows: Sequence[Value]) -> list[Value]:
+    """The columns of a square of vectors, of which the last rows may be missing (anything stands for them).
+
+    Within 128 bits neighbours are interleaved (one instruction for each result), then blocks of 128 bits, 256 bits
+    change places.
+    """
+    n = lanes(rows[0].type)
+    xs: list[Value | None] = [*rows, *[None] * (n - len(rows))]
+    block = min(16 // size(rows[0].type), n)
+    half = 1
+    while half < block:
+        xs = _interleave(f, xs, n, half, block)
+        half *= 2
+    while half < n:
+        swapped: list[Value | None] = [None] * n
+        for low in range(n):
+            if low & half == 0:
+                keep = [i if i & half == 0 else n + i - half for i in range(n)]
+                swapped[low] = _shuffled(f, xs[low], xs[low + half], keep)
+                swapped[low + half] = _shuffled(f, xs[low], xs[low + half], [i + half for i in keep])
+        xs = swapped
+        half *= 2
+    return [x or Value("poison", rows[0].type) for x in xs]
+
+
+def _interleave(f: Function, xs: list[Value | None], n: int, size: int, block: int) -> list[Value | None]:
+    """Pairs of rows ``size`` apart merged, groups of ``size`` numbers at a time, within blocks.
+
+    Row i then holds, of every block, numbers of column i only up to 2 * size rows; rows are kept in such an order that
+    after the last step the i-th is column i of each block.
+    """
+    out: list[Value | None] = [None] * n
+    groups = block // size
+    for base in range(0, n, block):
+        for i in range(block):
+            row, column = divmod(i, size)  # vectors stand as [pair of rows][which columns]
+            if row % 2:
+                continue
+            x, y = xs[base + i], xs[base + i + size]
+            for part in range(2):
+                take = []
+                for start in range(0, n, block):
+                    for g in range(groups // 2):
+                        at = start + (part * groups // 2 + g) * size
+                        take += [*range(at, at + size), *range(n + at, n + at + size)]
+                to = base + row // 2 * 2 * size + 2 * column + part
+                out[to] = _shuffled(f, x, y, take)
+    return out
+
+
+def _shuffled(f: Function, x: Value | None, y: Value | None, take: Sequence[int]) -> Value | None:
+    known = x or y
+    if known is None:
+        return None
+    nothing = Value("poison", known.type)
+    return f.shuffle(x or nothing, y or nothing, take)
+
+
+# --- the kernel -------------------------------------------------------------------------------------------------
+
+PACK_NUMBERS = ("columns", "depth", "inner", "outer_stride", "inner_stride", "across", "along")
+
+
+def pack_kernel(tile: Tile, source: str, kind: str) -> Kernel:
+    """Reads B, writes its panels: [item, panel, k, tile.columns]. Units: items * panels.
+
+    Numbers: PACK_NUMBERS; strides in bytes; ``inner``: the length of the inner of two batch dimensions.
+    """
+    f = KernelFunction()
+    n = {word: f.number(4 + i) for i, word in enumerate(PACK_NUMBERS)}
+    start, packed = f.place(0), f.place(1)
+    width = tile.columns
+    panels = f.div(f.add(n["columns"], width - 1), width)
+    bytes = f.mul(n["depth"], width * size(tile.type))
+
+    def unit(u: Value) -> None:
+        item, panel = f.div(u, panels), f.rem(u, panels)
+        outer, inner = f.div(item, n["inner"]), f.rem(item, n["inner"])
+        offset = f.add(f.mul(outer, n["outer_stride"]), f.mul(inner, n["inner_stride"]))
+        column = f.mul(panel, width)
+        at = f.pointer(f.pointer(start, offset), f.mul(column, n["across"]))
+        across: Operand = size(source) if kind == ACROSS else n["across"]
+        along: Operand = size(source) if kind == ALONG else n["along"]
+        b = Source(source, kind, at, across, along)
+        pack(f, tile, width, b, f.sub(n["columns"], column), n["depth"], f.pointer(packed, f.mul(u, bytes)))
+
+    f.loop(f.low, f.high, 1, unit)
+    return Kernel("pack", f.finish())
+
+
+__all__ = ["ACROSS", "ALONG", "ANY", "PACK_NUMBERS", "Source", "pack", "pack_kernel", "transposed"]

@@ -1,0 +1,1 @@
+"""Recurrent layers as loops: one op for all steps of one layer in one direction."""

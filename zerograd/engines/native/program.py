@@ -31,7 +31,7 @@ from zerograd.engines.native.driver import Schedule
 from zerograd.engines.native.kernel import Instruction
 from zerograd.engines.native.lower import Lowering, Reference, Step
 from zerograd.engines.native.schedule import Phases, cost_of
-from zerograd.engines.native.schedule import threads_for
+from zerograd.engines.native.threads import threads_for
 from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Array, Node, leaf
 from zerograd.passes import pipeline

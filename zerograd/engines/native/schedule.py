@@ -143,8 +143,3 @@ def cost_of(instructions: Sequence[Instruction]) -> float:
     """Nanoseconds of work on one thread, roughly."""
     return sum(one.cost * one.units for one in instructions)
 
-
-def threads_for(cost: float) -> int:
-    import os
-
-    return 1 if cost < 100_000 else (os.cpu_count() or 1)

@@ -259,6 +259,22 @@ def small_powers(graph: Graph, node: Node) -> Node | None:
 
 
 @rules.on(cast)
+def cast_of_moved_number(graph: Graph, node: Node) -> Node | None:
+    """cast(expand(x)) = expand(cast(x)) for a Python number x, which has its full precision until then"""
+    moves: list[Node] = []
+    (x,) = node.inputs
+    while x.op in (reshape, expand):
+        moves.append(x)
+        (x,) = x.inputs
+    if not moves or not x.type.weak:
+        return None
+    made = graph.cast(x, node.dtype)
+    for one in reversed(moves):
+        made = graph.node(one.op, (made,), one.attributes)
+    return made
+
+
+@rules.on(cast)
 def cast_to_itself(graph: Graph, node: Node) -> Node | None:
     """cast(x) = x, if x has the type already"""
     (x,) = node.inputs

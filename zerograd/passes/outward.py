@@ -59,12 +59,12 @@ def _shrunk(graph: Graph, x: Node, shape: Shape) -> Node:
 def reshape_after_elementwise(graph: Graph, node: Node) -> Node | None:
     """f(reshape(x), reshape(y)) = reshape(f(x, y)), in the shape with fewer axes"""
     inputs = node.inputs
-    first = next((one for one in inputs if one.op is reshape), None)
-    if first is None or not _is_reshaped(first):
-        first = next((one for one in inputs if _is_reshaped(one)), None)
-        if first is None:
-            return None
-    shape = first.inputs[0].type.shape
+    for one in inputs:
+        if one.op is reshape and _is_reshaped(one):
+            shape = one.inputs[0].type.shape
+            break
+    else:
+        return None
     seen = [_seen_as(graph, one, shape) for one in inputs]
     if any([one is None for one in seen]):  # noqa: C419  faster
         return None

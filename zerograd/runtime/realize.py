@@ -14,7 +14,7 @@ from itertools import islice
 from sys import getrefcount
 from typing import Any
 
-from zerograd.engines import reference
+from zerograd.engines import reference, tiers
 from zerograd.engines.protocol import Program
 from zerograd.ir.graph import Array, Node
 from zerograd.ir.record import Value, computed_by, recorder
@@ -41,7 +41,7 @@ class Plan:
         self.places = tuple(place[node] for node in nodes)
         self.in_order = self.places == tuple(range(len(nodes)))
         self.tracked = tuple(node.tracked for node in nodes)
-        self.program: Program = reference.compile(self.outputs)
+        self.program: Program = tiers.compile(self.outputs)
         self.kept = tuple((node, place[node]) for node in kept)
 
 

@@ -22,6 +22,7 @@ LAYOUTS = ("plain", "transposed", "strided", "transposed strided", "wide rows")
 SIZES = [
     (0, 5, 3), (5, 0, 3), (4, 3, 0), (1, 1, 1), (1, 17, 5), (7, 1, 9), (2, 3, 1), (6, 16, 8), (13, 31, 29),
     (12, 32, 64), (37, 10, 65), (5, 65, 321), (97, 23, 41), (61, 150, 333), (200, 33, 17), (3, 300, 700),
+    (1, 200, 333), (150, 1, 99), (4, 77, 130), (2, 9, 16),
 ]  # fmt: skip
 
 
@@ -111,7 +112,9 @@ def test_accumulation(size: tuple[int, int, int]) -> None:
     check(size, ("double",) * 3, ("transposed", "plain", "plain"), accumulate=True)
 
 
-@pytest.mark.parametrize("size", [(13, 37, 9), (64, 64, 64), (5, 3, 700), (50, 130, 400)], ids=str)
+@pytest.mark.parametrize(
+    "size", [(13, 37, 9), (64, 64, 64), (5, 3, 700), (50, 130, 400), (3, 70, 40), (20, 70, 4096)], ids=str
+)
 def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int]) -> None:
     """max(A @ B + bias[column] + weight[row], 0), with B transposed; nothing is read outside of the bias."""
     m, n, k = size
@@ -139,3 +142,76 @@ def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int])
     expected = np.maximum(x @ y + bias + weight[:, None], 0)
     assert (abs(found - expected) <= bound(x, y, "float", abs(expected) + 8)).all()
     assert memory.intact()
+
+
+@pytest.mark.parametrize("type", ["half", "bfloat"])
+def test_half_types_are_summed_in_float32_and_rounded_once(type: str) -> None:
+    for i, size in enumerate(SIZES):
+        out = (type, "float")[i % 2]
+        check(size, (type, type, out), (LAYOUTS[i % 5], LAYOUTS[i * 2 % 5], "plain"), seed=i)
+        check(size, ("float", type, type), (LAYOUTS[i * 2 % 5], LAYOUTS[i % 5], "wide rows"), seed=i, accumulate=True)
+
+
+@pytest.mark.parametrize("batch", [(0,), (1,), (3,), (2, 3), (5, 1), (1, 4)], ids=str)
+@pytest.mark.parametrize("type", ["float", "double"])
+def test_batches(batch: tuple[int, ...], type: str) -> None:
+    for i, (m, n, k) in enumerate(
+        [(1, 1, 1), (5, 3, 2), (16, 32, 8), (33, 17, 40), (7, 70, 350), (2, 90, 400), (1, 99, 77), (40, 1, 30)]
+    ):
+        left, right = LAYOUTS[i % 5], LAYOUTS[i * 2 % 5]
+        check((*batch, m, n, k), (type,) * 3, (left, right, ("plain", "wide rows")[i % 2]), seed=i, divisions=6)
+
+
+def test_a_batch_may_share_an_operand() -> None:
+    rng = np.random.default_rng(0)
+    for left, right in ((0, 1), (1, 0), (1, 1)):
+        memory = Memory()
+        x = rng.standard_normal((4 if left else 1, 9, 21)).astype(np.float32)
+        y = rng.standard_normal((4 if right else 1, 21, 35)).astype(np.float32)
+        a = Matrix(memory.new(x.nbytes, x), 0, (4, 9, 21), (9 * 21 * left, 21, 1), "float")
+        b = Matrix(memory.new(y.nbytes, y), 0, (4, 21, 35), (21 * 35 * right, 35, 1), "float")
+        c = Matrix(memory.new(4 * 9 * 35 * 4), 0, (4, 9, 35), (9 * 35, 35, 1), "float")
+        Prepared(memory, plan(a, b, c, memory.new)).run()
+        found = memory.array(c.buffer, np.float32).reshape(4, 9, 35)
+        assert (abs(found - x.astype(float) @ y) <= bound(x, y, "float", found) * 1.1).all()
+
+
+def test_the_heads_of_attention() -> None:
+    """Queries times keys, that times values: of one [batch, time, 3 * heads * width] buffer, into [batch, time, -1]."""
+    batch, time, heads, width = 2, 19, 3, 8
+    rng = np.random.default_rng(0)
+    memory = Memory()
+    data = rng.standard_normal((batch, time, 3, heads, width)).astype(np.float32)
+    row = 3 * heads * width
+    where = memory.new(data.nbytes, data)
+
+    def part(which: int, transposed: bool) -> Matrix:
+        shape, strides = (time, width), (row, 1)
+        if transposed:
+            shape, strides = shape[::-1], strides[::-1]
+        offset = which * heads * width * 4
+        return Matrix(where, offset, (batch, heads, *shape), (time * row, width, *strides), "float", data.nbytes)
+
+    whole = (heads * time * time, time * time, time, 1)
+    scores = Matrix(memory.new(batch * whole[0] * 4), 0, (batch, heads, time, time), whole, "float")
+    out = (time * heads * width, width, heads * width, 1)
+    mixed = Matrix(memory.new(batch * out[0] * 4), 0, (batch, heads, time, width), out, "float")
+    first = plan(part(0, False), part(1, True), scores, memory.new)
+    second = plan(scores, part(2, False), mixed, memory.new)
+    assert [one.slabs for one in first[-1].writes] == [batch * heads * time]
+    assert {one.slabs for one in second[-1].reads} == {batch * heads * time, batch}
+    assert [one.slabs for one in second[-1].writes] == [batch]
+    Prepared(memory, [*first, *second]).run(lambda units: [0, units // 5, units // 2, units])
+    q, k, v = data.astype(np.float64).transpose(2, 0, 3, 1, 4)
+    expected = (q @ k.swapaxes(-1, -2) @ v).transpose(0, 2, 1, 3)
+    found = memory.array(mixed.buffer, np.float32).reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+    assert memory.intact()
+
+
+@pytest.mark.parametrize("size", [(10, 24, 9001), (64, 3, 40000), (3, 1000, 2000), (20, 70, 4096)], ids=str)
+def test_long_sums_are_divided_the_same_way_always(size: tuple[int, int, int]) -> None:
+    """As weight gradients are: A and B lie with k outermost."""
+    check(size, ("float",) * 3, ("transposed", "plain", "plain"))
+    check(size, ("bfloat", "bfloat", "float"), ("transposed", "plain", "wide rows"), accumulate=True)
+    check(size, ("double",) * 3, ("plain", "transposed", "plain"))

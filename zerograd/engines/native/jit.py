@@ -45,10 +45,10 @@ def load(texts: Mapping[str, str], externals: Mapping[str, int] | None = None) -
     with _lock:
         missing = {name: text for name, text in texts.items() if name not in _addresses}
         if missing:
-            codes = {name: code for name in missing if (code := _recall(name)) is not None}
+            codes = {name: code for name, text in missing.items() if (code := _recall(name, text)) is not None}
             made = _compile({name: text for name, text in missing.items() if name not in codes})
             for name, code in made.items():
-                codestore.store.put(_key(name), _packed(code))
+                codestore.store.put(_key(name, missing[name]), _packed(code))
             _link(codes | made, externals or {})
         return {name: _addresses[name] for name in texts}
 
@@ -56,13 +56,13 @@ def load(texts: Mapping[str, str], externals: Mapping[str, int] | None = None) -
 # --- the disk ---------------------------------------------------------------------------------------------------------
 
 
-def _key(name: str) -> str:
+def _key(name: str, text: str) -> str:
     """The name of a kernel's file: what it is made of, for what, and by what."""
-    return f"{name}-{host().mark}-{_FORMAT}"
+    return f"{symbol(name, text)}-{host().mark}-{_FORMAT}"
 
 
-def _recall(name: str) -> Code | None:
-    piece = codestore.store.get(_key(name))
+def _recall(name: str, text: str) -> Code | None:
+    piece = codestore.store.get(_key(name, text))
     return None if piece is None else _unpacked(piece)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from zerograd.engines.native.emit import Value, like, size, vector
+from zerograd.engines.native.emit import Value, lanes, size
 from zerograd.engines.native.kernel import KernelFunction
+from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.tile import Tile
 
 
@@ -85,40 +86,41 @@ class Writer:
         f = self.f
         for row in range(tile.rows):
             for v in range(tile.vectors):
-                self._put(sums[row * tile.vectors + v], to, v * tile.lanes, None)
+                x = self._plus(sums[row * tile.vectors + v], to, v * tile.lanes, None)
+                write(f, x, self.out, to, v * tile.lanes)
             to = f.pointer(to, stride)
-
-    def _put(self, x: Value, to: Value, index: int, mask: Value | None) -> None:
-        f = self.f
-        self.f.store(f.convert(self._plus(x, to, index, mask), self.out), to, index, mask)
 
     def _plus(self, x: Value, to: Value, index: int, mask: Value | None) -> Value:
         f = self.f
         if not self.accumulate:
             return x
-        return f.add(f.convert(f.load(like(self.out, x.type), to, index, mask), x.type), x)
+        return f.add(read(f, self.out, x.type, lanes(x.type), to, index, mask), x)
 
     def _rows(
         self, tile: Tile, spot: Spot, spare: Value, to: Value, stride: Value, rows: Value, columns: Value
     ) -> None:
         """Row by row out of scratch memory; the text of the epilogue stands here, for whole and for masked vectors."""
         f = self.f
-        whole = f.compare("sge", columns, tile.columns)
-        masks = [f.first(f.sub(columns, v * tile.lanes), tile.lanes) for v in range(tile.vectors)]
+        left = [f.sub(columns, v * tile.lanes) for v in range(tile.vectors)]
+        masks = [f.first(one, tile.lanes) for one in left]
+        fits = [f.compare("sge", one, tile.lanes) for one in left]
+        some = [f.compare("sgt", one, 0) for one in left]  # a masked store of nothing would be slow
 
-        def one(row: Value, masked: bool) -> None:
+        def one(row: Value) -> None:
             at = f.pointer(spare, f.mul(row, tile.columns * size(tile.type)))
             there = f.pointer(to, f.mul(row, stride))
-            for v in range(tile.vectors):
-                mask = masks[v] if masked else None
+            below = f.add(spot.row, row)
+
+            def put(v: int, mask: Value | None) -> None:
                 x = self._plus(f.load(tile.vector, at, v * tile.lanes), there, v * tile.lanes, mask)
                 if self.finish is not None:
-                    column = f.add(spot.column, v * tile.lanes)
-                    x = self.finish(f, x, Spot(spot.item, f.add(spot.row, row), column, mask))
-                f.store(f.convert(x, self.out), there, v * tile.lanes, mask)
+                    x = self.finish(f, x, Spot(spot.item, below, f.add(spot.column, v * tile.lanes), mask))
+                write(f, x, self.out, there, v * tile.lanes, mask)
 
-        f.if_(whole, lambda: f.loop(0, rows, 1, lambda r: one(r, False)) and None,
-              lambda: f.loop(0, rows, 1, lambda r: one(r, True)) and None)  # fmt: skip
+            for v in range(tile.vectors):
+                f.if_(fits[v], lambda v=v: put(v, None), lambda v=v: f.if_(some[v], lambda: put(v, masks[v])))
+
+        f.loop(0, rows, 1, one)
 
 
-__all__ = ["Epilogue", "Finish", "Spot", "Writer", "vector"]
+__all__ = ["Epilogue", "Finish", "Spot", "Writer"]

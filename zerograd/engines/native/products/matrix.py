@@ -42,6 +42,11 @@ class Matrix(Frozen):
         """How many matrices there are."""
         return prod(self.shape[:-2])
 
+    def transposed(self) -> Matrix:
+        """Rows and columns exchanged."""
+        shape, strides = (*self.shape[:-2], *self.shape[:-3:-1]), (*self.strides[:-2], *self.strides[:-3:-1])
+        return Matrix(self.buffer, self.offset, shape, strides, self.type, self.bytes)
+
     def padded(self) -> Matrix:
         """With exactly two batch dimensions."""
         missing = 4 - len(self.shape)
@@ -63,16 +68,18 @@ class Matrix(Frozen):
         )
 
     def slabs(self, dimensions: int) -> int:
-        """Into how many parts of equal length the leading dimensions divide the buffer; 1: they do not."""
+        """Into how many consecutive parts of equal length some of the leading dimensions divide the buffer; 1: none."""
+        return next((n for lead in range(dimensions, 0, -1) if (n := self._parts(lead)) > 1), 1)
+
+    def _parts(self, dimensions: int) -> int:
         lead = [(n, s) for n, s in zip(self.shape[:dimensions], self.steps[:dimensions], strict=True) if n != 1]
         rest = zip(self.shape[dimensions:], self.steps[dimensions:], strict=True)
-        if not lead or 0 in self.shape:
+        if not lead or 0 in self.shape or lead[-1][1] <= 0:
             return 1
-        regular = all(outer[1] == inner[0] * inner[1] for outer, inner in pairwise(lead))
         step, parts = lead[-1][1], prod(n for n, _ in lead)
-        extent = self.offset % step + sum((n - 1) * s for n, s in rest) + size(self.type) if step else 1
-        fills = self.offset < step and self.bytes in (None, parts * step)
-        return parts if regular and fills and extent <= step else 1
+        regular = all(outer[1] == inner[0] * inner[1] for outer, inner in pairwise(lead))
+        extent = self.offset + sum((n - 1) * s for n, s in rest) + size(self.type)
+        return parts if regular and extent <= step and self.bytes in (None, parts * step) else 1
 
     def access(self, dimensions: int = 0) -> Access:
         """Divided by so many leading dimensions, if the buffer can be."""

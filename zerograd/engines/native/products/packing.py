@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zerograd.engines.native.emit import Function, Operand, Value, lanes, size, vector
+from zerograd.engines.native.emit import Function, Operand, Value, lanes, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
+from zerograd.engines.native.products.numbers import read
 from zerograd.engines.native.products.tile import Tile
 
 ACROSS, ALONG, ANY = "across", "along", "any"  # which stride of the source is one number: of w, of k, neither
@@ -47,7 +48,6 @@ def pack(f: Function, tile: Tile, width: int, source: Source, count: Value, dept
 
 def _across(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
     """Neighbours in w are neighbours in memory: whole vectors, and at the edge masked ones."""
-    kind = vector(source.type, tile.lanes)
     row = width * size(tile.type)
     starts = range(0, width, tile.lanes)
     inside = f.compare("sge", count, starts[-1] + tile.lanes)
@@ -56,7 +56,7 @@ def _across(f: Function, tile: Tile, width: int, source: Source, count: Value, d
         def one(k: Value) -> None:
             at, to = source.at(f, 0, k), f.pointer(panel, f.mul(k, row))
             for start, mask in zip(starts, masks, strict=True):
-                f.store(f.convert(f.load(kind, at, start, mask), tile.type), to, start)
+                f.store(read(f, source.type, tile.type, tile.lanes, at, start, mask), to, start)
 
         f.loop(0, depth, 1, one)
 
@@ -69,7 +69,6 @@ def _across(f: Function, tile: Tile, width: int, source: Source, count: Value, d
 def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
     """Neighbours in k are neighbours in memory: squares of vectors are transposed in registers."""
     n, bytes = tile.lanes, size(tile.type)
-    kind = vector(source.type, n)
     last = f.sub(count, 1)
 
     def squares() -> None:
@@ -79,7 +78,7 @@ def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, de
 
             def square(k: Value, heads: list[Value] = heads, start: int = start) -> None:
                 first = f.intrinsic("smin", k, f.sub(depth, n))  # the last square may overlap the one before
-                xs = [f.convert(f.load(kind, head, first), tile.type) for head in heads]
+                xs = [read(f, source.type, tile.type, n, head, first) for head in heads]
                 to = f.pointer(panel, f.add(f.mul(first, width * bytes), start * bytes))
                 for i, x in enumerate(transposed(f, xs)):
                     f.store(x, to, i * width)
@@ -97,8 +96,8 @@ def _any(f: Function, tile: Tile, width: int, source: Source, count: Value, dept
         at, to = source.at(f, f.intrinsic("smin", w, last), 0), f.pointer(panel, w, tile.type)
 
         def number(k: Value) -> None:
-            x = f.load(source.type, f.pointer(at, f.mul(k, source.along)))
-            f.store(f.convert(x, tile.type), to, f.mul(k, width))
+            x = read(f, source.type, tile.type, 1, f.pointer(at, f.mul(k, source.along)))
+            f.store(x, to, f.mul(k, width))
 
         f.loop(0, depth, 1, number)
 
@@ -168,13 +167,15 @@ def _shuffled(f: Function, x: Value | None, y: Value | None, take: Sequence[int]
 
 # --- the kernel -------------------------------------------------------------------------------------------------
 
-PACK_NUMBERS = ("columns", "depth", "inner", "outer_stride", "inner_stride", "across", "along")
+PACK_NUMBERS = ("columns", "depth", "whole_depth", "inner", "outer_stride", "inner_stride", "across", "along")
 
 
 def pack_kernel(tile: Tile, source: str, kind: str) -> Kernel:
     """Reads B, writes its panels: [item, panel, k, tile.columns]. Units: items * panels.
 
-    Numbers: PACK_NUMBERS; strides in bytes; ``inner``: the length of the inner of two batch dimensions.
+    Numbers: PACK_NUMBERS; strides in bytes; ``inner``: the length of the inner of two batch dimensions;
+    ``whole_depth``: of all items, where each takes a slice of k (the last may be shorter), else at least
+    depth * items.
     """
     f = KernelFunction()
     n = {word: f.number(4 + i) for i, word in enumerate(PACK_NUMBERS)}
@@ -187,12 +188,13 @@ def pack_kernel(tile: Tile, source: str, kind: str) -> Kernel:
         item, panel = f.div(u, panels), f.rem(u, panels)
         outer, inner = f.div(item, n["inner"]), f.rem(item, n["inner"])
         offset = f.add(f.mul(outer, n["outer_stride"]), f.mul(inner, n["inner_stride"]))
+        depth = f.least(n["depth"], f.sub(n["whole_depth"], f.mul(item, n["depth"])))
         column = f.mul(panel, width)
         at = f.pointer(f.pointer(start, offset), f.mul(column, n["across"]))
         across: Operand = size(source) if kind == ACROSS else n["across"]
         along: Operand = size(source) if kind == ALONG else n["along"]
         b = Source(source, kind, at, across, along)
-        pack(f, tile, width, b, f.sub(n["columns"], column), n["depth"], f.pointer(packed, f.mul(u, bytes)))
+        pack(f, tile, width, b, f.sub(n["columns"], column), depth, f.pointer(packed, f.mul(u, bytes)))
 
     f.loop(f.low, f.high, 1, unit)
     return Kernel("pack", f.finish())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-
 def _engine(text: str) -> str:
     if text not in ENGINES:
         raise ValueError(f"ZEROGRAD_ENGINE is one of {', '.join(ENGINES)}, not {text!r}")
@@ -12,7 +11,7 @@ def _engine(text: str) -> str:
 
 
 ENGINES = ("auto", "native", "reference")
-_READ = {"check_programs": lambda text: text not in ("0", ""), "engine": _engine}
+_READ = {"check_programs": lambda text: text not in ("0", ""), "engine": _engine, "cache_dir": str}
 
 
 class Settings:
@@ -24,6 +23,8 @@ class Settings:
     check_programs: verify shape and dtype of every computed value (slow; the tests do it).
     engine: "auto" compiles a graph that comes back, "native" every graph, "reference" none.
     threads: how many threads computations may use at the start; 0: one per core. OMP_NUM_THREADS sets it too.
+    cache_dir: folder that keeps compiled code; None: the user's cache folder, "": none.
+    cache_mb: megabytes of compiled code to keep; what was not used for longest goes first.
     """
 
     max_pending_calls: int = 4096
@@ -32,6 +33,8 @@ class Settings:
     check_programs: bool = False
     threads: int = 0
     engine: str = "auto"
+    cache_dir: str | None = None
+    cache_mb: int = 256
 
     def __init__(self) -> None:
         openmp = os.environ.get("OMP_NUM_THREADS", "")

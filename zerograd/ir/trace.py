@@ -153,6 +153,10 @@ class Trace:
         self.alone = False
         self.plan: Any = None
 
+    def forget_anchored(self) -> None:
+        """Hold no new tensor that has got a storage since: if nobody else holds it, that is not needed either."""
+        self.results = [one for one in self.results if one._serial]
+
     def release(self) -> None:
         """Forget what was needed only until everything is computed."""
         self.leaves = []

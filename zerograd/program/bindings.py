@@ -27,7 +27,7 @@ class Bindings:
         packs: (pack, its first slot, the end of its slots).
         kept: (slot, storage, views) of what exists from call to call.
         given: (slot, place, views) of arguments and gradients.
-        draws: (how to draw, the slots for it).
+        draws: (how to draw, the slots for it), in order.
     """
 
     def __init__(self, record: Record) -> None:
@@ -35,7 +35,8 @@ class Bindings:
         self.packs: list[tuple[Any, int, int]] = []
         self.kept: list[tuple[int, Storage, Views]] = []
         self.given: list[tuple[int, Place, Views]] = []
-        drawn: dict[int, list[int]] = {}
+        draws = [event for event in record.events if isinstance(event, Draw)]
+        self.draws: list[tuple[Callable[[], Any], list[int]]] = [(event.again, []) for event in draws]
         for slot, origin in enumerate(record.origins):
             match origin:
                 case OfPack(pack, 0):
@@ -44,15 +45,10 @@ class Bindings:
                     self.kept.append((slot, storage_at(place, []), views))
                 case OfPlace(place, views):
                     self.given.append((slot, place, views))
-                case OfDraw(event):
-                    drawn.setdefault(event, []).append(slot)
+                case OfDraw(number):
+                    self.draws[number][1].append(slot)
                 case _:
                     pass
-        self.draws: list[tuple[Callable[[], Any], list[int]]] = [
-            (event.again, drawn.get(number, []))
-            for number, event in enumerate(record.events)
-            if isinstance(event, Draw)
-        ]
 
     def check(self) -> None:
         """That what exists from call to call is still such as it was.
@@ -88,12 +84,15 @@ class Bindings:
             leaves[slot] = storage.buffer if storage.shared is None and not views else seen(storage, views)
         return leaves
 
-    def draw(self, leaves: list[Any]) -> None:
+    def draw(self, leaves: list[Any]) -> list[Any]:
         """Draw the random numbers, in the order of the step."""
+        arrays = []
         for again, slots in self.draws:
             array = again()
+            arrays.append(array)
             for slot in slots:
                 leaves[slot] = array
+        return arrays
 
 
 def storage_at(place: Place, tensors: list[Any]) -> Storage:

@@ -38,7 +38,7 @@ class Record:
     storages: list[tuple[Place, Node, int]]
     gradients: Gradients
     result: Any
-    made: list[Node | Constant]
+    made: list[Node | Constant | OfDraw]
     met: list[weakref.ref[Storage]]
     packs_met: list[Pack]
     lines: dict[int, str]
@@ -87,6 +87,7 @@ def _recorded(
     watch.check_options()
     if watch.reason is not None:
         return watch.reason
+    trace.forget_anchored()
     if _has_future(trace):
         return Part()
     if any(isinstance(source, Edge) for source in trace.passages.values()):
@@ -121,6 +122,8 @@ class _Taking:
             self.places.setdefault(id(tensor._storage), Given(index))
         for tensor, storage in gradients.storages():
             self.places[id(storage)] = GradientOf(tensor)
+        draws = [event for event in watch.events if isinstance(event, Draw)]
+        self.drawn = {id(draw.array): OfDraw(number) for number, draw in enumerate(draws)}
         self.arguments = {id(tensor): index for index, tensor in enumerate(given.tensors)}
 
     def record(self, result: Any) -> Record:
@@ -136,7 +139,7 @@ class _Taking:
                 members = zip(pack.members, pack.nodes, strict=True)
                 found.storages += [(Kept(member), node, times) for member, node in members if member() is not None]
         found.packs_met = [entry.holder for entry in self.watch.entries if isinstance(entry.holder, Pack)]
-        results = Results(self.trace, self.places, self.arguments)
+        results = Results(self.trace, self.places, self.arguments, self.drawn)
         found.result = results.of(result)
         found.gradients = self.gradients.taken(self.trace, self.watch.cleared, results)
         found.made = results.storages
@@ -196,15 +199,12 @@ class _Taking:
         for entry in self.watch.entries:
             found = self._of_pack(entry.holder) if isinstance(entry.holder, Pack) else [self._of_entry(entry)]
             origins[entry.slot : entry.slot + len(found)] = found
-        drawn: dict[int, Origin] = {}
         for number, event in enumerate(self.watch.events):
-            if isinstance(event, Draw):
-                drawn[id(event.array)] = OfDraw(number)
-            elif isinstance(event, OptimizerStep):
+            if isinstance(event, OptimizerStep):
                 for place, slot in enumerate(event.slots):
                     origins[slot] = OfStep(number, place)
         for slot, data in enumerate(self.trace.leaves):
-            origins[slot] = drawn.get(id(data)) or origins[slot] or Constant(data)
+            origins[slot] = self.drawn.get(id(data)) or origins[slot] or Constant(data)
         return origins
 
     def _of_pack(self, pack: Pack) -> list[Origin]:

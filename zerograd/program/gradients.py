@@ -6,7 +6,7 @@ from typing import Any
 
 from zerograd.ir.graph import Node
 from zerograd.ir.trace import Trace
-from zerograd.program.results import New, Results, Unknown
+from zerograd.program.results import New, Results, Unknown, Window
 from zerograd.tensor.leaf import Arrived, GradLeaf
 
 
@@ -16,7 +16,8 @@ class Gradients:
     Attributes:
         tensors: the leaf tensors.
         needs: for each, whether it must have a gradient before the step; ``None``: that makes no difference.
-        leaves: the node that it has as gradient afterwards; ``None``: none; ``True``: the one it had.
+        leaves: the node that it has as gradient afterwards, or how to make that; ``None``: none; ``True``: the one it
+            had.
     """
 
     def __init__(self, before: Gradients | None) -> None:
@@ -46,11 +47,15 @@ class Gradients:
         for tensor in self.tensors:
             found = self.found.get(id(tensor))
             self.needs.append(None if id(tensor) in cleared else found is not None)
-            self.leaves.append(self._left(tensor, found, trace, results))
+            try:
+                self.leaves.append(self._left(tensor, found, trace, results))
+            except Unknown:
+                if self.complete:
+                    raise
         return self
 
     @staticmethod
-    def _left(tensor: Any, found: Any, trace: Trace, results: Results) -> Node | bool | None:
+    def _left(tensor: Any, found: Any, trace: Trace, results: Results) -> Node | Window | bool | None:
         grad = tensor._grad
         if grad is None:
             return None
@@ -61,6 +66,8 @@ class Gradients:
                 return True
             return grad.nodes[tensor._leaf]
         made = results.of_tensor(grad)
-        if not isinstance(made, New):
-            raise Unknown("it leaves a tensor in .grad that is not a new gradient")
-        return made.node
+        if isinstance(made, New):
+            return made.node
+        if isinstance(made, Window) and isinstance(made.storage, int) and not made.facts:
+            return made
+        raise Unknown("it leaves a tensor in .grad that is not a new gradient")

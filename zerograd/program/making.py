@@ -9,7 +9,7 @@ from zerograd import dtypes
 from zerograd.ir.graph import Node, TensorType
 from zerograd.ir.trace import Trace
 from zerograd.program.bindings import storage_at
-from zerograd.program.origins import Constant
+from zerograd.program.origins import Constant, OfDraw
 from zerograd.program.results import Argument, New, Several, Window
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.storage import Storage
@@ -59,10 +59,11 @@ def _window(how: Window) -> Maker:
     return make
 
 
-def new_storage(trace: Trace, content: Node | Constant) -> Storage:
+def new_storage(trace: Trace, content: Node | Constant | OfDraw, drawn: list[Any]) -> Storage:
     """A storage that the step makes."""
-    if isinstance(content, Constant):
-        return Storage.of_array(content.data, TensorType(content.data.shape, dtypes.from_numpy(content.data.dtype)))
+    if not isinstance(content, Node):
+        data = content.data if isinstance(content, Constant) else drawn[content.number]
+        return Storage.of_array(data, TensorType(data.shape, dtypes.from_numpy(data.dtype)))
     storage = Storage()
     storage.node, storage.serial = content, trace.serial
     trace.pending.append(storage)

@@ -52,9 +52,9 @@ class OfPlace(NamedTuple):
 
 
 class OfDraw(NamedTuple):
-    """What the ``event``-th event of the step draws."""
+    """What the step draws, the ``number``-th time."""
 
-    event: int
+    number: int
 
 
 class OfStep(NamedTuple):

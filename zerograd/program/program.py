@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from zerograd.ir.graph import Node
 from zerograd.ir.record import Recorder, traces
 from zerograd.ir.trace import Trace
 from zerograd.program.bindings import Bindings, Doubt, storage_at
@@ -48,7 +49,7 @@ class Program:
         self.needs = [(tensor, need) for tensor, need, _ in touched if need is not None]
         self.none_left = [tensor for tensor, _, left in touched if left is None]
         self.left = [(tensor, left) for tensor, _, left in touched if left is not None and left is not True]
-        self.arrived = {tensor._leaf: node for tensor, node in self.left if tensor._leaf is not None}
+        self.arrived = {tensor._leaf: node for tensor, node in self.left if isinstance(node, Node) and tensor._leaf}
         self.defers = bool(self.left) and not self.needs
         self.plan = record.trace.plan
 
@@ -83,8 +84,8 @@ class Program:
             raise
         for slot, number in numbers.items():
             leaves[slot] = number
-        self.bindings.draw(leaves)
-        return self._leave(own, leaves, tensors)
+        drawn = self.bindings.draw(leaves)
+        return self._leave(own, leaves, drawn, tensors)
 
     def _settle(self) -> None:
         """Compute the last replay; its gradients end now."""
@@ -99,7 +100,7 @@ class Program:
         self.plan = trace.plan
         self.owed = None
 
-    def _leave(self, own: Recorder, leaves: list[Any], tensors: list[Any]) -> Any:
+    def _leave(self, own: Recorder, leaves: list[Any], drawn: list[Any], tensors: list[Any]) -> Any:
         """Leave the trace behind that the body would have left."""
         trace = self._trace(leaves)
         serial = trace.serial
@@ -117,10 +118,10 @@ class Program:
             trace.pending.append(storage)
         for tensor in self.none_left:
             tensor._grad = None
-        if self.left:
-            self._leave_gradients(trace)
         self.stepping.note()
-        made = [new_storage(trace, one) for one in self.record.made]
+        made = [new_storage(trace, one, drawn) for one in self.record.made]
+        if self.left:
+            self._leave_gradients(trace, made, tensors)
         result = self.make(trace, made, tensors)
         if self.defers:
             self.owed = trace, result
@@ -138,9 +139,14 @@ class Program:
         traces[trace.serial] = trace
         return trace
 
-    def _leave_gradients(self, trace: Trace) -> None:
+    def _leave_gradients(self, trace: Trace, made: list[Any], tensors: list[Any]) -> None:
         arrived = object.__new__(Arrived)
         arrived.nodes, arrived.serial = self.arrived, trace.serial
         trace.arrivals.append(arrived)
-        for tensor, node in self.left:
-            tensor._grad = arrived if tensor._leaf is not None else TensorBase.of_node(node, trace)
+        for tensor, left in self.left:
+            if left.__class__ is not Node:
+                tensor._grad = maker(left)(trace, made, tensors)
+            elif tensor._leaf is not None:
+                tensor._grad = arrived
+            else:
+                tensor._grad = TensorBase.of_node(left, trace)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from zerograd.ir.graph import Node
 from zerograd.ir.trace import Trace
-from zerograd.program.origins import Constant, Place
+from zerograd.program.origins import Constant, OfDraw, Place
 from zerograd.program.watch import same_value
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.storage import Storage
@@ -73,15 +73,19 @@ class Results:
         trace: of the call.
         places: where storages that existed before the call are, by id.
         arguments: the numbers of the tensors among the arguments, by id.
+        drawn: the arrays of random numbers, by id.
         storages: the nodes of the storages made during the call, or their data.
         tensors: the new tensors that are accounted for, and by ``seen`` the storages, both by id.
     """
 
-    def __init__(self, trace: Trace, places: dict[int, Place], arguments: dict[int, int]) -> None:
+    def __init__(
+        self, trace: Trace, places: dict[int, Place], arguments: dict[int, int], drawn: dict[int, OfDraw]
+    ) -> None:
         self.trace = trace
         self.places = places
         self.arguments = arguments
-        self.storages: list[Node | Constant] = []
+        self.drawn = drawn
+        self.storages: list[Node | Constant | OfDraw] = []
         self.tensors: dict[int, Any] = {}
         self.seen: dict[int, int] = {}
 
@@ -134,7 +138,7 @@ class Results:
             if storage.serial == self.trace.serial and storage.buffer is None:
                 self.storages.append(storage.node)
             elif storage.buffer is not None and storage.shared is None and storage.history is None:
-                self.storages.append(Constant(storage.buffer))
+                self.storages.append(self.drawn.get(id(storage.buffer)) or Constant(storage.buffer))
             else:
                 raise Unknown("it returns a tensor that was computed before, or that shares memory with NumPy")
         return known

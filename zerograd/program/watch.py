@@ -187,7 +187,7 @@ def same_value(one: Any, other: Any) -> bool:
     kind = type(one)
     if kind is not type(other):
         return False
-    if kind is tuple or kind is list:
+    if kind is list or isinstance(one, tuple):
         return len(one) == len(other) and all(map(same_value, one, other))
     if kind in (int, bool, str, bytes):
         return one == other

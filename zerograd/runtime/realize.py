@@ -117,6 +117,7 @@ def _alive(trace: Trace) -> tuple[list[Any], list[Value], list[Values]]:
     for arrived in trace.arrivals:
         if getrefcount(arrived) > 3:
             arrived.settle()  # somebody still has it in .grad
+    trace.forget_anchored()
     results = [one for one in trace.results if getrefcount(one) > 3 and one._serial]
     live = [value for value in trace.pending if getrefcount(value) > 3 and value.buffer is None]
     packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None]

@@ -22,6 +22,7 @@ LAYOUTS = ("plain", "transposed", "strided", "transposed strided", "wide rows")
 SIZES = [
     (0, 5, 3), (5, 0, 3), (4, 3, 0), (1, 1, 1), (1, 17, 5), (7, 1, 9), (2, 3, 1), (6, 16, 8), (13, 31, 29),
     (12, 32, 64), (37, 10, 65), (5, 65, 321), (97, 23, 41), (61, 150, 333), (200, 33, 17), (3, 300, 700),
+    (1, 200, 333), (150, 1, 99), (4, 77, 130), (2, 9, 16),
 ]  # fmt: skip
 
 
@@ -111,7 +112,9 @@ def test_accumulation(size: tuple[int, int, int]) -> None:
     check(size, ("double",) * 3, ("transposed", "plain", "plain"), accumulate=True)
 
 
-@pytest.mark.parametrize("size", [(13, 37, 9), (64, 64, 64), (5, 3, 700), (50, 130, 400)], ids=str)
+@pytest.mark.parametrize(
+    "size", [(13, 37, 9), (64, 64, 64), (5, 3, 700), (50, 130, 400), (3, 70, 40), (20, 70, 4096)], ids=str
+)
 def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int]) -> None:
     """max(A @ B + bias[column] + weight[row], 0), with B transposed; nothing is read outside of the bias."""
     m, n, k = size
@@ -152,7 +155,9 @@ def test_half_types_are_summed_in_float32_and_rounded_once(type: str) -> None:
 @pytest.mark.parametrize("batch", [(0,), (1,), (3,), (2, 3), (5, 1), (1, 4)], ids=str)
 @pytest.mark.parametrize("type", ["float", "double"])
 def test_batches(batch: tuple[int, ...], type: str) -> None:
-    for i, (m, n, k) in enumerate([(1, 1, 1), (5, 3, 2), (16, 32, 8), (33, 17, 40), (7, 70, 350), (2, 90, 400)]):
+    for i, (m, n, k) in enumerate(
+        [(1, 1, 1), (5, 3, 2), (16, 32, 8), (33, 17, 40), (7, 70, 350), (2, 90, 400), (1, 99, 77), (40, 1, 30)]
+    ):
         left, right = LAYOUTS[i % 5], LAYOUTS[i * 2 % 5]
         check((*batch, m, n, k), (type,) * 3, (left, right, ("plain", "wide rows")[i % 2]), seed=i, divisions=6)
 
@@ -202,3 +207,11 @@ def test_the_heads_of_attention() -> None:
     found = memory.array(mixed.buffer, np.float32).reshape(expected.shape)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
     assert memory.intact()
+
+
+@pytest.mark.parametrize("size", [(10, 24, 9001), (64, 3, 40000), (3, 1000, 2000), (20, 70, 4096)], ids=str)
+def test_long_sums_are_divided_the_same_way_always(size: tuple[int, int, int]) -> None:
+    """As weight gradients are: A and B lie with k outermost."""
+    check(size, ("float",) * 3, ("transposed", "plain", "plain"))
+    check(size, ("bfloat", "bfloat", "float"), ("transposed", "plain", "wide rows"), accumulate=True)
+    check(size, ("double",) * 3, ("plain", "transposed", "plain"))

@@ -21,13 +21,14 @@ class Buffer:
             program was made; TEMPORARY: in the arena; RESULT: an array made for the caller; REFERENCE: an array that
             a NumPy function gives; STATUS: where kernels report wrong indices.
         detail: the leaf's slot, or the constant's array.
+        dtype: of a number.
         offset: of a temporary, in the arena.
     """
 
-    __slots__ = ("detail", "index", "kind", "nbytes", "offset")
+    __slots__ = ("detail", "dtype", "index", "kind", "nbytes", "offset")
 
-    def __init__(self, index: int, nbytes: int, kind: str, detail: Any = None) -> None:
-        self.index, self.nbytes, self.kind, self.detail = index, nbytes, kind, detail
+    def __init__(self, index: int, nbytes: int, kind: str, detail: Any = None, dtype: Any = None) -> None:
+        self.index, self.nbytes, self.kind, self.detail, self.dtype = index, nbytes, kind, detail, dtype
         self.offset = 0
 
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ CALL = 4  # i64s of a call: kernel, numbers, low, high
 TASK = 3  # i64s of a task: its first call, the call after its last, the limit once its phase is done (0: the end)
 HEAD = 4  # i64s that describe a program: its calls, their number, its tasks, the first limit
 _HALF = 32
+_word = ctypes.c_void_p  # an argument as wide as a pointer; also numbers go as such
+_NOWHERE = _word(0)
 
 
 def _make_calls(f: ThreadedFunction, calls: Value, first: Value, last: Value, buffers: Value, scratch: Value) -> None:
@@ -191,6 +194,24 @@ def run_text(name: str, how: Wait, serial: str, participate: str) -> str:
     return f.finish()
 
 
+def pauses_text(name: str) -> str:
+    """``void pauses(count)``: pause so many times."""
+    f = ThreadedFunction(name, (("i64", "count"),))
+    f.loop(0, f.arguments[0], 1, lambda i: f.pause())
+    return f.finish()
+
+
+def _pause(pauses: Callable[..., None]) -> float:
+    """Nanoseconds that a pause takes."""
+    count = 1000
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        pauses(_word(count))
+        times.append(time.perf_counter() - start)
+    return max(1.0, min(times) / count * 1e9)
+
+
 class _Driver:
     """The compiled functions.
 
@@ -205,13 +226,19 @@ class _Driver:
         serial = symbol("serial", serial_text(plain))
         participate = symbol("participate", participate_text(plain, how))
         run = symbol("run", run_text(plain, how, serial, participate))
+        pauses = symbol("pauses", pauses_text(plain))
         externals = dict(how.externals())
-        addresses = load({serial: serial_text(serial), participate: participate_text(participate, how)}, externals)
+        texts = {
+            serial: serial_text(serial),
+            participate: participate_text(participate, how),
+            pauses: pauses_text(pauses),
+        }
+        addresses = load(texts, externals)
         addresses |= load({run: run_text(run, how, serial, participate)}, {**externals, **addresses})
-        word = ctypes.c_size_t
-        self.serial = ctypes.CFUNCTYPE(None, word, word, word, word)(addresses[serial])
-        self.participate = ctypes.CFUNCTYPE(None, word, word, word)(addresses[participate])
-        self.run = ctypes.CFUNCTYPE(None, word, word, word, word, word)(addresses[run])
+        # Without declared types ctypes passes its own objects on as they are, which is more than twice as fast.
+        made = ctypes.CFUNCTYPE(None)
+        self.serial, self.participate, self.run = (made(addresses[name]) for name in (serial, participate, run))
+        team.words.set_spin(_pause(made(addresses[pauses])))
 
 
 @functools.cache
@@ -229,27 +256,24 @@ class Schedule:
         scratch: bytes of scratch memory that each thread needs.
     """
 
-    __slots__ = ("_arguments", "_calls", "_head", "_serial", "_tasks", "_wide", "scratch")
+    __slots__ = ("_alone", "_count", "_data", "_first", "_head", "_table", "_wide", "scratch")
 
     def __init__(self, phases: Sequence[Sequence[Sequence[tuple[int, int, int, int]]]], scratch: int) -> None:
         kept = [[task for task in phase if task] for phase in phases]
         kept = [phase for phase in kept if phase]
-        calls = [call for phase in kept for task in phase for call in task]
-        limits = np.cumsum([len(phase) for phase in kept], dtype=np.int64).tolist()
-        tasks, at = [], 0
-        for phase, following in zip(kept, [*limits[1:], 0], strict=True):
-            for task in phase:
-                tasks.append((at, at + len(task), following))
-                at += len(task)
-        self.scratch = scratch
-        self._calls = np.array(calls, np.uint64).reshape(-1, CALL)
-        self._tasks = np.array(tasks, np.int64).reshape(-1, TASK)
-        head = [self._calls.ctypes.data, len(calls), self._tasks.ctypes.data, limits[0] if limits else 0]
-        self._head = np.array(head, np.uint64)
+        limits = np.cumsum([0, *map(len, kept)], dtype=np.int64).tolist()
+        following = [*limits[2:], 0]  # by phase: the limit once it is done
+        bounds = np.cumsum([0, *(len(task) for phase in kept for task in phase)], dtype=np.int64).tolist()
+        after = [limit for phase, limit in zip(kept, following, strict=False) for _ in phase]
+        calls = np.array([call for phase in kept for task in phase for call in task], np.uint64)
+        tasks = np.array(list(zip(bounds, bounds[1:], after, strict=False)), np.int64)
+        head = np.array([calls.ctypes.data, len(calls), tasks.ctypes.data, limits[min(1, len(kept))]], np.uint64)
+        self._data = (calls, tasks, head)
+        self._first, self._count, self._head = _word(calls.ctypes.data), _word(len(calls)), _word(head.ctypes.data)
+        self._table = (0, _word(0))  # the last table of pointers
         self._wide = any(len(phase) > 1 for phase in kept)
-        made = driver()
-        self._serial: Any = made.serial
-        self._arguments = (self._calls.ctypes.data, len(calls))
+        self._alone: Any = driver().serial
+        self.scratch = scratch
 
     def run(self, buffers: int, threads: int) -> None:
         """Run the program and return when all is done.
@@ -258,13 +282,16 @@ class Schedule:
             buffers: address of the table of pointers that the kernels are given.
             threads: how many threads may take part. While another program has the workers, it runs alone.
         """
-        scratch = team.scratch(self.scratch) if self.scratch else 0
+        table = self._table
+        if table[0] != buffers:
+            table = self._table = (buffers, _word(buffers))
+        scratch = team.scratch(self.scratch) if self.scratch else _NOWHERE
         if threads > 1 and self._wide:
             made = driver()
             threads = team.gather(threads, self.scratch, made.participate)
-            made.run(team.words.address, self._head.ctypes.data, buffers, scratch, threads)
+            made.run(team.words.place, self._head, table[1], scratch, _word(threads))
         else:
-            self._serial(*self._arguments, buffers, scratch)
+            self._alone(self._first, self._count, table[1], scratch)
 
 
 __all__ = ["Schedule", "driver"]

@@ -58,9 +58,9 @@ class Lowering:
 
     # --- buffers ---------------------------------------------------------------------------------------------
 
-    def buffer(self, nbytes: int, kind: str = TEMPORARY, detail: Any = None) -> Buffer:
+    def buffer(self, nbytes: int, kind: str = TEMPORARY, detail: Any = None, dtype: Any = None) -> Buffer:
         """A new buffer."""
-        made = Buffer(len(self.buffers), nbytes, kind, detail)
+        made = Buffer(len(self.buffers), nbytes, kind, detail, dtype)
         self.buffers.append(made)
         return made
 
@@ -114,7 +114,7 @@ class Lowering:
         if node.op is leaf:
             dtype = memory_dtype(node.type)
             kind = NUMBER if node.type.weak else LEAF
-            made = self.buffer(max(node.type.count, 1) * dtype.itemsize, kind, node.attributes["slot"])
+            made = self.buffer(max(node.type.count, 1) * dtype.itemsize, kind, node.attributes["slot"], dtype)
             return Window.whole(made.index, dtype, node.shape)
         if node.op.name == "full":
             dtype = memory_dtype(node.type)

@@ -111,7 +111,7 @@ def _wrap(lowering: Lowering, node: Node) -> bool:
     reads = [Access(places.buffer, 1 if places.offset else units, places.byte_offset)]
     lowering.steps.append(Instruction(_wrapping(), reads, [Access(target.buffer, units)], [size, 0, 0], units, 2.0))
     lowering.place(node, target)
-    lowering.checks = True
+    lowering.steps[-1].reports = lowering.checks = True  # pyright: ignore[reportAttributeAccessIssue]
     return True
 
 
@@ -132,7 +132,7 @@ def _index(lowering: Lowering, node: Node) -> bool:
         Instruction(_picking(), reads, [Access(target.buffer, units)], [rows, nbytes, units], units, 10 + nbytes * 0.05)
     )
     lowering.place(node, target)
-    lowering.checks = True
+    lowering.steps[-1].reports = lowering.checks = True  # pyright: ignore[reportAttributeAccessIssue]
     return True
 
 
@@ -195,5 +195,5 @@ def _index_write(lowering: Lowering, node: Node) -> bool:
         )
     )
     lowering.place(node, target)
-    lowering.checks = True
+    lowering.steps[-1].reports = lowering.checks = True  # pyright: ignore[reportAttributeAccessIssue]
     return True

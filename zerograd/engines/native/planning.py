@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from zerograd.dtypes import dtype
 from zerograd.engines.native import values
+from zerograd.engines.native.buffers import LEAF
 from zerograd.engines.native.combining import combine
 from zerograd.engines.native.domains import Domain, without_ones
 from zerograd.engines.native.fusion import ALL, COLUMNS, FULL, ROWS, Group
@@ -182,7 +183,50 @@ class _Work:
         scratch = 8 * row * len(kernel.kept)
         reads, writes = accesses[: len(self.reads)], accesses[len(self.reads) :]
         main = Instruction(kernel.kernel, reads, writes, plan.extra, units, elements * price + 5, scratch)
+        if kernel.passes == 1:
+            main.in_place = self._in_place()
         return [main, *self._combined(units, row)]
+
+    def _in_place(self) -> tuple[tuple[int, int], ...]:
+        """What may be written over what: results over operands of theirs that lie in the same way."""
+        plan = self.plan
+        by_index = {operand.index: window for operand, window in self.reads.values()}
+        candidates: list[tuple[int, int, list[int]]] = []
+        for node, window, _ in self.writes:
+            target = plan.writes[node]
+            if plan.place[node] == FULL and window.contiguous:
+                alike = [
+                    one.buffer
+                    for index in sorted(self._sources(node))
+                    if (one := by_index[index]).dtype is window.dtype
+                    and (plan.operands[index].outer, plan.operands[index].inner) == (target.outer, target.inner)
+                    and not one.offset
+                    and self.lowering.buffers[one.buffer].kind == LEAF
+                ]
+                candidates.append((len(alike), window.buffer, alike))
+        pairs: dict[int, int] = {}
+        for _, written, alike in sorted(candidates):
+            free = [read for read in alike if read not in pairs]
+            if free:
+                pairs[free[0]] = written
+        return tuple((written, read) for read, written in pairs.items())
+
+    def _sources(self, node: Node) -> set[int]:
+        """The operands that a node is computed from."""
+        found: set[int] = set()
+        met: set[Node] = set()
+        stack = [node]
+        while stack:
+            one = stack.pop()
+            if one in met:
+                continue
+            met.add(one)
+            for i in range(len(one.inputs)):
+                if (one, i) in self.plan.reads:
+                    found.add(self.plan.reads[one, i].index)
+                elif (one, i) in self.plan.links:
+                    stack.append(self.plan.links[one, i])
+        return found
 
     def _piece(self, size: int) -> int:
         """How many elements of a flat array make a unit: whole trailing axes, if they are neither few nor many."""
@@ -253,12 +297,12 @@ def _rows_of_unit(rows: int, domain: Domain) -> int:
 
 
 class _Made:
-    """A kernel and what it keeps in scratch memory."""
+    """A kernel, what it keeps in scratch memory, and how often it goes along a row."""
 
-    __slots__ = ("kept", "kernel")
+    __slots__ = ("kept", "kernel", "passes")
 
-    def __init__(self, kernel: Kernel, kept: dict[Node, int]) -> None:
-        self.kernel, self.kept = kernel, kept
+    def __init__(self, kernel: Kernel, kept: dict[Node, int], passes: int) -> None:
+        self.kernel, self.kept, self.passes = kernel, kept, passes
 
 
 def _kernel(plan: Plan) -> _Made:
@@ -268,7 +312,7 @@ def _kernel(plan: Plan) -> _Made:
     kernel = _kernels.get(text)
     if kernel is None:
         kernel = _kernels[text] = Kernel("rows", text)
-    return _Made(kernel, emitter.passes.kept)
+    return _Made(kernel, emitter.passes.kept, emitter.passes.count)
 
 
 __all__ = ["ALL", "RowPlanner", "dtype"]

@@ -459,12 +459,11 @@ class Along:
 
     def visit(self, roots: list[Node], saves: list[Node], folds: list[Node], sums: list[Value]) -> list[Value]:
         plan, f = self.plan, self.f
-        for node in plan.order:
-            if node in roots and plan.place[node] == FULL:
-                value = self.value(node)
-                operand = plan.writes[node]
-                self._store(operand, value)
-            elif node in roots and plan.place[node] == COLUMNS:
+        full = [(plan.writes[node], self.value(node)) for node in roots if plan.place[node] == FULL]
+        for operand, value in full:  # when everything has been read: a result may lie where an operand lay
+            self._store(operand, value)
+        for node in roots:
+            if plan.place[node] == COLUMNS:
                 self._add_to_columns(node)
         for node in saves:
             place = self._scratch(node)

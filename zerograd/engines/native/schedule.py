@@ -56,27 +56,33 @@ class Phases:
         self.readers: dict[int, list[Instruction]] = {}
         self.of: dict[Instruction, Chain] = {}
         self.alone = sum(one.cost * one.units for one in instructions) < SMALL
-        for one in instructions:
-            self._put(one)
+        if self.alone:
+            self._in_order(instructions)
+        else:
+            for one in instructions:
+                self._put(one)
         found = dict.fromkeys(self.of[one] for one in instructions)
         self.chains = sorted(found, key=lambda chain: chain.phase)
         self.moment = {one: self.of[one].phase for one in instructions}
+
+    def _in_order(self, instructions: Sequence[Instruction]) -> None:
+        """One chain, in one slab: everything is done in its order by one thread."""
+        chain = Chain(instructions[0], 0)
+        chain.instructions = list(instructions)
+        chain.slabs = 1
+        self.of = dict.fromkeys(instructions, chain)
 
     def _put(self, one: Instruction) -> None:
         links = self._links(one)
         phase = max((chain.phase for chain in links), default=0)
         same = [chain for chain in links if chain.phase == phase]
-        if self.alone:
-            self._append(one, same, 1, phase)
+        slabs = one.units
+        for chain in same:
+            slabs = gcd(slabs, gcd(chain.slabs, links[chain]))
+        if same and slabs < LEAST_SLABS and not self._indivisible(one, same):
+            self.of[one] = Chain(one, phase + 1)
         else:
-            slabs = one.units
-            for chain in same:
-                slabs = gcd(slabs, gcd(chain.slabs, links[chain]))
-            if same and slabs < LEAST_SLABS and (slabs < 1 or not self._indivisible(one, same)):
-                chain = Chain(one, phase + 1)
-                self.of[one] = chain
-            else:
-                self._append(one, same, slabs, phase)
+            self._append(one, same, slabs, phase)
         for access in one.writes:
             self.writer.setdefault(access.buffer, []).append((one, access))
 
@@ -136,3 +142,4 @@ class Phases:
 def cost_of(instructions: Sequence[Instruction]) -> float:
     """Nanoseconds of work on one thread, roughly."""
     return sum(one.cost * one.units for one in instructions)
+

@@ -15,7 +15,12 @@ from enum import IntEnum
 
 import numpy as np
 
+from zerograd.settings import settings
+
 MOST = 1024  # threads that can take part
+ALONE = 80_000  # nanoseconds of work below which waking others costs more than they take off: see threads_for
+SHARE = 40_000  # nanoseconds of work that a thread more is worth
+_SPIN, _IDLE_SPIN = 50_000, 100_000  # nanoseconds; to sleep and to be woken takes 30,000 to 60,000
 _ALIGN = 128  # two lines of cache: processors fetch them in pairs
 
 
@@ -53,6 +58,7 @@ class _Memory:
         start = -self._raw.ctypes.data % _ALIGN
         self.bytes = self._raw[start : start + size]
         self.address = self.bytes.ctypes.data
+        self.place = ctypes.c_void_p(self.address)
 
 
 class _Words(_Memory):
@@ -61,47 +67,63 @@ class _Words(_Memory):
     def __init__(self) -> None:
         super().__init__(8 * (Word.SCRATCH + MOST))
         self.words = self.bytes.view(np.int64)
-        self.words[Word.SPIN] = 2_000
-        self.words[Word.IDLE_SPIN] = 4_000
+        self.set_spin(25.0)
+
+    def set_spin(self, pause: float) -> None:
+        """Say how long one pause takes, in nanoseconds: from 3 to 50, depending on the processor."""
+        self.words[Word.SPIN] = max(1, int(_SPIN / pause))
+        self.words[Word.IDLE_SPIN] = max(1, int(_IDLE_SPIN / pause))
 
 
 class _Own(threading.local):
     """Scratch memory of a thread that begins programs."""
 
     size = 0
-    address = 0
+    place = ctypes.c_void_p(0)
     memory: np.ndarray | None = None
 
 
 words = _Words()
 _own = _Own()
 _lock = threading.Lock()
+_limit = MOST  # threads that the system has been willing to give
 _workers = 0  # how many there are; their threads have the numbers 1, 2, ...
 _scratch = 0  # bytes that each worker has
 
 
-def scratch(size: int) -> int:
+def scratch(size: int) -> ctypes.c_void_p:
     """The address of at least ``size`` bytes for the calling thread, aligned to 64; it stays until a larger demand."""
     if _own.size < size:
         grown = max(size, 2 * _own.size)
         _own.memory = np.empty(grown + _ALIGN, np.uint8)
-        _own.address = _own.memory.ctypes.data + (-_own.memory.ctypes.data % _ALIGN)
+        _own.place = ctypes.c_void_p(_own.memory.ctypes.data + (-_own.memory.ctypes.data % _ALIGN))
         _own.size = grown
-    return _own.address
+    return _own.place
 
 
-def gather(threads: int, size: int, participate: Callable[[int, int, int], None]) -> int:
+def threads_for(cost: float) -> int:
+    """How many threads a program of ``cost`` nanoseconds of work, on one thread, should be run with.
+
+    A worker that must be woken comes 30 to 60 microseconds late, so two threads break even at about twice that. Which
+    number it is changes no result.
+    """
+    if cost < ALONE:
+        return 1
+    return max(1, min(settings.threads or os.cpu_count() or 1, int(cost / SHARE)))
+
+
+def gather(threads: int, size: int, participate: Callable[..., None]) -> int:
     """Have workers for ``threads`` threads, if the system allows, each with ``size`` bytes of scratch.
 
     Returns:
         How many threads can take part, the caller included.
     """
-    threads = min(threads, MOST)
+    threads = min(threads, _limit)
     if _workers + 1 < threads or _scratch < size:
         with _lock:
             _provide(threads, size)
             _start(threads - 1, participate)
-    return threads
+    return min(threads, _limit)
 
 
 def _provide(threads: int, size: int) -> None:
@@ -116,21 +138,21 @@ def _provide(threads: int, size: int) -> None:
     _scratch = grown
 
 
-def _start(count: int, participate: Callable[[int, int, int], None]) -> None:
-    global _workers
+def _start(count: int, participate: Callable[..., None]) -> None:
+    global _limit, _workers
     while _workers < count:
         try:
-            _thread.start_new_thread(participate, (words.address, _workers + 1, 0))
+            _thread.start_new_thread(participate, (words.place, ctypes.c_void_p(_workers + 1), ctypes.c_void_p(0)))
         except RuntimeError:  # no more threads, or the interpreter is about to end
+            _limit = _workers + 1
             return
         _workers += 1
 
 
 def _forget() -> None:
     """In the child of a fork no worker lives, and what the others were doing there is nobody's."""
-    global _lock, _workers, _own
-    _lock = threading.Lock()
-    _workers = 0
+    global _limit, _lock, _workers
+    _lock, _limit, _workers = threading.Lock(), MOST, 0
     words.words[: Word.SPIN] = 0
 
 

@@ -42,6 +42,11 @@ class Matrix(Frozen):
         """How many matrices there are."""
         return prod(self.shape[:-2])
 
+    def transposed(self) -> Matrix:
+        """Rows and columns exchanged."""
+        shape, strides = (*self.shape[:-2], *self.shape[:-3:-1]), (*self.strides[:-2], *self.strides[:-3:-1])
+        return Matrix(self.buffer, self.offset, shape, strides, self.type, self.bytes)
+
     def padded(self) -> Matrix:
         """With exactly two batch dimensions."""
         missing = 4 - len(self.shape)

@@ -167,13 +167,15 @@ def _shuffled(f: Function, x: Value | None, y: Value | None, take: Sequence[int]
 
 # --- the kernel -------------------------------------------------------------------------------------------------
 
-PACK_NUMBERS = ("columns", "depth", "inner", "outer_stride", "inner_stride", "across", "along")
+PACK_NUMBERS = ("columns", "depth", "whole_depth", "inner", "outer_stride", "inner_stride", "across", "along")
 
 
 def pack_kernel(tile: Tile, source: str, kind: str) -> Kernel:
     """Reads B, writes its panels: [item, panel, k, tile.columns]. Units: items * panels.
 
-    Numbers: PACK_NUMBERS; strides in bytes; ``inner``: the length of the inner of two batch dimensions.
+    Numbers: PACK_NUMBERS; strides in bytes; ``inner``: the length of the inner of two batch dimensions;
+    ``whole_depth``: of all items, where each takes a slice of k (the last may be shorter), else at least
+    depth * items.
     """
     f = KernelFunction()
     n = {word: f.number(4 + i) for i, word in enumerate(PACK_NUMBERS)}
@@ -186,12 +188,13 @@ def pack_kernel(tile: Tile, source: str, kind: str) -> Kernel:
         item, panel = f.div(u, panels), f.rem(u, panels)
         outer, inner = f.div(item, n["inner"]), f.rem(item, n["inner"])
         offset = f.add(f.mul(outer, n["outer_stride"]), f.mul(inner, n["inner_stride"]))
+        depth = f.least(n["depth"], f.sub(n["whole_depth"], f.mul(item, n["depth"])))
         column = f.mul(panel, width)
         at = f.pointer(f.pointer(start, offset), f.mul(column, n["across"]))
         across: Operand = size(source) if kind == ACROSS else n["across"]
         along: Operand = size(source) if kind == ALONG else n["along"]
         b = Source(source, kind, at, across, along)
-        pack(f, tile, width, b, f.sub(n["columns"], column), n["depth"], f.pointer(packed, f.mul(u, bytes)))
+        pack(f, tile, width, b, f.sub(n["columns"], column), depth, f.pointer(packed, f.mul(u, bytes)))
 
     f.loop(f.low, f.high, 1, unit)
     return Kernel("pack", f.finish())

@@ -7,6 +7,8 @@ from functools import cache
 
 from zerograd.engines.native.emit import size
 from zerograd.engines.native.kernel import Access, Instruction, Kernel
+from zerograd.engines.native.products.combine import combine_kernel
+from zerograd.engines.native.products.dots import DotForm, dot_kernel
 from zerograd.engines.native.products.finish import Epilogue
 from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.products.packing import ACROSS, ALONG, ANY, pack_kernel
@@ -26,6 +28,12 @@ SECOND_CACHE = 256 << 10
 DEPTH = 320  # k in a block: a panel of B of this depth and a panel of A fill most of the first cache
 RATE = 0.8  # of the peak, which large products reach
 CLOCK = 2.5  # cycles in a nanosecond
+BANDWIDTH = 20  # bytes in a nanosecond, of data in the third cache
+FEW_COLUMNS = 64
+MOST_DOT_ROWS, LEAST_DOT_DEPTH = 4, 16  # where dot products in place beat packing
+PIECES = 16  # into so many pieces the work of a product should be divisible, or k is divided too
+WORTH_DIVIDING = 4_000_000  # operations, some 50 microseconds
+LEAST_SLICE = 512  # k
 
 
 def plan(
@@ -52,13 +60,24 @@ def plan(
     Units are rows of C over the whole batch, or panels of columns when there are few rows.
     """
     a, b, c = _merged(a, b, c)
-    tile = _tile(target or host(), "double" if a.type == "double" else "float", min(b.shape[-1], 64))
-    return _General(tile, a, b, c, new_buffer, accumulate, epilogue, operands).instructions()
+    if c.shape[-1] == 1 < c.shape[-2] and c.strides[-2] == 1 and epilogue is None:
+        a, b, c = b.transposed(), a.transposed(), c.transposed()  # one row is faster than one column
+    type = "double" if a.type == "double" else "float"
+    rows, columns = c.shape[-2:]
+    make = _Dots if _dots_fit(a, b) else _General
+    few = min(rows, 2) if b.strides[-1] == 1 and columns >= FEW_COLUMNS else 2
+    tile = _tile(target or host(), type, few, min(columns, FEW_COLUMNS))
+    return make(tile, a, b, c, new_buffer, accumulate, epilogue, operands).instructions()
+
+
+def _dots_fit(a: Matrix, b: Matrix) -> bool:
+    rows, depth = a.shape[-2:]
+    return rows <= MOST_DOT_ROWS and a.strides[-1] == b.strides[-2] == 1 != b.strides[-1] and depth >= LEAST_DOT_DEPTH
 
 
 @cache
-def _tile(target: Target, type: str, columns: int) -> Tile:
-    return tile_for(target, type, columns)
+def _tile(target: Target, type: str, rows: int, columns: int) -> Tile:
+    return tile_for(target, type, rows, columns)
 
 
 def _merged(a: Matrix, b: Matrix, c: Matrix) -> tuple[Matrix, Matrix, Matrix]:
@@ -70,6 +89,10 @@ def _merged(a: Matrix, b: Matrix, c: Matrix) -> tuple[Matrix, Matrix, Matrix]:
             a, c = high, low
             b = Matrix(b.buffer, b.offset, b.shape[-2:], b.strides[-2:], b.type, b.bytes)
     return a.padded(), b.padded(), c.padded()
+
+
+def _dense(buffer: int, items: int, rows: int, columns: int, type: str) -> Matrix:
+    return Matrix(buffer, 0, (1, items, rows, columns), (0, rows * columns, columns, 1), type)
 
 
 class _General:
@@ -86,38 +109,77 @@ class _General:
         self.columns = b.shape[-1]
         self.panels = -(-self.columns // tile.columns)
         self.bytes = size(tile.type)
+        self.whole_depth = self.depth * max(self.items, 1)
 
     def instructions(self) -> list[Instruction]:
         if self.items * self.rows * self.columns == 0:
             return []
-        b_kind = self._b_kind()
-        before = []
-        b = self.b.access(2) if self.by_items else self.b.access()
-        if b_kind == PACKED:
-            before, b = self._packing()
-        form = Form(
-            self.tile, self.a.type, self.b.type, self.c.type, self._a_kind(), b_kind, self.accumulate,
-            3 + len(self.operands) + self.accumulate,
+        slices, depth = self._slices()
+        if slices == 1:
+            return self._product(self.c, self.epilogue, self.operands)
+        partial = self.new_buffer(slices * self.rows * self.columns * self.bytes)
+        part = _General(
+            self.tile, self._sliced(self.a, slices, depth, 3), self._sliced(self.b, slices, depth, 2),
+            _dense(partial, slices, self.rows, self.columns, self.tile.type), self.new_buffer, False, None, (),
         )  # fmt: skip
-        numbers = self._numbers()
-        by_columns = numbers["by_columns"]
-        units = self.items * (self.panels if by_columns else self.rows)
-        along = 2 if by_columns else 3
-        one = 2 * self.depth * self.columns * (self.rows / self.panels if by_columns else 1)
-        product = Instruction(
-            _product(form, self.epilogue),
-            [self.a.access(along), b, *self.operands, *([self.c.access(along)] * self.accumulate)],
-            [self.c.access(along)],
-            [numbers[word] for word in NUMBERS],
-            units,
-            one / self._speed() + self.columns / self.tile.lanes / CLOCK,
-            scratch_bytes(form, numbers),
+        part.whole_depth = self.depth
+        read = Access(partial)
+        combination = Instruction(
+            combine_kernel(self.tile, self.c.type, self._operands, self.accumulate, self.epilogue),
+            [read, read, *self.operands, *([self.c.access(3)] * self.accumulate)], [self.c.access(3)],
+            [self.columns, slices, self.rows * self.columns * self.bytes, self.c.steps[2]], self.rows,
+            slices * self.columns / self.tile.lanes / CLOCK,
+        )  # fmt: skip
+        return [*part._product(part.c, None, ()), combination]
+
+    @property
+    def _operands(self) -> int:
+        return 3 + len(self.operands) + self.accumulate
+
+    def _slices(self) -> tuple[int, int]:
+        """Into how many parts k is divided, and how long they are: a matter of the shape, not of the threads."""
+        pieces = self.panels if self._by_columns else -(-self.rows // self.tile.rows)
+        if self.items > 1 or pieces >= PIECES or 2 * self.rows * self.columns * self.depth < WORTH_DIVIDING:
+            return 1, self.depth
+        most = min(-(-PIECES // pieces), self.depth // LEAST_SLICE)
+        if most < 2:
+            return 1, self.depth
+        depth = -(-self.depth // most // 8) * 8
+        return -(-self.depth // depth), depth
+
+    @staticmethod
+    def _sliced(matrix: Matrix, slices: int, depth: int, dimension: int) -> Matrix:
+        """Slices of k as a batch; the last may reach beyond the matrix, so that whoever reads it must mind."""
+        shape, strides = list(matrix.shape), list(matrix.strides)
+        even = shape[dimension] == slices * depth
+        shape[1], shape[dimension] = slices, depth
+        strides[1] = depth * strides[dimension]
+        bytes = matrix.bytes if even else -1  # no division of the buffer fits
+        return Matrix(matrix.buffer, matrix.offset, shape, strides, matrix.type, bytes)
+
+    def _product(self, c: Matrix, epilogue: Epilogue | None, operands: Sequence[Access]) -> list[Instruction]:
+        b_kind = self._b_kind()
+        before, b = self._packing() if b_kind == PACKED else ([], self.b.access(2 if self.items > 1 else 0))
+        form = Form(
+            self.tile, self.a.type, self.b.type, c.type, self._a_kind(), b_kind, self.accumulate, self._operands
         )
+        numbers = self._numbers()
+        along = 2 if self._by_columns else 3
+        units = self.items * (self.panels if self._by_columns else self.rows)
+        total = 2 * self.items * self.rows * self.columns * self.depth
+        written = self.items * self.rows * self.columns / self.tile.lanes / CLOCK
+        product = Instruction(
+            _product(form, epilogue), [self.a.access(along), b, *operands, *([c.access(along)] * self.accumulate)],
+            [c.access(along)], [numbers[word] for word in NUMBERS], units,
+            (total / self._speed() + written) / units, scratch_bytes(form, numbers),
+        )  # fmt: skip
         return [*before, product]
 
     @property
-    def by_items(self) -> bool:
-        return self.items > 1
+    def _by_columns(self) -> bool:
+        """Whether units are panels of columns: with few rows, unless each row of A is a part of its buffer."""
+        tiles = -(-self.rows // self.tile.rows)
+        return tiles == 1 or (tiles < min(self.panels, PIECES) and self.a.slabs(3) == 1)
 
     def _speed(self) -> float:
         """Floating-point operations in a nanosecond."""
@@ -151,7 +213,7 @@ class _General:
         panel = self.depth * self.tile.columns
         packed = self.new_buffer(max(self.items * self.panels * panel * self.bytes, 1))
         outer, inner, along, across = self.b.steps
-        numbers = (self.columns, self.depth, self.b.shape[1], outer, inner, across, along)
+        numbers = (self.columns, self.depth, self.whole_depth, self.b.shape[1], outer, inner, across, along)
         writes = Access(packed, self.items * self.panels)
         instruction = Instruction(
             _packing(self.tile, self.b.type, kind), [self.b.access(2)], [writes], numbers,
@@ -169,9 +231,9 @@ class _General:
         sums = 1024 if blocks > 1 else self.columns
         numbers = {
             "rows": self.rows, "columns": self.columns, "depth": self.depth,
-            "whole_depth": self.depth * max(self.items, 1), "inner": self.a.shape[1],
+            "whole_depth": self.whole_depth, "inner": self.a.shape[1],
             "block_rows": tiles * tile.rows, "block_depth": deep, "block_panels": max(-(-sums // tile.columns), 1),
-            "by_columns": int(self.rows <= tile.rows and self.items == 1),
+            "by_columns": int(self._by_columns),
         }  # fmt: skip
         for word, matrix, names in (
             ("a", self.a, ("row", "k")),
@@ -181,6 +243,34 @@ class _General:
             for name, step in zip(("outer", "inner", *names), matrix.steps, strict=False):
                 numbers[f"{word}_{name}"] = step
         return numbers
+
+
+class _Dots(_General):
+    """Few rows, B with contiguous columns: nothing is packed."""
+
+    def instructions(self) -> list[Instruction]:
+        units = self.items * self.columns
+        if units * self.rows == 0:
+            return []
+        form = DotForm(self.tile, self.a.type, self.b.type, self.c.type, self.accumulate, self._operands)
+        (ao, ai, row, _), (bo, bi, _, column), (co, ci, c_row, _) = self.a.steps, self.b.steps, self.c.steps
+        numbers = (
+            self.rows, self.columns, self.depth, self.a.shape[1], ao, ai, row, bo, bi, column, co, ci, c_row,
+        )  # fmt: skip
+        bytes = self.depth * size(self.b.type)
+        cost = bytes / BANDWIDTH + 2 * self.rows * self.depth / self._speed() * 2
+        c = self.c.access(2)
+        reads = [self.a.access(2), self.b.access(2), *self.operands, *([c] * self.accumulate)]
+        return [Instruction(_dots(form, self.epilogue), reads, [c], numbers, units, cost)]
+
+
+@cache
+def _plain_dots(form: DotForm) -> Kernel:
+    return dot_kernel(form)
+
+
+def _dots(form: DotForm, epilogue: Epilogue | None) -> Kernel:
+    return _plain_dots(form) if epilogue is None else dot_kernel(form, epilogue)
 
 
 @cache

@@ -45,19 +45,25 @@ class Tile(Frozen):
         """Of the whole tile, stored row by row."""
         return self.rows * self.columns * size(self.type)
 
+    def plus_product(self, f: Function, x: Value, y: Value, z: Value) -> Value:
+        """x * y + z, rounded once where the processor can."""
+        return f.fma(x, y, z) if self.fused else f.add(f.mul(x, y), z)
+
     def of(self, rows: int) -> Tile:
         """The same with another number of rows."""
         return Tile(rows, self.vectors, self.lanes, self.type, self.fused)
 
 
-def tile_for(target: Target, type: str, columns: int | None = None) -> Tile:
+def tile_for(target: Target, type: str, rows: int | None = None, columns: int | None = None) -> Tile:
     """The tile that fills a processor's registers: two vectors of B, one number of A, the rest sums.
 
     6 rows with 16 registers, 12 with 32: 12 or 24 independent sums hide the latency of the multiply-add.
-    Matrices with few ``columns`` get tiles of 12 rows and one vector.
+    Matrices with few ``columns`` get tiles of 12 rows and one vector, a single row gets 8 vectors.
     """
     lanes = target.lanes * 4 // size(type)
     fused = "+fma" in target.features.split(",") or "aarch64" in target.triple or "arm64" in target.triple
+    if rows == 1:
+        return Tile(1, 8, lanes, type, fused)
     if columns is not None and columns <= lanes:
         return Tile(12, 1, lanes, type, fused)
     return Tile((target.registers - 4) // 12 * 6, 2, lanes, type, fused)
@@ -141,7 +147,7 @@ def _one(f: Function, tile: Tile, heads: list[Value], rows: Rows, b: Value, sums
         a = f.splat(f.load(tile.type, f.pointer(heads[head], offset)), tile.lanes)
         for v, x in enumerate(vectors):
             at = row * tile.vectors + v
-            sums[at] = f.fma(a, x, sums[at]) if tile.fused else f.add(f.mul(a, x), sums[at])
+            sums[at] = tile.plus_product(f, a, x, sums[at])
 
 
 __all__ = ["Rows", "Tile", "clamped", "multiply", "one_below_another", "side_by_side", "tile_for"]

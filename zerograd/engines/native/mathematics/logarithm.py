@@ -32,7 +32,9 @@ def _split(f: Function, x: Value) -> tuple[Value, Value]:
     """(e, 1 + r), an integer and a float, of a positive, finite, normal ``x``."""
     form = format_of(x)
     bits = as_bits(f, x)
-    e = f.ashr(f.sub(bits, form.pattern(0.5**0.5)), form.mantissa)
+    # With the bias added the shift needs no sign, which for 64 bits many machines do not shift.
+    above = f.sub(bits, form.pattern(0.5**0.5) - (form.bias << form.mantissa))
+    e = f.sub(f.lshr(above, form.mantissa), form.bias)
     return e, as_floats(f, f.sub(bits, f.shl(e, form.mantissa)), x)
 
 

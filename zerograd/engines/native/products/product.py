@@ -271,16 +271,26 @@ class _Product:
     def _tile(self, row: Value, p: Value, column: Value, b: Value, step: Operand, few: Tile | None = None) -> None:
         f, n = self.f, self.n
         tile = few or self.tile
-        sums = multiply(f, tile, self._rows(row, few), b, step, self.shallow)
         pitch = f.add(n["block_rows"], self.tile.rows)  # a tile of few rows may reach beyond the block
         number = f.add(f.mul(f.sub(p, self.first_panel), pitch), f.sub(row, self.first_row))
         buffer = f.pointer(self.sums, f.mul(number, self.tile.columns * self.bytes))
-        spot = Spot(self.item, row, column)
         to = f.pointer(self.item_c, f.add(f.mul(row, n["c_row"]), f.mul(column, size(self.form.out))))
+        self._fetch(tile, to, buffer)
+        sums = multiply(f, tile, self._rows(row, few), b, step, self.shallow)
+        spot = Spot(self.item, row, column)
         self.writer.write(
             tile, sums, spot, buffer, self.spare, to, n["c_row"],
             f.sub(self.last_row, row), f.sub(n["columns"], column), self.begins, self.ends,
         )  # fmt: skip
+
+    def _fetch(self, tile: Tile, to: Value, buffer: Value) -> None:
+        """Ask early for the memory that the tile's end will touch: partial sums, or C."""
+        f = self.f
+        at = f.select(self.begins, to, buffer)
+        step = f.select(self.begins, self.n["c_row"], self.tile.columns * self.bytes)
+        for _ in range(tile.rows):
+            f.call("llvm.prefetch.p0", "void", at, *(Value(x, "i32") for x in ("1", "3", "1")))
+            at = f.pointer(at, step)
 
 
 __all__ = ["ACROSS", "ALONG", "ANY", "IN_PLACE", "NUMBERS", "PACKED", "Form", "product_kernel", "scratch_bytes"]

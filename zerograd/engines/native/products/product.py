@@ -234,7 +234,7 @@ class _Product:
             return
         whole = f.sub(self.last_row, f.rem(f.sub(self.last_row, self.first_row), self.tile.rows))
         f.loop(self.first_row, whole, self.tile.rows, lambda row: self._tile(row, p, column, b, step))
-        few = self.tile.of(max(self.tile.rows // 6 * 4, 1))
+        few = self.tile.of(max(self.tile.rows * 2 // 3, 1))
         f.loop(whole, self.last_row, few.rows, lambda row: self._tile(row, p, column, b, step, few))
 
     def _b_panel(self, p: Value) -> tuple[Value, Operand]:

@@ -27,11 +27,12 @@ FIRST_CACHE = 32 << 10  # bytes; the least that processors of the last ten years
 SECOND_CACHE = 256 << 10
 DEPTH = 320  # k in a block: a panel of B of this depth and a panel of A fill most of the first cache
 RATE = 0.8  # of the peak, which large products reach
-CLOCK = 2.5  # cycles in a nanosecond
+CLOCK = 3.0  # cycles in a nanosecond
 BANDWIDTH = 20  # bytes in a nanosecond, of data in the third cache
+SUM_COLUMNS = 1024  # of C whose sums wait in scratch memory while k runs
 FEW_COLUMNS = 64
 MOST_DOT_ROWS, LEAST_DOT_DEPTH = 4, 16  # where dot products in place beat packing
-PIECES = 16  # into so many pieces the work of a product should be divisible, or k is divided too
+PIECES = 8  # into so many pieces the work of a product should be divisible, or k is divided too
 WORTH_DIVIDING = 4_000_000  # operations, some 50 microseconds
 LEAST_SLICE = 512  # k
 
@@ -228,7 +229,7 @@ class _General:
         deep = max(-(-self.depth // blocks), 1)
         deep = -(-deep // 8) * 8
         tiles = max(SECOND_CACHE // 2 // (deep * self.bytes * tile.rows), 1)
-        sums = 1024 if blocks > 1 else self.columns
+        sums = SUM_COLUMNS if blocks > 1 else self.columns
         numbers = {
             "rows": self.rows, "columns": self.columns, "depth": self.depth,
             "whole_depth": self.whole_depth, "inner": self.a.shape[1],

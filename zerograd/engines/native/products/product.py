@@ -77,15 +77,16 @@ def product_kernel(form: Form, epilogue: Epilogue | None = None) -> Kernel:
 
 
 def scratch_bytes(form: Form, numbers: Mapping[str, int]) -> int:
-    """What a call needs: packed B of an item, the block of sums, packed A, one tile."""
+    """What a call needs: packed A, packed B of an item, and the sums of a block: of one panel if k is not divided."""
     tile, bytes = form.tile, size(form.tile.type)
     panels, depth = -(-numbers["columns"] // tile.columns), numbers["depth"]
     shallow = min(numbers["block_depth"], depth)
     b = {PACKED: 0, IN_PLACE: shallow}.get(form.b_kind, depth * panels) * tile.columns * bytes
     pitch = numbers["block_rows"] + tile.rows
-    sums = 0 if depth <= numbers["block_depth"] else min(numbers["block_panels"], panels) * pitch * tile.columns * bytes
+    kept = 1 if depth <= numbers["block_depth"] else min(numbers["block_panels"], panels)
+    sums = kept * pitch * tile.columns * bytes
     a = 0 if form.a_kind == IN_PLACE else (numbers["block_rows"] * shallow + tile.lanes) * bytes
-    return sum(_line(x) for x in (b, sums, a, tile.bytes)) + 64
+    return sum(_line(x) for x in (a, b, sums))
 
 
 def _line(bytes: int) -> int:
@@ -109,8 +110,11 @@ class _Product:
     shallow: Value  # how many k it has
     begins: Value  # whether it is the first, the last
     ends: Value
-    spare: Value  # scratch memory: for one tile
-    a_packed: Value
+    kept: Value  # whether the sums of all panels wait for the next block of k
+    column: Value  # of the panel: the first, and how many there are from it on
+    columns_left: Value
+    panel_sums: Value
+    a_packed: Value  # parts of scratch memory
     b_packed: Value
     sums: Value
 
@@ -142,12 +146,10 @@ class _Product:
         return f.finish()
 
     def _divide_scratch(self) -> None:
-        """Scratch: one tile, then packed A, then the sums, then packed B; see ``scratch_bytes``."""
+        """Scratch: packed A, then packed B, then the sums; see ``scratch_bytes``."""
         f, n, tile, form = self.f, self.n, self.tile, self.form
         shallow = f.least(n["block_depth"], n["depth"])
-        self.spare = f.scratch
-        at = f.pointer(f.scratch, _line(tile.bytes))
-        self.a_packed = at
+        self.a_packed = at = f.scratch
         if form.a_kind != IN_PLACE:
             bytes = f.mul(f.add(f.mul(n["block_rows"], shallow), tile.lanes), self.bytes)
             at = f.pointer(at, self._line(bytes))
@@ -155,6 +157,7 @@ class _Product:
         bytes = f.mul({PACKED: f.operand(0, "i64"), IN_PLACE: shallow}.get(form.b_kind, f.mul(n["depth"], self.panels)),
                       tile.columns * self.bytes)  # fmt: skip
         self.sums = f.pointer(at, self._line(bytes))
+        self.kept = f.compare("sgt", n["depth"], n["block_depth"])
 
     def _line(self, bytes: Value) -> Value:
         return self.f.and_(self.f.add(bytes, 63), -64)
@@ -226,16 +229,41 @@ class _Product:
         return f.pointer(self.a_packed, f.mul(f.mul(f.sub(row, self.first_row), self.shallow), self.bytes))
 
     def _panel(self, p: Value) -> None:
-        f = self.f
+        f, n, tile = self.f, self.n, self.tile
         b, step = self._b_panel(p)
-        column = f.mul(p, self.tile.columns)
+        self.column = f.mul(p, tile.columns)
+        self.columns_left = f.sub(n["columns"], self.column)
+        pitch = f.add(n["block_rows"], tile.rows)  # a tile of few rows may reach beyond the block
+        which = f.select(self.kept, f.sub(p, self.first_panel), 0)
+        self.panel_sums = f.pointer(self.sums, f.mul(f.mul(which, pitch), tile.columns * self.bytes))
+        whole = f.sub(self.last_row, f.rem(f.sub(self.last_row, self.first_row), tile.rows))
         if self.form.a_kind != IN_PLACE:
-            f.loop(self.first_row, self.last_row, self.tile.rows, lambda row: self._tile(row, p, column, b, step))
-            return
-        whole = f.sub(self.last_row, f.rem(f.sub(self.last_row, self.first_row), self.tile.rows))
-        f.loop(self.first_row, whole, self.tile.rows, lambda row: self._tile(row, p, column, b, step))
-        few = self.tile.of(max(self.tile.rows // 6 * 4, 1))
-        f.loop(whole, self.last_row, few.rows, lambda row: self._tile(row, p, column, b, step, few))
+            f.loop(self.first_row, self.last_row, tile.rows, lambda row: self._tile(row, b, step))
+        else:
+            f.loop(self.first_row, whole, tile.rows, lambda row: self._tile(row, b, step))
+            few = tile.of(max(tile.rows * 2 // 3, 1))
+            f.loop(whole, self.last_row, few.rows, lambda row: self._tile(row, b, step, few))
+
+        def rows() -> None:
+            """What the tiles have not stored themselves."""
+            stored = f.compare("sge", self.columns_left, tile.columns)
+            start = self.first_row if self.writer.finish else f.select(stored, whole, self.first_row)
+            self.writer.rows(
+                Spot(self.item, start, self.column), self._buffer(start), self._c(start), n["c_row"],
+                f.sub(self.last_row, start), self.columns_left,
+            )  # fmt: skip
+
+        f.if_(self.ends, rows)
+
+    def _buffer(self, row: Value) -> Value:
+        """Where the sums of the panel's row wait."""
+        f = self.f
+        return f.pointer(self.panel_sums, f.mul(f.sub(row, self.first_row), self.tile.columns * self.bytes))
+
+    def _c(self, row: Value) -> Value:
+        f = self.f
+        offset = f.add(f.mul(row, self.n["c_row"]), f.mul(self.column, size(self.form.out)))
+        return f.pointer(self.item_c, offset)
 
     def _b_panel(self, p: Value) -> tuple[Value, Operand]:
         """Where the panel's block begins, and the bytes from one k to the next."""
@@ -268,19 +296,26 @@ class _Product:
             return clamped(f, few, start, n["a_row"], f.sub(self.last_row, row))
         return one_below_another(f, self.tile, start, n["a_row"])
 
-    def _tile(self, row: Value, p: Value, column: Value, b: Value, step: Operand, few: Tile | None = None) -> None:
-        f, n = self.f, self.n
+    def _tile(self, row: Value, b: Value, step: Operand, few: Tile | None = None) -> None:
+        f = self.f
         tile = few or self.tile
+        buffer, to = self._buffer(row), self._c(row)
+        self._fetch(tile, to, buffer)
         sums = multiply(f, tile, self._rows(row, few), b, step, self.shallow)
-        pitch = f.add(n["block_rows"], self.tile.rows)  # a tile of few rows may reach beyond the block
-        number = f.add(f.mul(f.sub(p, self.first_panel), pitch), f.sub(row, self.first_row))
-        buffer = f.pointer(self.sums, f.mul(number, self.tile.columns * self.bytes))
-        spot = Spot(self.item, row, column)
-        to = f.pointer(self.item_c, f.add(f.mul(row, n["c_row"]), f.mul(column, size(self.form.out))))
-        self.writer.write(
-            tile, sums, spot, buffer, self.spare, to, n["c_row"],
-            f.sub(self.last_row, row), f.sub(n["columns"], column), self.begins, self.ends,
-        )  # fmt: skip
+        if few:
+            self.writer.keep(sums, buffer, self.begins)
+            return
+        rows = f.sub(self.last_row, row)
+        self.writer.write(tile, sums, buffer, to, self.n["c_row"], rows, self.columns_left, self.begins, self.ends)
+
+    def _fetch(self, tile: Tile, to: Value, buffer: Value) -> None:
+        """Ask early for the memory that the tile's end will touch: partial sums, or C."""
+        f = self.f
+        at = f.select(self.begins, to, buffer)
+        step = f.select(self.begins, self.n["c_row"], self.tile.columns * self.bytes)
+        for _ in range(tile.rows):
+            f.call("llvm.prefetch.p0", "void", at, *(Value(x, "i32") for x in ("1", "3", "1")))
+            at = f.pointer(at, step)
 
 
 __all__ = ["ACROSS", "ALONG", "ANY", "IN_PLACE", "NUMBERS", "PACKED", "Form", "product_kernel", "scratch_bytes"]

@@ -234,6 +234,8 @@ class Program:
             found = node.op.reference(*inputs, **node.attributes)
         for window, array in zip(part.outputs, found if isinstance(found, tuple) else (found,), strict=True):
             array = np.ascontiguousarray(np.broadcast_to(array, window.shape), window.dtype.numpy)
+            if array.base is not None:
+                array = array.copy()  # a view of what it was given, which may lie in the arena
             made[window.buffer] = array.reshape(-1)
             self.table[window.buffer] = array.ctypes.data
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+
 def _engine(text: str) -> str:
     if text not in ENGINES:
         raise ValueError(f"ZEROGRAD_ENGINE is one of {', '.join(ENGINES)}, not {text!r}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import json
 import os
 import struct
@@ -24,6 +25,7 @@ _FORMAT = 1  # of what is kept: raise it when the same text is to give other cod
 _lock = threading.RLock()
 _addresses: dict[str, int] = {}  # by symbol
 _linker: Any = None
+_numbers = itertools.count()  # names of LLVM's libraries
 Code = Image | bytes  # bytes: an object that LLVM must link
 
 
@@ -172,7 +174,7 @@ def _link_objects(objects: Mapping[str, bytes], externals: Mapping[str, int]) ->
         builder.add_object_img(code).export_symbol(name)
     for word, address in externals.items():
         builder.import_symbol(word, address)
-    library = _kept(builder.link(_linker, f"library_{next(iter(objects))}"))
+    library = _kept(builder.link(_linker, f"library_{next(_numbers)}"))
     return {name: library[name] for name in objects}
 
 

@@ -154,7 +154,10 @@ class Program:
                 self.held.append(array)
                 tables[one] = array.ctypes.data
             tasks = [
-                [[(addresses[one.kernel.symbol], tables[one], low, high) for one, low, high in calls] for calls in phase]
+                [
+                    [(addresses[one.kernel.symbol], tables[one], low, high) for one, low, high in calls]
+                    for calls in phase
+                ]
                 for phase in part.phases.tasks()
             ]
             part.schedule = Schedule(tasks, max((one.scratch for one in part.instructions), default=0))

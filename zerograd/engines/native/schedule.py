@@ -142,4 +142,3 @@ class Phases:
 def cost_of(instructions: Sequence[Instruction]) -> float:
     """Nanoseconds of work on one thread, roughly."""
     return sum(one.cost * one.units for one in instructions)
-

@@ -98,7 +98,8 @@ def recurrent() -> Step:
 
 def convolutional() -> Step:
     model = nn.Sequential(
-        nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 4), nn.LogSoftmax(1),
+        nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(27, 4), nn.LogSoftmax(1),
     ).to(KIND)  # fmt: skip
     x, y = numbers(2, 1, 8, 8), classes(4, 2)
     return training(model, lambda: F.nll_loss(model(x), y))
@@ -147,6 +148,4 @@ def bookkeeping() -> Step:
 
 
 GOLDEN = {one.__name__: one for one in (perceptron, layer_norm, attention, classification, adam, recurrent)}
-MODELS = GOLDEN | {
-    one.__name__: one for one in (convolutional, gated, transformer, second_derivatives, bookkeeping)
-}
+MODELS = GOLDEN | {one.__name__: one for one in (convolutional, gated, transformer, second_derivatives, bookkeeping)}

@@ -32,9 +32,9 @@ class Tiered:
         if self.reference is None and not _large(self.outputs):
             self.reference = reference.compile(self.outputs)
             return self.reference(leaves)
-        from zerograd.engines.native import program
+        from zerograd.engines import native
 
-        self.native, self.reference = program.compile(self.outputs), None
+        self.native, self.reference = native.compile(self.outputs), None
         return self.native(leaves)
 
 
@@ -60,7 +60,7 @@ def compile(outputs: tuple[Node, ...]) -> Program:
     if settings.engine == "reference":
         return reference.compile(outputs)
     if settings.engine == "native":
-        from zerograd.engines.native import program
+        from zerograd.engines import native
 
-        return program.compile(outputs)
+        return native.compile(outputs)
     return Tiered(outputs)

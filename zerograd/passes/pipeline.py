@@ -41,6 +41,7 @@ PASSES: tuple[Pass, ...] = (
     products.turned_products,
     products.gathered_products,
     products.turned_products,
+    products.gathered_sums,
 )
 """After the rules, which look at a node and its inputs: what needs to know the users, in this order."""
 

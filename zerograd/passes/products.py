@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from zerograd.ir.graph import Node
 from zerograd.ops import reduction
 from zerograd.ops.contraction import matmul
 from zerograd.ops.elementwise import add
 from zerograd.ops.indexing import index, index_write
-from zerograd.ops.movement import cat, expand, permute
+from zerograd.ops.movement import cat, expand, permute, reshape
 from zerograd.passes.reductions import axes_of
 from zerograd.passes.rewrite import Builder, Graph, Replaced, Rules, Users
 from zerograd.shapes import Shape, count
@@ -173,3 +174,36 @@ def _lie_together(graph: Graph, lefts: list[Node], rights: list[Node]) -> bool:
     sources = [one.inputs[0] for one in lefts if _is_turned(one)]
     found = [graph.known(cat, *parts, axis=0) for parts in (rights, sources) if len(parts) == len(rights)]
     return any(one is not None for one in found)
+
+
+def gathered_sums(graph: Graph, order: list[Node], users: Users) -> dict[Node, Builder]:
+    """sum(x) + sum(y) + sum(z) = sum(cat(x, y, z)), where these lie side by side already.
+
+    Biases that are used at every step of a recurrence have such gradients.
+    """
+    replaced: dict[Node, Builder] = {}
+    for node in order:
+        if node.op is add and not _within_sum(node, users):
+            sums = [_unshaped(one) for one in _terms(node, users)]
+            together = _side_by_side(graph, sums) if len(sums) > 2 else None
+            if together in users:
+                replaced[node] = partial(_gathered_sum, graph, node, together, sums[0].attributes)
+    return replaced
+
+
+def _unshaped(node: Node) -> Node:
+    return node.inputs[0] if node.op is reshape else node
+
+
+def _side_by_side(graph: Graph, sums: list[Node]) -> Node | None:
+    """What is summed, side by side along the first reduced axis, if that is known."""
+    if any(one.op is not reduction.sum or one.attributes != sums[0].attributes for one in sums):
+        return None
+    parts = [one.inputs[0] for one in sums]
+    axis = axes_of(sums[0])[0]
+    return graph.known(cat, *parts, axis=axis) or graph.known(cat, *parts[::-1], axis=axis)
+
+
+def _gathered_sum(graph: Graph, node: Node, together: Node, attributes: dict[str, Any], new: Replaced) -> Node:
+    total = graph.node(reduction.sum, (new.get(together, together),), attributes)
+    return graph.reshape(total, node.shape)

@@ -175,6 +175,9 @@ class Binding:
         self.taken[:] = 0
         for slot, place, _ in self.arrays:
             array = leaves[slot]
+            if not isinstance(array, np.ndarray):
+                array = np.asarray(array)
+                held.append(array)
             if not (array.flags.c_contiguous and array.flags.aligned):
                 array = np.require(array, requirements="CA")
                 held.append(array)

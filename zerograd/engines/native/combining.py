@@ -30,7 +30,7 @@ def _kernel(partial: dtype, final: dtype) -> Kernel:
             return f.add(total, values.load(f, partial, width, at, j, mask))
 
         (total,) = f.loop(0, parts, 1, add, [f.const(0, type)])
-        values.store(f, final, total, target, j, mask)
+        values.store(f, final, values.rounded(f, total, final), target, j, mask)
 
     def step(j: Value) -> None:
         rest = f.sub(columns, j)

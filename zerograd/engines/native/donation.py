@@ -14,8 +14,13 @@ from zerograd.engines.native.buffers import LEAF, RESULT, Buffer
 from zerograd.engines.native.kernel import Instruction
 
 
-def donations(parts: Sequence[Any], moments: dict[Instruction, int], buffers: Sequence[Buffer]) -> dict[int, int]:
+def donations(
+    parts: Sequence[Any], moments: dict[Instruction, int], buffers: Sequence[Buffer], shown: set[int]
+) -> dict[int, int]:
     """For each result that may be written over a leaf, the leaf's buffer.
+
+    Args:
+        shown: buffers that outputs lie in; a leaf may be an output too, and is then not dead.
 
     The instruction must say that it can work in place, nobody else may read the leaf at the same time or later, nobody
     may have written the result before, and no call of NumPy, which may fail, comes after it.
@@ -36,7 +41,7 @@ def donations(parts: Sequence[Any], moments: dict[Instruction, int], buffers: Se
             if one.reports:
                 barrier = max(barrier, moments[one])
     found: dict[int, int] = {}
-    used: set[int] = set()
+    used: set[int] = {index for index in shown if buffers[index].kind == LEAF}
     if not parts or not hasattr(parts[-1], "instructions"):
         return found
     for one in parts[-1].instructions:

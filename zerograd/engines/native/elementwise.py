@@ -52,6 +52,12 @@ def _either(of_floats: Emitter, of_integers: Emitter) -> Emitter:
 exact = partial(Entry, rounds=False)  # half types need no rounding
 typed = partial(Entry, rounds=False, typed=True)
 
+_FUNCTIONS: Final = (
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1",
+    "hypot", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "sigmoid", "sin", "sinh", "softplus", "tan",
+    "tanh",
+)  # fmt: skip
+
 _TABLE: Final[dict[str, Entry]] = {
     # arithmetic
     "add": Entry(arithmetic.add, "bif"),
@@ -104,11 +110,8 @@ _TABLE: Final[dict[str, Entry]] = {
     "conjugate": exact(_itself, "if"),
     "real": exact(_itself, "bif"),
     # functions
-    "exp": Entry(mathematics.exp),
-    "log": Entry(mathematics.log),
-    "tanh": Entry(mathematics.tanh),
-    "sigmoid": Entry(mathematics.sigmoid),
-    "erf": Entry(mathematics.erf),
+    **{name: Entry(getattr(mathematics, name)) for name in _FUNCTIONS},
+    "pow": Entry(_either(mathematics.pow, arithmetic.integer_pow), "if", typed=True),
 }
 
 

@@ -72,6 +72,8 @@ class Fusion:
         """The computed node behind ``node``, and the window through which it is seen."""
         found = self.seen.get(node)
         if found is None:
+            if isinstance(node.type, tuple):
+                return node, Window(0, node.type[0].dtype, (), ())  # nobody looks at it but its outputs
             found = node, Window.whole(0, memory_dtype(node.type), node.shape)
         return found
 
@@ -83,8 +85,12 @@ class Fusion:
             moved = window_of(node, window)
             if moved is not None:
                 self.seen[node] = base, moved
-                return
-            self._fuse(node, node.inputs[0].shape, position)
+            elif values.supported(node):
+                self._fuse(node, node.inputs[0].shape, position)
+            else:
+                self._alone(node, position)
+        elif not isinstance(node.type, tuple) and not count(node.shape):
+            self._alone(node, position)
         elif node.op.name in values.FOLDS and values.folds(node):
             self._fold(node, position)
         elif is_elementwise(node):

@@ -146,6 +146,9 @@ class Lowering:
     def _lower_alone(self, node: Node) -> None:
         if node.op is output:
             return  # placed with the node it belongs to
+        if not isinstance(node.type, tuple) and not node.type.count:
+            self.place(node, self.new_window(node.type))
+            return
         if node.constant and not isinstance(node.type, tuple) and node.type.nbytes <= LARGEST_CONSTANT:
             self.place(node, self.constant(_evaluated(node), node.type.dtype))
             return

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import gcd
 from typing import TYPE_CHECKING
 
+from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import values
 from zerograd.engines.native.buffers import LEAF
@@ -16,7 +17,8 @@ from zerograd.engines.native.kernel import Access, Instruction, Kernel
 from zerograd.engines.native.rows import Operand, Plan, RowKernel
 from zerograd.engines.native.target import host
 from zerograd.engines.native.windows import Window, merged
-from zerograd.ir.graph import Node
+from zerograd.ir.graph import Node, TensorType
+from zerograd.ops.elementwise import copy as copy_op
 from zerograd.shapes import Shape, count
 
 if TYPE_CHECKING:
@@ -47,9 +49,7 @@ class RowPlanner:
 
     def copy(self, window: Window, target: Window) -> Instruction:
         """Copies the elements of a window to another window of the same shape."""
-        from zerograd.ir.graph import TensorType
-        from zerograd.ops.elementwise import copy as copy_op
-
+        window, target = _as_words(window), _as_words(target)
         type = TensorType(window.shape, window.dtype)
         source = Node(copy_op, (), {}, type, False)
         node = Node(copy_op, (source,), {}, type, False)
@@ -59,6 +59,17 @@ class RowPlanner:
         work.read(node, 0, window, FULL)
         work.write_to(node, target)
         return work.instructions()[0]
+
+
+def _as_words(window: Window) -> Window:
+    """A window onto the same bytes as integers, if kernels do not know its dtype."""
+    if values.stored(window.dtype):
+        return window
+    if window.dtype.itemsize <= 8:
+        kind = {1: dtypes.int8, 2: dtypes.int16, 4: dtypes.int32, 8: dtypes.int64}[window.dtype.itemsize]
+        return Window(window.buffer, kind, window.shape, window.strides, window.offset)
+    strides = (*(2 * stride for stride in window.strides), 1)
+    return Window(window.buffer, dtypes.int64, (*window.shape, 2), strides, 2 * window.offset)
 
 
 class _Work:
@@ -235,10 +246,7 @@ class _Work:
             if piece >= PIECE:
                 break
             piece *= n
-        if PIECE <= piece <= 16 * PIECE or piece == size:
-            least = piece
-        else:
-            least = 2 * PIECE
+        least = piece if PIECE <= piece <= 16 * PIECE else 2 * PIECE
         if self.plan.folds_rows and size > least * PARTS:
             least *= -(-size // (least * PARTS))
         return max(least, 1)
@@ -287,10 +295,13 @@ def _slabs(operand: Operand, window: Window, plan: Plan, elements: int) -> int:
 
 def _rows_of_unit(rows: int, domain: Domain) -> int:
     """How many rows are summed by one unit: such that the units are whole slabs of the outermost axis, if possible."""
-    first = domain.outer_dims[0] if domain.inner is not None and domain.outer_dims else 1
-    parts = max((n for n in range(1, PARTS + 1) if rows % n == 0 and n % first == 0), default=0)
-    if not parts:
-        parts = max(n for n in range(1, PARTS + 1) if rows % n == 0) if rows else 1
+    outer = domain.outer_dims if domain.inner is not None else ()
+    parts = 1
+    for n in outer:  # as many leading axes as give not too many parts, and a part of the next one
+        if parts * n > PARTS:
+            parts *= max(k for k in range(1, PARTS // parts + 1) if n % k == 0)
+            break
+        parts *= n
     if parts * 8 < min(rows, PARTS):  # a prime number of rows, say
         return -(-rows // PARTS)
     return max(rows // parts, 1)

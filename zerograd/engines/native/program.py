@@ -123,7 +123,8 @@ class Program:
                 case "status":
                     table[one.index] = status.ctypes.data
         self.status_word = ctypes.c_int64.from_address(status.ctypes.data)
-        given = donations(self.parts, self.moments, self.buffers)
+        shown = {window.buffer for window in self.windows}
+        given = donations(self.parts, self.moments, self.buffers, shown)
         slots = {leaf: result for result, leaf in given.items()}
         arrays = [(one.detail, one.index, slots.get(one.index, -1)) for one in self.buffers if one.kind == LEAF]
         weak = [one for one in self.buffers if one.kind == NUMBER]

@@ -113,7 +113,7 @@ def test_functions_from_elsewhere_are_called(disk: Disk) -> None:
         address = ctypes.cast(other, ctypes.c_void_p).value or 0
         assert kind(load(kernel, somewhere_else=address))(20) == 20 * factor + 1
         disk.forget()
-    with pytest.raises(RuntimeError, match="somewhere_else|materialize"):  # by us, by LLVM
+    with pytest.raises(RuntimeError, match=r"somewhere_else|materialize"):  # by us, by LLVM
         load(kernel)
 
 
@@ -197,6 +197,42 @@ def test_equal_names_of_different_texts_are_told_apart(disk: Disk) -> None:
         text = constant(n).text.replace(constant(n).symbol, "fixed")
         assert ctypes.CFUNCTYPE(ctypes.c_int64)(jit.load({"fixed": text})["fixed"])() == n
         disk.forget()
+
+
+def test_a_described_kernel_is_written_only_where_there_is_no_code(disk: Disk) -> None:
+    written = []
+
+    def described(n: int) -> Kernel:
+        def write() -> str:
+            written.append(n)
+            f = Function("kernel", (), "i64")
+            return f.finish(f.const(n, "i64"))
+
+        return Kernel.described("constant", f"the number {n}", write)
+
+    assert described(1).symbol == described(1).symbol != described(2).symbol
+    for _ in range(2):
+        found = {n: jit.load({(one := described(n)).symbol: one.source})[one.symbol] for n in (1, 2)}
+        assert [ctypes.CFUNCTYPE(ctypes.c_int64)(found[n])() for n in (1, 2)] == [1, 2]
+        disk.forget()
+    assert written == [1, 2]
+
+
+def test_descriptions_mean_something_else_after_a_change_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = jit.described("constant", "the number 1")
+    jit._engine.cache_clear()
+    stat_now = os.stat
+    changed = os.path.join(os.path.dirname(jit.__file__), "emit.py")
+
+    def touched(path: Any, **options: Any) -> Any:
+        found = stat_now(path, **options)
+        return os.stat_result([*found[:6], found.st_size + 1, *found[7:]]) if str(path) == changed else found
+
+    monkeypatch.setattr(os, "stat", touched)
+    assert jit.described("constant", "the number 1") != before
+    monkeypatch.undo()
+    jit._engine.cache_clear()
+    assert jit.described("constant", "the number 1") == before
 
 
 @posix

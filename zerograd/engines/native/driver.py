@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 from zerograd.engines.native import threads as team
-from zerograd.engines.native.concurrent import ThreadedFunction, Wait, wait
+from zerograd.engines.native.concurrent import WAITS, ThreadedFunction, Wait, wait
 from zerograd.engines.native.emit import Value
-from zerograd.engines.native.jit import load, symbol
+from zerograd.engines.native.jit import described, load
 from zerograd.engines.native.threads import Word
 
 CALL = 4  # i64s of a call: kernel, numbers, low, high
@@ -222,19 +222,18 @@ class _Driver:
     """
 
     def __init__(self, how: Wait) -> None:
-        plain = "driver"
-        serial = symbol("serial", serial_text(plain))
-        participate = symbol("participate", participate_text(plain, how))
-        run = symbol("run", run_text(plain, how, serial, participate))
-        pauses = symbol("pauses", pauses_text(plain))
-        externals = dict(how.externals())
+        style = next((f"{place}" for place, one in WAITS.items() if one is how), "poll")
+        serial, participate, run, pauses = (
+            described(word, style) for word in ("serial", "participate", "run", "pauses")
+        )
         texts = {
-            serial: serial_text(serial),
-            participate: participate_text(participate, how),
-            pauses: pauses_text(pauses),
+            serial: lambda: serial_text(serial),
+            participate: lambda: participate_text(participate, how),
+            pauses: lambda: pauses_text(pauses),
         }
+        externals = dict(how.externals())
         addresses = load(texts, externals)
-        addresses |= load({run: run_text(run, how, serial, participate)}, {**externals, **addresses})
+        addresses |= load({run: lambda: run_text(run, how, serial, participate)}, {**externals, **addresses})
         # Without declared types ctypes passes its own objects on as they are, which is more than twice as fast.
         made = ctypes.CFUNCTYPE(None)
         self.serial, self.participate, self.run = (made(addresses[name]) for name in (serial, participate, run))

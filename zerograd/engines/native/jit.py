@@ -7,12 +7,14 @@ LLVM where ``image.py`` understands the machine's code. What remains is compiled
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
+import itertools
 import json
 import os
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zerograd.engines.native import codestore, image
@@ -24,6 +26,8 @@ _FORMAT = 1  # of what is kept: raise it when the same text is to give other cod
 _lock = threading.RLock()
 _addresses: dict[str, int] = {}  # by symbol
 _linker: Any = None
+_numbers = itertools.count()  # names of LLVM's libraries
+Text = str | Callable[[], str]
 Code = Image | bytes  # bytes: an object that LLVM must link
 
 
@@ -32,11 +36,35 @@ def symbol(kind: str, text: str) -> str:
     return f"{kind}_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
-def load(texts: Mapping[str, str], externals: Mapping[str, int] | None = None) -> dict[str, int]:
+def described(kind: str, description: str) -> str:
+    """A name that stands for what this version of the engine makes of a description, before it is made.
+
+    Writing the text of a kernel takes longer than reading its code from the disk. Whoever can say in a few words on
+    what a text depends (besides the machine and the engine's own files) names the kernel by that, and gives ``load`` a
+    function that writes the text when it is needed.
+    """
+    return symbol(kind, f"{description}\0{_engine()}")
+
+
+@functools.cache
+def _engine() -> str:
+    """Changes when a file of the engine does: their names, sizes and times."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    found = []
+    for place, _, files in os.walk(folder):
+        for name in files:
+            if name.endswith(".py"):
+                status = os.stat(os.path.join(place, name))
+                found.append((os.path.relpath(place, folder), name, status.st_size, status.st_mtime_ns))
+    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+
+
+def load(texts: Mapping[str, Text], externals: Mapping[str, int] | None = None) -> dict[str, int]:
     """The addresses of functions, compiled unless that was done before. Code stays until the process ends.
 
     Args:
-        texts: by symbol, the LLVM IR that defines it (and declares what it calls). Equal symbols mean equal texts.
+        texts: by symbol, the LLVM IR that defines it (and declares what it calls), or, where the symbol says it all
+            (see ``described``), what gives that text. Equal symbols mean equal texts.
         externals: addresses of functions from elsewhere that the texts call.
 
     Raises:
@@ -46,7 +74,7 @@ def load(texts: Mapping[str, str], externals: Mapping[str, int] | None = None) -
         missing = {name: text for name, text in texts.items() if name not in _addresses}
         if missing:
             codes = {name: code for name, text in missing.items() if (code := _recall(name, text)) is not None}
-            made = _compile({name: text for name, text in missing.items() if name not in codes})
+            made = _compile({name: _written(text) for name, text in missing.items() if name not in codes})
             for name, code in made.items():
                 codestore.store.put(_key(name, missing[name]), _packed(code))
             _link(codes | made, externals or {})
@@ -56,12 +84,16 @@ def load(texts: Mapping[str, str], externals: Mapping[str, int] | None = None) -
 # --- the disk ---------------------------------------------------------------------------------------------------------
 
 
-def _key(name: str, text: str) -> str:
+def _key(name: str, text: Text) -> str:
     """The name of a kernel's file: what it is made of, for what, and by what."""
-    return f"{symbol(name, text)}-{host().mark}-{_FORMAT}"
+    return f"{symbol(name, text) if isinstance(text, str) else name}-{host().mark}-{_FORMAT}"
 
 
-def _recall(name: str, text: str) -> Code | None:
+def _written(text: Text) -> str:
+    return text if isinstance(text, str) else text()
+
+
+def _recall(name: str, text: Text) -> Code | None:
     piece = codestore.store.get(_key(name, text))
     return None if piece is None else _unpacked(piece)
 
@@ -172,7 +204,7 @@ def _link_objects(objects: Mapping[str, bytes], externals: Mapping[str, int]) ->
         builder.add_object_img(code).export_symbol(name)
     for word, address in externals.items():
         builder.import_symbol(word, address)
-    library = _kept(builder.link(_linker, f"library_{next(iter(objects))}"))
+    library = _kept(builder.link(_linker, f"library_{next(_numbers)}"))
     return {name: library[name] for name in objects}
 
 

@@ -144,7 +144,7 @@ class Program:
 
     def _load(self) -> None:
         segments = [part for part in self.parts if isinstance(part, Segment)]
-        texts = {one.kernel.symbol: one.kernel.text for part in segments for one in part.instructions}
+        texts = {one.kernel.symbol: one.kernel.source for part in segments for one in part.instructions}
         addresses = jit.load(texts)
         self.held: list[Array] = []
         for part in segments:

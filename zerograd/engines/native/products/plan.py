@@ -13,6 +13,7 @@ from zerograd.engines.native.products.finish import Epilogue
 from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.products.packing import ACROSS, ALONG, ANY, pack_kernel
 from zerograd.engines.native.products.product import (
+    ACROSS_IN_PLACE,
     IN_PLACE,
     NUMBERS,
     PACKED,
@@ -203,10 +204,14 @@ class _General:
         return ALONG if along == 1 or depth == 1 else ANY
 
     def _a_kind(self) -> str:
+        """A stays where it lies if few panels of B use it, or if it is small."""
         kind = self._direction(self.a.strides[-2], self.a.strides[-1], 0, self.depth)
-        if (self.a.strides[-1] == 1 or self.depth == 1) and self.a.type == self.tile.type and self.panels <= 8:
+        if self.a.type != self.tile.type:
+            return kind
+        if (self.a.strides[-1] == 1 or self.depth == 1) and self.panels <= 8:
             return IN_PLACE
-        return kind
+        small = self.rows * self.depth * self.bytes <= SECOND_CACHE // 4
+        return ACROSS_IN_PLACE if kind == ACROSS and small else kind
 
     def _packing(self) -> tuple[list[Instruction], Access]:
         """B's panels, once for all rows."""

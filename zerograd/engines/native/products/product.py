@@ -31,6 +31,8 @@ from zerograd.engines.native.products.tile import (
 from zerograd.frozen import Frozen
 
 IN_PLACE, PACKED = "in place", "packed"
+ACROSS_IN_PLACE = "across in place"
+STAYING = (IN_PLACE, ACROSS_IN_PLACE)  # kinds of A that are read where they lie
 
 NUMBERS = (
     "rows", "columns", "depth",  # of one item
@@ -51,8 +53,8 @@ class Form(Frozen):
         tile: of the registers.
         a: A's type; ``b``: B's, as it is read here.
         out: C's type.
-        a_kind: IN_PLACE (rows contiguous in k, read where they lie), or how the source of packing lies: ACROSS, ALONG,
-            ANY.
+        a_kind: IN_PLACE (rows contiguous in k, read where they lie), ACROSS_IN_PLACE (the same of columns), or how
+            the source of packing lies: ACROSS, ALONG, ANY.
         b_kind: PACKED (panels made before), IN_PLACE (rows contiguous in columns), or ALONG, ANY: packed here.
         accumulate: C += A @ B.
         operands: how many the instruction has, at least 3: A, B, those of the epilogue, and C, the last.
@@ -85,7 +87,7 @@ def scratch_bytes(form: Form, numbers: Mapping[str, int]) -> int:
     pitch = numbers["block_rows"] + tile.rows
     kept = 1 if depth <= numbers["block_depth"] else min(numbers["block_panels"], panels)
     sums = kept * pitch * tile.columns * bytes
-    a = 0 if form.a_kind == IN_PLACE else (numbers["block_rows"] * shallow + tile.lanes) * bytes
+    a = 0 if form.a_kind in STAYING else (numbers["block_rows"] * shallow + tile.lanes) * bytes
     return sum(_line(x) for x in (a, b, sums))
 
 
@@ -124,6 +126,7 @@ class _Product:
         self.n = {word: f.number(2 * form.operands + i) for i, word in enumerate(NUMBERS)}
         self.a, self.b, self.c = f.place(0), f.place(1), f.place(form.operands - 1)
         self.bytes = size(self.tile.type)
+        self.a_stays = form.a_kind in STAYING
         self.writer = Writer(f, self.tile, form.out, form.accumulate, epilogue(f) if epilogue else None)
 
     def text(self) -> str:
@@ -150,7 +153,7 @@ class _Product:
         f, n, tile, form = self.f, self.n, self.tile, self.form
         shallow = f.least(n["block_depth"], n["depth"])
         self.a_packed = at = f.scratch
-        if form.a_kind != IN_PLACE:
+        if not self.a_stays:
             bytes = f.mul(f.add(f.mul(n["block_rows"], shallow), tile.lanes), self.bytes)
             at = f.pointer(at, self._line(bytes))
         self.b_packed = at
@@ -212,7 +215,7 @@ class _Product:
         self.shallow = f.least(f.sub(self.depth, k), n["block_depth"])
         self.begins = f.compare("eq", k, 0)
         self.ends = f.compare("sge", f.add(k, n["block_depth"]), self.depth)
-        if self.form.a_kind != IN_PLACE:
+        if not self.a_stays:
             f.loop(self.first_row, self.last_row, self.tile.rows, self._pack_a)
         f.loop(self.first_panel, self.last_panel, 1, self._panel)
 
@@ -237,7 +240,7 @@ class _Product:
         which = f.select(self.kept, f.sub(p, self.first_panel), 0)
         self.panel_sums = f.pointer(self.sums, f.mul(f.mul(which, pitch), tile.columns * self.bytes))
         whole = f.sub(self.last_row, f.rem(f.sub(self.last_row, self.first_row), tile.rows))
-        if self.form.a_kind != IN_PLACE:
+        if not self.a_stays:
             f.loop(self.first_row, self.last_row, tile.rows, lambda row: self._tile(row, b, step))
         else:
             f.loop(self.first_row, whole, tile.rows, lambda row: self._tile(row, b, step))
@@ -288,13 +291,15 @@ class _Product:
 
     def _rows(self, row: Value, few: Tile | None) -> Rows:
         f, n = self.f, self.n
-        if self.form.a_kind != IN_PLACE:
+        if not self.a_stays:
             return side_by_side(self.tile, self._a_panel(row), self.tile.rows * self.bytes)
-        offset = f.add(f.mul(row, n["a_row"]), f.mul(self.k, self.bytes))
-        start = f.pointer(self.item_a, offset)
+        straight = self.form.a_kind == IN_PLACE
+        stride: Operand = n["a_row"] if straight else self.bytes
+        step: Operand = self.bytes if straight else n["a_k"]
+        start = f.pointer(self.item_a, f.add(f.mul(row, stride), f.mul(self.k, step)))
         if few:
-            return clamped(f, few, start, n["a_row"], f.sub(self.last_row, row))
-        return one_below_another(f, self.tile, start, n["a_row"])
+            return clamped(f, few, start, stride, step, f.sub(self.last_row, row))
+        return one_below_another(f, self.tile, start, n["a_row"]) if straight else side_by_side(self.tile, start, step)
 
     def _tile(self, row: Value, b: Value, step: Operand, few: Tile | None = None) -> None:
         f = self.f
@@ -318,4 +323,15 @@ class _Product:
             at = f.pointer(at, step)
 
 
-__all__ = ["ACROSS", "ALONG", "ANY", "IN_PLACE", "NUMBERS", "PACKED", "Form", "product_kernel", "scratch_bytes"]
+__all__ = [
+    "ACROSS",
+    "ACROSS_IN_PLACE",
+    "ALONG",
+    "ANY",
+    "IN_PLACE",
+    "NUMBERS",
+    "PACKED",
+    "Form",
+    "product_kernel",
+    "scratch_bytes",
+]

@@ -98,11 +98,11 @@ def one_below_another(f: Function, tile: Tile, start: Value, stride: Value) -> R
     return Rows(heads, [(row // 3, offsets[row % 3]) for row in range(tile.rows)], size(tile.type))
 
 
-def clamped(f: Function, tile: Tile, start: Value, stride: Value, count: Value) -> Rows:
-    """As ``one_below_another``, for ``count`` rows that may be fewer than the tile's: the last one is repeated."""
+def clamped(f: Function, tile: Tile, start: Value, stride: Operand, step: Operand, count: Value) -> Rows:
+    """Rows ``stride`` bytes apart, ``step`` bytes from k to k, of which only ``count`` exist: the last is repeated."""
     last = f.sub(count, 1)
     heads = [f.pointer(start, f.mul(f.intrinsic("smin", last, row), stride)) for row in range(tile.rows)]
-    return Rows(heads, [(row, 0) for row in range(tile.rows)], size(tile.type))
+    return Rows(heads, [(row, 0) for row in range(tile.rows)], step)
 
 
 def multiply(

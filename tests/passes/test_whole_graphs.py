@@ -14,7 +14,7 @@ from zerograd.ir.traverse import topological
 from zerograd.ops import indexing, reduction
 from zerograd.ops.contraction import matmul, turn
 from zerograd.ops.elementwise import add, copy, mul, sub, tanh
-from zerograd.ops.movement import cat, reshape, slice_
+from zerograd.ops.movement import cat, expand, reshape, slice_, slice_write
 from zerograd.ops.source import filled
 from zerograd.passes.pipeline import PASSES, run
 from zerograd.passes.verify import verify
@@ -87,6 +87,19 @@ def test_a_sum_of_sums_is_the_sum_of_what_lies_together() -> None:
     assert kinds(without("gathered_sums", outputs)).count("sum") == 3
 
 
+def test_products_that_are_none() -> None:
+    row, column = an_input(2, (1, 3)), an_input(3, (2, 1))
+    outputs = {
+        "expand(matmul(v, permute(a, order=(1, 0))))": matmul(expand(row, shape=(4, 3)), turn(a)),
+        "sum(a, axes=(0,))": matmul(filled(1, turn(column).type), a),
+        "expand(sum(a, axes=(1,)))": matmul(a, filled(1, turn(a).type)),
+        "mul(expand(c), expand(v))": matmul(column, row),
+    }
+    for expected, before in outputs.items():
+        assert checked((before,)) == [expected]
+        assert "matmul" in text(without("special_products", (before,))[0])
+
+
 def test_of_two_results_one_is_computed() -> None:
     values, places = reduction.max_at(a, axis=1)
     assert checked((values,)) == ["max(a, axes=(1,))"]
@@ -137,7 +150,6 @@ def test_a_long_chain_of_parts_is_no_deep_recursion() -> None:
     number = 3000
     zeros = filled(0, an_input(0, (number, 1)).type)
     x = tanh(an_input(0, (1, 1)))
-    from zerograd.ops.movement import slice_write
 
     parts = [slice_write(zeros, x, starts=(i, 0), stops=(i + 1, 1), steps=(1, 1)) for i in range(number)]
     (after,) = run((total(parts),))

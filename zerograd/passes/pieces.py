@@ -225,6 +225,18 @@ def add_of_parts(graph: Graph, node: Node) -> Node | None:
     return None
 
 
+@rules.on(add)
+def add_in_one_place(graph: Graph, node: Node) -> Node | None:
+    """write(0, x, here) + write(y, z, here) = write(y, x + z, here)"""
+    x, y = node.inputs
+    if x.op is not slice_write or y.op is not slice_write or box(x) != box(y):
+        return None
+    for one, other in ((x, y), (y, x)):
+        if is_full(one.inputs[0], 0):
+            return graph.write(other.inputs[0], graph.make(add, x.inputs[1], y.inputs[1]), x.attributes)
+    return None
+
+
 def _added(graph: Graph, one: Node, rest: Node) -> Node | None:
     """What is written into the zeros of ``one``, written into ``rest``; ``None`` if it has something there."""
     base, part = one.inputs

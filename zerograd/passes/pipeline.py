@@ -42,6 +42,7 @@ PASSES: tuple[Pass, ...] = (
     products.gathered_products,
     products.turned_products,
     products.gathered_sums,
+    products.special_products,
 )
 """After the rules, which look at a node and its inputs: what needs to know the users, in this order."""
 

@@ -8,11 +8,12 @@ from typing import Any
 from zerograd.ir.graph import Node
 from zerograd.ops import reduction
 from zerograd.ops.contraction import matmul
-from zerograd.ops.elementwise import add
+from zerograd.ops.elementwise import add, mul
 from zerograd.ops.indexing import index, index_write
 from zerograd.ops.movement import cat, expand, permute, reshape
+from zerograd.ops.source import full
 from zerograd.passes.reductions import axes_of
-from zerograd.passes.rewrite import Builder, Graph, Replaced, Rules, Users
+from zerograd.passes.rewrite import Builder, Graph, Replaced, Rules, Users, is_full
 from zerograd.shapes import Shape, count
 
 rules = Rules()
@@ -207,3 +208,63 @@ def _side_by_side(graph: Graph, sums: list[Node]) -> Node | None:
 def _gathered_sum(graph: Graph, node: Node, together: Node, attributes: dict[str, Any], new: Replaced) -> Node:
     total = graph.node(reduction.sum, (new.get(together, together),), attributes)
     return graph.reshape(total, node.shape)
+
+
+# --- products that are none --------------------------------------------------------------------------------
+# After sums of products have been gathered: there they are terms like others.
+
+
+def special_products(graph: Graph, order: list[Node], users: Users) -> dict[Node, Builder]:
+    """Products of equal rows or columns are computed once, products with ones are sums, outer products elementwise."""
+    found = [node for node in order if node.op is matmul and _special(graph, node) is not None]
+    return {node: partial(_special_product, graph, node) for node in found}
+
+
+def _special_product(graph: Graph, node: Node, new: Replaced) -> Node:
+    return _finished(graph, *[new.get(one, one) for one in node.inputs])
+
+
+def _finished(graph: Graph, x: Node, y: Node) -> Node:
+    product = graph.make(matmul, x, y)
+    special = _special(graph, product)
+    return product if special is None else special
+
+
+def _special(graph: Graph, node: Node) -> Node | None:
+    if node.op is not matmul or not node.type.count or not node.inputs[0].type.count:
+        return None
+    return _of_equal_rows(graph, node) or _with_ones(graph, node) or _outer(graph, node)
+
+
+def _of_equal_rows(graph: Graph, node: Node) -> Node | None:
+    """expand(x) @ y = expand(x @ y), if the rows of the left operand are equal; so with the columns of the right one"""
+    x, y = node.inputs
+    if node.shape[-2] > 1 and (row := _first_of_equal(graph, x, x.rank - 2)) is not None:
+        return graph.expand(_finished(graph, row, y), node.shape)
+    if node.shape[-1] > 1 and (column := _first_of_equal(graph, y, y.rank - 1)) is not None:
+        return graph.expand(_finished(graph, x, column), node.shape)
+    return None
+
+
+def _first_of_equal(graph: Graph, x: Node, axis: int) -> Node | None:
+    """One of the slices of an axis along which they are equal, if it is plain to see that they are."""
+    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    if x.op is full:
+        return graph.full(x.attributes["fill"], x.type.with_shape(shape))
+    return graph.expand(x.inputs[0], shape) if x.op is expand and x.inputs[0].shape[axis] == 1 else None
+
+
+def _with_ones(graph: Graph, node: Node) -> Node | None:
+    """ones[1, k] @ x = sum(x) over its rows; x @ ones[k, 1] = sum(x) over its columns"""
+    x, y = node.inputs
+    if is_full(x, 1) and x.shape[-2] == 1:
+        return graph.make(reduction.sum, y, axes=(y.rank - 2,))
+    return graph.make(reduction.sum, x, axes=(x.rank - 1,)) if is_full(y, 1) and y.shape[-1] == 1 else None
+
+
+def _outer(graph: Graph, node: Node) -> Node | None:
+    """x[m, 1] @ y[1, n] = expand(x) * expand(y)"""
+    x, y = node.inputs
+    if x.shape[-1] != 1:
+        return None
+    return graph.make(mul, graph.expand(x, node.shape), graph.expand(y, node.shape))

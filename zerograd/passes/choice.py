@@ -15,7 +15,7 @@ rules = Rules()
 _OPPOSITE = {eq: ne, ne: eq}  # not so lt and ge: with NaN both are False
 
 
-@rules.on(where)
+@rules.on(where, of=full)
 def where_decided(graph: Graph, node: Node) -> Node | None:
     """where(True, x, y) = x; where(False, x, y) = y"""
     condition, x, y = node.inputs
@@ -29,7 +29,7 @@ def where_equal(graph: Graph, node: Node) -> Node | None:
     return x if x is y else None
 
 
-@rules.on(where)
+@rules.on(where, of=(bit_not, expand))
 def where_not(graph: Graph, node: Node) -> Node | None:
     """where(not c, x, y) = where(c, y, x)"""
     condition, x, y = node.inputs
@@ -75,7 +75,7 @@ def not_not(graph: Graph, node: Node) -> Node | None:
     return graph.make(opposite, *x.inputs) if opposite else None
 
 
-@rules.on(add)
+@rules.on(add, of=where)
 def choices_meet(graph: Graph, node: Node) -> Node | None:
     """where(c, x, 0) + where(c, 0, y) = where(c, x, y); where(c, x, 0) + where(c, y, 0) = where(c, x + y, 0)"""
     a, b = node.inputs

@@ -43,7 +43,7 @@ def product_without_batch(graph: Graph, node: Node) -> Node | None:
     return graph.reshape(single, node.shape)
 
 
-@rules.on(matmul)
+@rules.on(matmul, of=expand)
 def product_with_one_matrix(graph: Graph, node: Node) -> Node | None:
     """x[b, m, k] @ expand(y[1, k, n]) = reshape(reshape(x) @ y): one product of b * m rows"""
     x, y = node.inputs
@@ -56,7 +56,7 @@ def product_with_one_matrix(graph: Graph, node: Node) -> Node | None:
     return graph.reshape(single, node.shape)
 
 
-@rules.on(reduction.sum)
+@rules.on(reduction.sum, of=matmul)
 def sum_of_products(graph: Graph, node: Node) -> Node | None:
     """The sum over a batch of xᵀ @ y is one product, of which the batch is part of the shared axis."""
     (product,) = node.inputs

@@ -73,6 +73,25 @@ def test_a_sum_of_products_is_one_product() -> None:
     assert kinds(without("gathered_products", outputs)).count("matmul") == 4
 
 
+def test_products_of_parts_are_one_product() -> None:
+    xs = [an_input(i, (2, 3)) for i in range(3)]
+    w = tanh(an_input(3, (3, 4)))
+    outputs = (*[tanh(matmul(x, w)) for x in xs], cat(*xs, axis=0))
+    checked(outputs)
+    assert kinds(run(outputs)).count("matmul") == 1
+    assert kinds(run(outputs[:3])).count("matmul") == 3
+    assert kinds(without("products_of_parts", outputs)).count("matmul") == 3
+
+
+def test_a_recurrence_is_not_taken_for_products_of_parts() -> None:
+    w, h = an_input(1, (3, 3)), [an_input(0, (2, 3))]
+    for _ in range(3):
+        h.append(tanh(matmul(h[-1], w)))
+    outputs = (cat(*h, axis=0),)
+    checked(outputs)
+    assert kinds(run(outputs)).count("matmul") == 3
+
+
 def test_a_sum_of_products_that_are_cheap_to_add_stays() -> None:
     outputs = (total([matmul(tanh(an_input(i, (2, 40))), tanh(an_input(3 + i, (40, 2)))) for i in range(3)]),)
     assert kinds(run(outputs)).count("matmul") == 3

@@ -15,6 +15,7 @@ from zerograd.passes import (
     outward,
     pieces,
     places,
+    product_groups,
     products,
     reductions,
 )
@@ -38,11 +39,12 @@ Pass = Callable[[Graph, list[Node], Users], "dict[Node, Builder]"]
 
 PASSES: tuple[Pass, ...] = (
     reductions.single_results,
-    products.turned_products,
-    products.gathered_products,
-    products.turned_products,
-    products.gathered_sums,
-    products.special_products,
+    product_groups.turned_products,
+    product_groups.gathered_products,
+    product_groups.turned_products,
+    product_groups.gathered_sums,
+    product_groups.products_of_parts,
+    product_groups.special_products,
 )
 """After the rules, which look at a node and its inputs: what needs to know the users, in this order."""
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from zerograd import dtypes
 from zerograd.engines.native import values
 from zerograd.engines.native.domains import Domain, without_ones
 from zerograd.engines.native.windows import MOVES, Window, memory_dtype, window_of
@@ -72,6 +73,8 @@ class Fusion:
         """The computed node behind ``node``, and the window through which it is seen."""
         found = self.seen.get(node)
         if found is None:
+            if isinstance(node.type, tuple):  # several results: only their outputs are looked at
+                return node, Window(0, dtypes.bool_, (0,), (1,))
             found = node, Window.whole(0, memory_dtype(node.type), node.shape)
         return found
 

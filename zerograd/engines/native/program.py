@@ -15,6 +15,7 @@ from zerograd.dtypes import dtype
 from zerograd.engines import reference
 from zerograd.engines.native import contraction, jit, moving  # noqa: F401  they register their kernels
 from zerograd.engines.native.binding import Binding
+from zerograd.engines.native.convolutions import lowering as _convolutions  # noqa: F401
 from zerograd.engines.native.buffers import (
     ALIGNMENT,
     CONSTANT,

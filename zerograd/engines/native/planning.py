@@ -14,7 +14,7 @@ from zerograd.engines.native.combining import combine
 from zerograd.engines.native.domains import Domain, without_ones
 from zerograd.engines.native.fusion import ALL, COLUMNS, FULL, ROWS, Group
 from zerograd.engines.native.kernel import Access, Instruction, Kernel
-from zerograd.engines.native.rows import Operand, Plan, RowKernel
+from zerograd.engines.native.rows import Operand, Passes, Plan, RowKernel, described
 from zerograd.engines.native.target import host
 from zerograd.engines.native.windows import Window, merged
 from zerograd.ir.graph import Node, TensorType
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PIECE = 512  # elements of a flat array that make a unit, at least
 PARTS = 32  # how many partial sums of all rows there are, at most
-_kernels: dict[str, Kernel] = {}
+_kernels: dict[str, _Made] = {}
 
 
 class RowPlanner:
@@ -191,7 +191,7 @@ class _Work:
                 self.lowering.buffers[access.buffer].nbytes = size * plan.writes[node].dtype.itemsize
                 access.slabs = max(units, 1)
         price = sum(values.price(node) * 0.15 for node in plan.order) + 0.15 * len(plan.operands)
-        scratch = 8 * row * len(kernel.kept)
+        scratch = 8 * row * kernel.kept
         reads, writes = accesses[: len(self.reads)], accesses[len(self.reads) :]
         main = Instruction(kernel.kernel, reads, writes, plan.extra, units, elements * price + 5, scratch)
         if kernel.passes == 1:
@@ -312,18 +312,20 @@ class _Made:
 
     __slots__ = ("kept", "kernel", "passes")
 
-    def __init__(self, kernel: Kernel, kept: dict[Node, int], passes: int) -> None:
-        self.kernel, self.kept, self.passes = kernel, kept, passes
+    def __init__(self, plan: Plan, description: str) -> None:
+        width = host().lanes
+        passes = Passes(plan)
+        self.kept, self.passes = len(passes.kept), passes.count
+        self.kernel = Kernel.described("rows", description, lambda: RowKernel(plan, passes, width).text())
 
 
 def _kernel(plan: Plan) -> _Made:
-    """The kernel of a plan."""
-    emitter = RowKernel(plan, host().lanes)
-    text = emitter.text()
-    kernel = _kernels.get(text)
-    if kernel is None:
-        kernel = _kernels[text] = Kernel("rows", text)
-    return _Made(kernel, emitter.passes.kept, emitter.passes.count)
+    """The kernel of a plan: one for all plans that differ in sizes and strides alone."""
+    description = described(plan)
+    made = _kernels.get(description)
+    if made is None:
+        made = _kernels[description] = _Made(plan, description)
+    return made
 
 
 __all__ = ["ALL", "RowPlanner", "dtype"]

@@ -15,7 +15,6 @@ from zerograd.dtypes import dtype
 from zerograd.engines import reference
 from zerograd.engines.native import contraction, jit, moving  # noqa: F401  they register their kernels
 from zerograd.engines.native.binding import Binding
-from zerograd.engines.native.convolutions import lowering as _convolutions  # noqa: F401
 from zerograd.engines.native.buffers import (
     ALIGNMENT,
     CONSTANT,
@@ -27,6 +26,7 @@ from zerograd.engines.native.buffers import (
     Lifetime,
     place,
 )
+from zerograd.engines.native.convolutions import lowering as _convolutions  # noqa: F401
 from zerograd.engines.native.donation import donations
 from zerograd.engines.native.driver import Schedule
 from zerograd.engines.native.kernel import Instruction

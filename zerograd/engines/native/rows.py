@@ -19,6 +19,7 @@ from zerograd.engines.native import values
 from zerograd.engines.native.emit import Value, vector
 from zerograd.engines.native.fusion import ALL, COLUMNS, FULL, ROWS
 from zerograd.engines.native.kernel import KernelFunction
+from zerograd.engines.native.windows import MOVES, memory_dtype
 from zerograd.ir.graph import Node
 from zerograd.shapes import Shape
 
@@ -110,6 +111,37 @@ def _product(shape: Sequence[int]) -> int:
     return result
 
 
+def described(plan: Plan) -> str:
+    """All that the text of a plan's kernel depends on."""
+    number = {node: i for i, node in enumerate(plan.order)}
+    lines = [f"{len(plan.outer)} {len(plan.inner)} {plan.flat}"]
+    for node in plan.order:
+        sources = []
+        for i, x in enumerate(node.inputs):
+            if (node, i) in plan.constants:
+                sources.append(f"{plan.constants[node, i]!r} {memory_dtype(x.type).name}")
+            elif (node, i) in plan.links:
+                sources.append(f"%{number[plan.links[node, i]]}")
+            else:
+                sources.append(f"@{plan.reads[node, i].index} {memory_dtype(x.type).name}")
+        written = plan.writes.get(node)
+        lines.append(
+            f"{node.op.name} {node.attributes.get('dtype')} {_other_attributes(node)} {memory_dtype(node.type).name}"
+            f" {plan.place[node]} {sources} {written and written.index}"
+        )
+    for one in plan.operands:
+        moves = [stride != 0 for stride in (*one.outer, *one.inner)]
+        lines.append(f"{one.index} {one.dtype.name} {one.step} {moves}")
+    return "\n".join(lines)
+
+
+def _other_attributes(node: Node) -> dict[str, Any]:
+    """The attributes that are no matter of shapes."""
+    if node.op.name in MOVES or node.op.name in values.FOLDS:
+        return {}
+    return {name: value for name, value in node.attributes.items() if name != "dtype"}
+
+
 class Passes:
     """Which pass computes what, and what is kept between them."""
 
@@ -176,9 +208,8 @@ def is_fold(node: Node, plan: Plan) -> bool:
 class RowKernel:
     """Emits the kernel of a plan."""
 
-    def __init__(self, plan: Plan, width: int) -> None:
-        self.plan, self.width = plan, width
-        self.passes = Passes(plan)
+    def __init__(self, plan: Plan, passes: Passes, width: int) -> None:
+        self.plan, self.passes, self.width = plan, passes, width
         self.f = KernelFunction()
         self.numbers: dict[int, Value] = {}
 

@@ -114,9 +114,7 @@ class Depth(Frozen):
 
     __slots__ = ("source", "start", "step", "stride", "tap", "taps", "target")
 
-    def __init__(
-        self, source: int, target: int, taps: int, step: int, tap: int, start: int, stride: int
-    ) -> None:
+    def __init__(self, source: int, target: int, taps: int, step: int, tap: int, start: int, stride: int) -> None:
         self.source, self.target, self.taps = source, target, taps
         self.step, self.tap, self.start, self.stride = step, tap, start, stride
 

@@ -15,7 +15,7 @@ from zerograd.ir.graph import Node, Op, TensorType, leaf
 from zerograd.ops import bitwise, elementwise, movement, reduction, softmax
 from zerograd.ops.contraction import matmul
 from zerograd.ops.indexing import gather, scatter, scatter_add
-from zerograd.ops.source import filled, iota
+from zerograd.ops.source import filled, full, iota
 from zerograd.ops.transcendental import root
 
 UNARY = ("neg", "abs", "square", "tanh", "relu", "sigmoid", "copy", "stop")
@@ -85,7 +85,10 @@ class Drawn:
     def binary(self, x: Node) -> Node:
         pair = [x, self.like(x)]
         self.draw.shuffle(pair)
-        return getattr(elementwise, self.draw.choice(BINARY))(*pair)
+        name = self.draw.choice(BINARY)
+        if name == "div" and pair[1].op is not full:  # by no zero: rules may change its sign, and so that of infinity
+            pair[1] = elementwise.plus(elementwise.abs(pair[1]), 0.5)
+        return getattr(elementwise, name)(*pair)
 
     def compare(self, x: Node) -> None:
         made = getattr(elementwise, self.draw.choice(COMPARE))(x, self.like(x))

@@ -25,33 +25,47 @@ def donations(
     The instruction must say that it can work in place, nobody else may read the leaf at the same time or later, nobody
     may have written the result before, and no call of NumPy, which may fail, comes after it.
     """
-    readers: dict[int, list[Instruction]] = {}
-    writers: dict[int, list[Instruction]] = {}
-    barrier = -1
-    named: set[int] = set()
-    for part in parts:
-        if not hasattr(part, "instructions"):
-            named.update(window.buffer for window in part.inputs)
-            continue
-        for one in part.instructions:
-            for access in one.reads:
-                readers.setdefault(access.buffer, []).append(one)
-            for access in one.writes:
-                writers.setdefault(access.buffer, []).append(one)
-            if one.reports:
-                barrier = max(barrier, moments[one])
+    touched = _touched(parts)
+    barrier = max((moments[one] for one in touched.instructions if one.reports), default=-1)
+    used = {index for index in shown if buffers[index].kind == LEAF} | touched.named
     found: dict[int, int] = {}
-    used: set[int] = {index for index in shown if buffers[index].kind == LEAF}
-    if not parts or not hasattr(parts[-1], "instructions"):
-        return found
-    for one in parts[-1].instructions:
+    for one in parts[-1].instructions if parts and hasattr(parts[-1], "instructions") else ():
         if moments[one] <= barrier:
             continue
         for result, source in one.in_place:
             target, leaf = buffers[result], buffers[source]
-            alone = all(other is one or moments[other] < moments[one] for other in readers.get(source, ()))
             fits = target.kind == RESULT and leaf.kind == LEAF and target.nbytes == leaf.nbytes
-            if fits and alone and source not in used | named and writers[result] == [one] and result not in found:
+            free = source not in used and result not in found and touched.writers[result] == [one]
+            if fits and free and all(other is one or moments[other] < moments[one] for other in touched.readers[source]):
                 found[result] = source
                 used.add(source)
     return found
+
+
+class _Touched:
+    """Who reads and writes what.
+
+    Attributes:
+        named: the buffers that calls of NumPy read.
+    """
+
+    def __init__(self) -> None:
+        self.instructions: list[Instruction] = []
+        self.readers: dict[int, list[Instruction]] = {}
+        self.writers: dict[int, list[Instruction]] = {}
+        self.named: set[int] = set()
+
+
+def _touched(parts: Sequence[Any]) -> _Touched:
+    made = _Touched()
+    for part in parts:
+        if not hasattr(part, "instructions"):
+            made.named.update(window.buffer for window in part.inputs)
+            continue
+        for one in part.instructions:
+            made.instructions.append(one)
+            for access in one.reads:
+                made.readers.setdefault(access.buffer, []).append(one)
+            for access in one.writes:
+                made.writers.setdefault(access.buffer, []).append(one)
+    return made

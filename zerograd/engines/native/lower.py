@@ -37,14 +37,14 @@ class Lowering:
         steps: in an order in which they can be done.
         buffers: by number.
         results: for each output its window.
-        checks: whether kernels may report a wrong index.
+        checked: (buffer, offset, rows) of the places that some kernel looks at, and reports if they are wrong.
     """
 
     def __init__(self, outputs: tuple[Node, ...]) -> None:
         self.steps: list[Step] = []
         self.buffers: list[Buffer] = []
         self.buffer(64, STATUS)
-        self.checks = False
+        self.checked: set[tuple[int, int, int]] = set()
         self._windows: dict[Node, Window] = {}
         self._leaves: dict[Node, Window] = {}
         self.order = topological(outputs)

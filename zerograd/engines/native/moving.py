@@ -79,6 +79,14 @@ class _Rows(KernelFunction):
         self.loop(whole, nbytes, 1, lambda j: self.store(self.load("i8", source, j), target, j))
 
 
+def _reports(lowering: Lowering, places: Window, rows: int) -> None:
+    """The last step reports wrong places, unless one before it has looked at the same."""
+    key = (places.buffer, places.offset, rows)
+    if key not in lowering.checked:
+        lowering.checked.add(key)
+        lowering.steps[-1].reports = True  # pyright: ignore[reportAttributeAccessIssue]
+
+
 @functools.cache
 def _picking() -> Kernel:
     """units: places."""
@@ -111,7 +119,7 @@ def _wrap(lowering: Lowering, node: Node) -> bool:
     reads = [Access(places.buffer, 1 if places.offset else units, places.byte_offset)]
     lowering.steps.append(Instruction(_wrapping(), reads, [Access(target.buffer, units)], [size, 0, 0], units, 2.0))
     lowering.place(node, target)
-    lowering.steps[-1].reports = lowering.checks = True  # pyright: ignore[reportAttributeAccessIssue]
+    _reports(lowering, places, size)
     return True
 
 
@@ -132,7 +140,7 @@ def _index(lowering: Lowering, node: Node) -> bool:
         Instruction(_picking(), reads, [Access(target.buffer, units)], [rows, nbytes, units], units, 10 + nbytes * 0.05)
     )
     lowering.place(node, target)
-    lowering.steps[-1].reports = lowering.checks = True  # pyright: ignore[reportAttributeAccessIssue]
+    _reports(lowering, places, rows)
     return True
 
 
@@ -195,5 +203,5 @@ def _index_write(lowering: Lowering, node: Node) -> bool:
         )
     )
     lowering.place(node, target)
-    lowering.steps[-1].reports = lowering.checks = True  # pyright: ignore[reportAttributeAccessIssue]
+    _reports(lowering, at, x.shape[0])
     return True

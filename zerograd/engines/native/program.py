@@ -73,7 +73,7 @@ class Program:
         self.recorded = outputs
         self.outputs = pipeline.run(outputs)
         lowering = Lowering(self.outputs)
-        self.buffers, self.windows, self.checks = lowering.buffers, lowering.results, lowering.checks
+        self.buffers, self.windows, self.checks = lowering.buffers, lowering.results, bool(lowering.checked)
         for window in self.windows:
             if self.buffers[window.buffer].kind == TEMPORARY:
                 self.buffers[window.buffer].kind = RESULT
@@ -141,7 +141,12 @@ class Program:
                 shape = window.shape if prod(window.shape) == n else (n,)
                 slot = self.buffers[given[buffer.index]].detail if buffer.index in given else -1
                 self.results.append(Result(buffer.index, shape, window.dtype, slot))
+        self.order = [one.index for one in self.results]
+        self.fresh = Binding([(i, one.index, -1) for i, one in enumerate(self.results)], [], [], table, numbers)
+        self.table_at = table.ctypes.data
         self.shapes = [self._final(i, window) for i, window in enumerate(self.windows)]
+        wanted = [("whole", one.index, one.shape) for one in self.results]
+        self.direct = wanted == [(how, where, shape) for how, where, _, _, shape in self.shapes]
 
     def _load(self) -> None:
         segments = [part for part in self.parts if isinstance(part, Segment)]
@@ -182,18 +187,15 @@ class Program:
     def __call__(self, leaves: Sequence[Any]) -> list[Array]:
         if not isinstance(leaves, list):
             leaves = list(leaves)
-        binding, table = self.binding, self.table
+        binding = self.binding
         held = binding.enter(leaves)
-        made: dict[int, Array] = {}
-        taken = binding.taken
-        for one in self.results:
-            index = one.index
-            if one.slot >= 0 and taken[index]:
-                made[index] = leaves[one.slot]
-            else:
-                made[index] = array = np.empty(one.shape, one.dtype)
-                table[index] = array.ctypes.data
-        at = table.ctypes.data
+        taken = binding.taken.tolist()
+        arrays = [
+            leaves[one.slot] if taken[one.index] else np.empty(one.shape, one.dtype) for one in self.results
+        ]
+        self.fresh.enter(arrays)
+        made = dict(zip(self.order, arrays, strict=True))
+        at = self.table_at
         for part in self.parts:
             if isinstance(part, Segment):
                 part.schedule.run(at, threads_for(part.cost))
@@ -202,6 +204,8 @@ class Program:
             else:
                 self._refer(part, made, leaves)
         del held
+        if self.direct:
+            return arrays
         return [self._result(*one, made, leaves) for one in self.shapes]
 
     def _report(self, leaves: Sequence[Any]) -> None:

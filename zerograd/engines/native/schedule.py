@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from math import gcd
 
 from zerograd.engines.native.kernel import Access, Instruction
+from zerograd.engines.native.threads import ALONE
 from zerograd.settings import settings
 
 TASKS = 8  # into how many tasks for each thread a large chain is divided, if it can be
 LEAST_SLABS = 4  # fewer than this leave threads without work, then a barrier is better
 TASK_COST = 20_000  # nanoseconds of work below which a task is not divided
-SMALL = 60_000  # nanoseconds of work below which a whole program is one chain
 
 
 class Chain:
@@ -58,7 +58,7 @@ class Phases:
         self.writer: dict[int, list[tuple[Instruction, Access]]] = {}
         self.readers: dict[int, list[Instruction]] = {}
         self.of: dict[Instruction, Chain] = {}
-        self.alone = sum(one.cost * one.units for one in instructions) < SMALL
+        self.alone = sum(one.cost * one.units for one in instructions) < ALONE
         if self.alone:
             self._in_order(instructions)
         else:

@@ -2,7 +2,8 @@
 
     python benchmarks/products.py [--rounds 15] [--only 64x64]
 
-Both run in this process, in turns; the best of many rounds counts, as other programs disturb some of them. A product
+Both run in this process, in turns; the best of many rounds counts, as other programs disturb some of them, and
+the time is that of the processor. A product
 is called as the engine calls it: packing B is part of it, and shown apart ("packed": B's panels are there already,
 as for the second and later row slabs). Batches go to OpenBLAS item by item. The calls are made by a compiled loop.
 The error is the greatest, in units of 2**-24 of the greatest sum of magnitudes.
@@ -132,14 +133,14 @@ class Repeated:
 
 
 def best(functions: Sequence[Callable[[int], None]], rounds: int, flops: float) -> list[float]:
-    """Seconds of one call of each, taken in turns."""
+    """Processor seconds of one call of each, taken in turns."""
     count = max(1, int(1e8 / max(flops, 1e5)))
     times = [float("inf")] * len(functions)
     for _ in range(rounds):
         for i, function in enumerate(functions):
-            begin = time.perf_counter()
+            begin = time.thread_time()
             function(count)
-            times[i] = min(times[i], (time.perf_counter() - begin) / count)
+            times[i] = min(times[i], (time.thread_time() - begin) / count)
     return times
 
 

@@ -133,6 +133,7 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     "truth_twice": (lambda: bitwise.bit_and(c, bitwise.bit_and(c, c)), "c"),
     "not_not": (lambda: bitwise.bit_not(eq(a, b)), "ne(a, b)"),
     "where_inside_where": (lambda: where(c, mul(a, where(c, b, full(0))), full(0)), "where(c, mul(a, b), 0.0)"),
+    "choices_meet": (lambda: add(where(c, a, full(0)), where(c, full(0), b)), "where(c, a, b)"),
     "wrap_wrap": (lambda: indexing.wrap(indexing.wrap(places, size=3), size=3), "wrap(places, size=3)"),
     # movements
     "moved_constant": (lambda: permute(filled(2, cube.type), order=(2, 0, 1)), "2.0"),
@@ -179,6 +180,10 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     "add_of_parts": (
         lambda: add(written(full(0), v, (0, 1), (0, 3)), written(full(0), row(b, 0), (1, 2), (0, 3))),
         "cat(v, b[0:1, 0:3], axis=0)",
+    ),
+    "add_in_one_place": (
+        lambda: add(written(full(0), v, (0, 1), (0, 3)), written(a, row(b, 0), (0, 1), (0, 3))),
+        "write(a, [0:1, 0:3], add(v, b[0:1, 0:3]))",
     ),
     "cat_of_one": (lambda: cat(a, part(b, (0, 0), (0, 3)), axis=0), "a"),
     "cat_cat": (lambda: cat(cat(a, v, axis=0), b, axis=0), "cat(a, v, b, axis=0)"),

@@ -13,6 +13,7 @@ from zerograd.ir.graph import Node
 from zerograd.ir.traverse import format_graph
 from zerograd.passes.pipeline import run as simplified
 from zerograd.passes.verify import verify
+from zerograd.settings import settings
 
 TOLERANCES = {2: 3e-2, 4: 1e-3, 8: 1e-8, 16: 1e-8}  # by the size of an element
 _compile = reference.compile
@@ -49,4 +50,5 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> Checked:
     """The engine of the test, which compares."""
     engine = Checked()
     monkeypatch.setattr(reference, "compile", engine.compile)
+    monkeypatch.setattr(settings, "engine", "reference")
     return engine

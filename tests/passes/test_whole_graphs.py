@@ -14,18 +14,17 @@ from zerograd.ir.traverse import topological
 from zerograd.ops import indexing, reduction
 from zerograd.ops.contraction import matmul, turn
 from zerograd.ops.elementwise import add, copy, mul, sub, tanh
-from zerograd.ops.movement import cat, reshape, slice_
+from zerograd.ops.movement import cat, expand, reshape, slice_, slice_write
 from zerograd.ops.source import filled
-from zerograd.passes.pipeline import PASSES, run
+from zerograd.passes.pipeline import STAGES, run
 from zerograd.passes.verify import verify
 
 a, b = an_input(0, (2, 3)), an_input(1, (2, 3))
 
 
 def without(name: str, outputs: tuple[Node, ...]) -> tuple[Node, ...]:
-    left = [one for one in PASSES if one.__name__ != name]
-    assert len(left) < len(PASSES)
-    return run(outputs, passes=left)
+    assert any(one.__name__ == name for stage in STAGES for one in stage)
+    return run(outputs, stages=[[one for one in stage if one.__name__ != name] for stage in STAGES])
 
 
 def checked(outputs: tuple[Node, ...]) -> list[str]:
@@ -73,6 +72,25 @@ def test_a_sum_of_products_is_one_product() -> None:
     assert kinds(without("gathered_products", outputs)).count("matmul") == 4
 
 
+def test_products_of_parts_are_one_product() -> None:
+    xs = [an_input(i, (2, 3)) for i in range(3)]
+    w = tanh(an_input(3, (3, 4)))
+    outputs = (*[tanh(matmul(x, w)) for x in xs], cat(*xs, axis=0))
+    checked(outputs)
+    assert kinds(run(outputs)).count("matmul") == 1
+    assert kinds(run(outputs[:3])).count("matmul") == 3
+    assert kinds(without("products_of_parts", outputs)).count("matmul") == 3
+
+
+def test_a_recurrence_is_not_taken_for_products_of_parts() -> None:
+    w, h = an_input(1, (3, 3)), [an_input(0, (2, 3))]
+    for _ in range(3):
+        h.append(tanh(matmul(h[-1], w)))
+    outputs = (cat(*h, axis=0),)
+    checked(outputs)
+    assert kinds(run(outputs)).count("matmul") == 3
+
+
 def test_a_sum_of_products_that_are_cheap_to_add_stays() -> None:
     outputs = (total([matmul(tanh(an_input(i, (2, 40))), tanh(an_input(3 + i, (40, 2)))) for i in range(3)]),)
     assert kinds(run(outputs)).count("matmul") == 3
@@ -85,6 +103,19 @@ def test_a_sum_of_sums_is_the_sum_of_what_lies_together() -> None:
     checked(outputs)
     assert kinds(run(outputs)).count("sum") == 1
     assert kinds(without("gathered_sums", outputs)).count("sum") == 3
+
+
+def test_products_that_are_none() -> None:
+    row, column = an_input(2, (1, 3)), an_input(3, (2, 1))
+    outputs = {
+        "expand(matmul(v, permute(a, order=(1, 0))))": matmul(expand(row, shape=(4, 3)), turn(a)),
+        "sum(a, axes=(0,))": matmul(filled(1, turn(column).type), a),
+        "expand(sum(a, axes=(1,)))": matmul(a, filled(1, turn(a).type)),
+        "mul(expand(c), expand(v))": matmul(column, row),
+    }
+    for expected, before in outputs.items():
+        assert checked((before,)) == [expected]
+        assert "matmul" in text(without("special_products", (before,))[0])
 
 
 def test_of_two_results_one_is_computed() -> None:
@@ -137,7 +168,6 @@ def test_a_long_chain_of_parts_is_no_deep_recursion() -> None:
     number = 3000
     zeros = filled(0, an_input(0, (number, 1)).type)
     x = tanh(an_input(0, (1, 1)))
-    from zerograd.ops.movement import slice_write
 
     parts = [slice_write(zeros, x, starts=(i, 0), stops=(i + 1, 1), steps=(1, 1)) for i in range(number)]
     (after,) = run((total(parts),))

@@ -26,12 +26,13 @@ SIZES = [
 ]  # fmt: skip
 
 
-def target(lanes: int) -> Target:
-    """This machine with narrower vectors, or a reason to skip."""
+def target(lanes: int, registers: int, fused: bool) -> Target:
+    """This machine as if it had other vectors, or a reason to skip."""
     here = host()
     if lanes > here.lanes:
         pytest.skip(f"vectors of {lanes} float32 are wider than this processor's {here.lanes}")
-    return here if lanes == here.lanes else Target(here.triple, here.cpu, here.features, lanes, 16)
+    features = here.features if fused else here.features.replace("+fma,", "-fma,")
+    return Target(here.triple, here.cpu, features, lanes, registers)
 
 
 def placed(
@@ -59,7 +60,7 @@ def bound(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], type: str, result: n
 
 def check(
     shape: tuple[int, ...], types: tuple[str, ...], layouts: tuple[str, str, str], seed: int = 0,
-    lanes: int | None = None, accumulate: bool = False, divisions: int = 3,
+    vectors: tuple[int, int, bool] | None = None, accumulate: bool = False, divisions: int = 3,
 ) -> None:  # fmt: skip
     """One product, run undivided, then divided at random: right, and the same bits."""
     rng = np.random.default_rng(seed)
@@ -69,7 +70,7 @@ def check(
     b, y = placed(memory, rng, (*batch, k, n), types[1], layouts[1])
     c, z = placed(memory, rng, (*batch, m, n), types[2], layouts[2])
     before = memory.buffers[c.buffer].copy()
-    made = plan(a, b, c, memory.new, accumulate=accumulate, target=target(lanes) if lanes else None)
+    made = plan(a, b, c, memory.new, accumulate=accumulate, target=target(*vectors) if vectors else None)
     program = Prepared(memory, made)
     program.run()
     first = memory.buffers[c.buffer].copy()
@@ -98,12 +99,13 @@ def test_every_layout(size: tuple[int, int, int], type: str) -> None:
             check(size, (type,) * 3, (left, right, ("plain", "wide rows")[(i + j) % 2]), seed=i * 5 + j)
 
 
-@pytest.mark.parametrize("lanes", [4, 8, 16])
+@pytest.mark.parametrize("vectors", [(4, 16, False), (4, 32, True), (8, 16, True), (16, 32, True)], ids=str)
 @pytest.mark.parametrize("type", ["float", "double"])
-def test_every_width_of_vectors(lanes: int, type: str) -> None:
+def test_every_instruction_set(vectors: tuple[int, int, bool], type: str) -> None:
+    """(lanes, registers, multiply-add): SSE2, NEON, AVX2, AVX-512."""
     for i, size in enumerate(SIZES):
         left, right = LAYOUTS[i % 5], LAYOUTS[i * 2 % 5]
-        check(size, (type,) * 3, (left, right, "plain"), seed=i, lanes=lanes, divisions=1)
+        check(size, (type,) * 3, (left, right, "plain"), seed=i, vectors=vectors, divisions=1)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

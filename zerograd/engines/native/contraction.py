@@ -12,6 +12,7 @@ from zerograd.ir.graph import Node
 
 TYPES = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat"}
 MOST_BATCH_AXES = 2
+ROWS_OF_CALL = 48  # with fewer rows, the panels of the other operand are loaded more often than used
 
 
 def _joined(lowering: Lowering, *windows: Window) -> list[Window] | None:
@@ -44,6 +45,10 @@ def _matmul(lowering: Lowering, node: Node) -> bool:
         windows = _joined(lowering, lowering.whole(node.inputs[0]), lowering.whole(node.inputs[1]), target)
         assert windows is not None, "contiguous batches are one axis"
     a, b, c = (_matrix(lowering, one, type) for one in windows)
-    lowering.steps.extend(plan(a, b, c, lambda nbytes: lowering.buffer(nbytes).index))
+    steps = plan(a, b, c, lambda nbytes: lowering.buffer(nbytes).index)
+    for one in steps:
+        if one.units == prod(node.shape[:-1]):  # rows of the result
+            one.grain = ROWS_OF_CALL
+    lowering.steps.extend(steps)
     lowering.place(node, target)
     return True

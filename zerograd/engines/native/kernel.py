@@ -109,11 +109,12 @@ class Instruction:
         units: into how many pieces the work can be divided.
         cost: nanoseconds that one unit takes, roughly, on one thread.
         scratch: bytes of scratch memory that a call needs.
+        grain: with fewer units than this in a call, it is slow.
         in_place: (written, read) buffers where the one may be the other: each element is read before it is written.
         reports: it may report a wrong index in the status word, buffer 0.
     """
 
-    __slots__ = ("cost", "extra", "in_place", "kernel", "reads", "reports", "scratch", "units", "writes")
+    __slots__ = ("cost", "extra", "grain", "in_place", "kernel", "reads", "reports", "scratch", "units", "writes")
 
     def __init__(
         self,
@@ -129,5 +130,6 @@ class Instruction:
         self.reads, self.writes = tuple(reads), tuple(writes)
         self.extra = tuple(extra)
         self.units, self.cost, self.scratch = units, cost, scratch
+        self.grain = 1
         self.in_place: tuple[tuple[int, int], ...] = ()
         self.reports = False

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zerograd.engines.native.lower import Lowering
 
 PIECE = 512  # elements of a flat array that make a unit, at least
-PARTS = 64  # how many partial sums of all rows there are, at most
+PARTS = 32  # how many partial sums of all rows there are, at most
 _kernels: dict[str, Kernel] = {}
 
 

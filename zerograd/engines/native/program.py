@@ -15,6 +15,7 @@ from zerograd.dtypes import dtype
 from zerograd.engines import reference
 from zerograd.engines.native import contraction, jit, moving  # noqa: F401  they register their kernels
 from zerograd.engines.native.binding import Binding
+from zerograd.engines.native.convolutions import lowering as _convolutions  # noqa: F401
 from zerograd.engines.native.buffers import (
     ALIGNMENT,
     CONSTANT,
@@ -234,6 +235,8 @@ class Program:
             found = node.op.reference(*inputs, **node.attributes)
         for window, array in zip(part.outputs, found if isinstance(found, tuple) else (found,), strict=True):
             array = np.ascontiguousarray(np.broadcast_to(array, window.shape), window.dtype.numpy)
+            if array.base is not None:
+                array = array.copy()  # a view of what it was given, which may lie in the arena
             made[window.buffer] = array.reshape(-1)
             self.table[window.buffer] = array.ctypes.data
 

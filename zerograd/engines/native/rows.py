@@ -91,6 +91,7 @@ class Plan:
         """Lay out the numbers."""
         self.put("rows", _product(self.outer))
         self.put("rows of unit", rows_of_unit)
+        self.put("row", _product(self.inner))
         for axis, n in enumerate(self.outer):
             self.put(f"outer {axis}", n)
         for axis, n in enumerate(self.inner):
@@ -260,10 +261,10 @@ class RowKernel:
                 ) -> None:  # fmt: skip
                     values.store(self.f, operand.dtype, zero, start, j, mask)
 
-                self._along(self.number(f"inner {len(self.plan.inner) - 1}"), clear)
+                self._along(self.number("row"), clear)
 
     def _column_base(self, operand: Operand, unit: Value) -> Value:
-        size = self.f.mul(self.number(f"inner {len(self.plan.inner) - 1}"), operand.dtype.itemsize)
+        size = self.f.mul(self.number("row"), operand.dtype.itemsize)
         return self.f.pointer(self.base[operand.index], self.f.mul(unit, size))
 
     def _row(self, row: Value, unit: Value, totals: list[Value]) -> list[Value]:
@@ -483,10 +484,7 @@ class Along:
         place = self.kernel.passes.kept[node]
         if not place:
             return f.scratch
-        size = self.kernel.number("inner 0")
-        for axis in range(1, len(self.plan.inner)):
-            size = f.mul(size, self.kernel.number(f"inner {axis}"))
-        return f.pointer(f.scratch, f.mul(f.mul(size, 8), place))
+        return f.pointer(f.scratch, f.mul(f.mul(self.kernel.number("row"), 8), place))
 
     def _store(self, operand: Operand, value: Value) -> None:
         base = self.bases[operand.index]
@@ -507,9 +505,10 @@ class Along:
         f = self.f
         operand = self.plan.writes[node]
         base = self.kernel._column_base(operand, self.row.unit)
-        sofar = values.load(f, operand.dtype, self.width, base, self.j, self.mask)
+        column = self._inner_index()
+        sofar = values.load(f, operand.dtype, self.width, base, column, self.mask)
         total = self.kernel._combine(node, sofar, self._operand(node, 0))
-        values.store(f, operand.dtype, total, base, self.j, self.mask)
+        values.store(f, operand.dtype, total, base, column, self.mask)
 
     def value(self, node: Node) -> Value:
         """The elements of a full value."""

@@ -3,17 +3,20 @@
 Two instructions that follow each other need no barrier between them where each slab of the second needs only the same
 slab of the first: a thread takes a slab through the whole *chain* of instructions, and what it has just written is
 still in its cache. A chain begins where an instruction needs all of something; its slabs are the tasks of a phase.
-The division into tasks depends on the program alone, never on the number of threads.
+A unit's result does not depend on who does it together with which others (``kernel``), so the division into tasks
+changes no bit.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from math import gcd
 
 from zerograd.engines.native.kernel import Access, Instruction
+from zerograd.settings import settings
 
-TASKS = 16  # into how many tasks a large chain is divided, if it can be
+TASKS = 8  # into how many tasks for each thread a large chain is divided, if it can be
 LEAST_SLABS = 4  # fewer than this leave threads without work, then a barrier is better
 TASK_COST = 20_000  # nanoseconds of work below which a task is not divided
 SMALL = 60_000  # nanoseconds of work below which a whole program is one chain
@@ -129,14 +132,20 @@ class Phases:
         return [[calls for _, calls in sorted(tasks, key=lambda task: task[0]) if calls] for tasks in phases]
 
     def _parts(self, chain: Chain) -> int:
-        """How many tasks a chain becomes: a divisor of its slabs, so that slabs stay whole."""
+        """How many tasks a chain becomes.
+
+        Several for each thread, so that one who comes late does less; but not so many that an instruction works on
+        fewer units than it needs to be fast, unless threads would be idle. Slabs stay whole.
+        """
         if self.alone:
             return 1
-        wanted = min(TASKS, max(1, int(chain.cost // TASK_COST)))
+        threads = settings.threads or os.cpu_count() or 1
+        wanted = min(TASKS * threads, max(1, int(chain.cost // TASK_COST)))
+        grain = min(one.units // one.grain for one in chain.instructions)
+        wanted = min(wanted, max(grain, threads))
         if len(chain.instructions) == 1:
             return min(wanted, chain.slabs)  # any division will do
-        slabs = chain.slabs
-        return max((n for n in range(1, max(wanted, 1) + 1) if slabs % n == 0), default=1)
+        return max(n for n in range(1, max(wanted, 1) + 1) if chain.slabs % n == 0)
 
 
 def cost_of(instructions: Sequence[Instruction]) -> float:

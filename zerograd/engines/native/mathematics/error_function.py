@@ -35,3 +35,10 @@ def _erfc(f: Function, x: Value) -> Value:
 def erfc(f: Function, x: Value) -> Value:
     """1 - erf(x), with all digits where that is small; float: < 1 ulp, double: the C library's."""
     return in_double(f, _erfc, "erfc", x)
+
+
+def ndtr(f: Function, x: Value) -> Value:
+    """The normal distribution function, erfc(-x / √2) / 2; float: < 1 ulp, double: by the C library's erfc."""
+    if element(x.type) == "double":
+        return f.mul(lanewise(f, "erfc", f.mul(x, -(0.5**0.5))), 0.5)
+    return f.convert(f.mul(_erfc(f, f.mul(f.convert(x, "double"), -(0.5**0.5))), 0.5), "float")

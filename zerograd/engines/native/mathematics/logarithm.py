@@ -32,7 +32,9 @@ def _split(f: Function, x: Value) -> tuple[Value, Value]:
     """(e, 1 + r), an integer and a float, of a positive, finite, normal ``x``."""
     form = format_of(x)
     bits = as_bits(f, x)
-    e = f.ashr(f.sub(bits, form.pattern(0.5**0.5)), form.mantissa)
+    # With the bias added the shift needs no sign, which for 64 bits many machines do not shift.
+    above = f.sub(bits, form.pattern(0.5**0.5) - (form.bias << form.mantissa))
+    e = f.sub(f.lshr(above, form.mantissa), form.bias)
     return e, as_floats(f, f.sub(bits, f.shl(e, form.mantissa)), x)
 
 
@@ -105,6 +107,33 @@ def softplus(f: Function, x: Value) -> Value:
     """log(1 + exp(x)), as max(x, 0) + log(1 + exp(-|x|)); < 2.5 ulp."""
     positive = f.select(f.compare("ogt", f.const(0.0, x.type), x), 0.0, x)
     return f.add(positive, _log1p_of_share(f, exp_not_large(f, f.neg(f.abs(x)))))
+
+
+def logit(f: Function, x: Value) -> Value:
+    """log(x / (1 - x)), as its reference computes it; < 2.5 ulp of the larger of the result and 1."""
+    return log(f, f.div(x, f.sub(f.const(1.0, x.type), x)))
+
+
+def entr(f: Function, x: Value) -> Value:
+    """-x log(x), 0 at 0, -infinity below; < 2 ulp."""
+    result = f.select(f.compare("olt", x, 0.0), f.const(-INFINITY, x.type), f.neg(f.mul(x, log(f, x))))
+    return f.select(f.compare("oeq", x, 0.0), f.const(0.0, x.type), result)
+
+
+def _times(f: Function, x: Value, y: Value, factor: Value) -> Value:
+    """x * factor, 0 where x is 0 and y is not NaN."""
+    void = f.and_(f.compare("oeq", x, 0.0), f.compare("ord", y, y))
+    return f.select(void, f.const(0.0, x.type), f.mul(x, factor))
+
+
+def xlogy(f: Function, x: Value, y: Value) -> Value:
+    """x log(y), but 0 where x is 0 and y is not NaN; < 2 ulp."""
+    return _times(f, x, y, log(f, y))
+
+
+def xlog1py(f: Function, x: Value, y: Value) -> Value:
+    """x log(1 + y), but 0 where x is 0 and y is not NaN; < 2.5 ulp."""
+    return _times(f, x, y, log1p(f, y))
 
 
 def _larger_and_distance(f: Function, x: Value, y: Value) -> tuple[Value, Value]:

@@ -72,6 +72,12 @@ def cos(f: Function, x: Value) -> Value:
     return _rescued(f, "cos", x, size, as_floats(f, f.xor(as_bits(f, value), sign), x))
 
 
+def sinc(f: Function, x: Value) -> Value:
+    """sin(πx) / (πx) with πx rounded, as its reference computes it; 1 at 0; < 2.5 ulp of 1."""
+    angle = f.mul(x, math.pi)
+    return f.select(f.compare("oeq", x, 0.0), f.const(1.0, x.type), f.div(sin(f, angle), angle))
+
+
 # --- by way of double ---------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from zerograd.engines.native.emit import Value, lanes, size
+from zerograd.engines.native.emit import Operand, Value, lanes, size
 from zerograd.engines.native.kernel import KernelFunction
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.tile import Tile
@@ -31,9 +31,10 @@ Epilogue = Callable[[KernelFunction], Finish]
 
 
 class Writer:
-    """Emits the end of a tile.
+    """Emits the end of tiles.
 
     Args:
+        tile: the full one; its columns are the pitch of sums in memory.
         out: the type of C.
         accumulate: whether the sums are added to what C holds (before the epilogue).
         finish: applied to the vectors of sums, None: nothing.
@@ -42,85 +43,89 @@ class Writer:
     def __init__(self, f: KernelFunction, tile: Tile, out: str, accumulate: bool, finish: Finish | None) -> None:
         self.f, self.tile, self.out, self.accumulate, self.finish = f, tile, out, accumulate, finish
 
+    def keep(self, sums: Sequence[Value], buffer: Value, begins: Value) -> None:
+        """Store sums, row by row, added to those that wait there already unless a block of k ``begins``."""
+        f = self.f
+        for i, x in enumerate(f.if_(begins, lambda: sums, lambda: self._added(sums, buffer))):
+            f.store(x, buffer, i * self.tile.lanes)
+
     def write(
-        self, tile: Tile, sums: list[Value], spot: Spot, buffer: Value, spare: Value, to: Value, stride: Value,
-        rows: Value, columns: Value, begins: Value, ends: Value,
+        self, tile: Tile, sums: Sequence[Value], buffer: Value, to: Value, stride: Value, rows: Value, columns: Value,
+        begins: Value, ends: Value,
     ) -> None:  # fmt: skip
-        """Bring a tile to its end.
+        """Bring a tile to its end, if it is whole and nothing but storing is left to do; else keep its sums.
 
         Args:
-            tile: how many rows the sums have.
-            spot: of the tile's first element.
-            buffer: where the partial sums of this tile wait.
-            spare: scratch memory for a tile.
+            buffer: where its sums wait, for the next block of k or for ``rows``.
             to: where the tile begins in C; ``stride``: bytes between C's rows.
-            rows, columns: how many there are from the spot on, at least one.
+            rows, columns: how many there are from there on, at least one.
             begins, ends: whether this is the first, the last block of k.
         """
         f = self.f
-        sums = f.if_(begins, lambda: sums, lambda: self._added(sums, buffer))
+        if self.finish is not None:
+            self.keep(sums, buffer, begins)
+            return
+        whole = f.and_(f.compare("sge", rows, tile.rows), f.compare("sge", columns, tile.columns))
 
-        def final() -> None:
-            whole = f.and_(f.compare("sge", rows, tile.rows), f.compare("sge", columns, tile.columns))
-            if self.finish is None:
-                f.if_(whole, lambda: self._whole(tile, sums, to, stride), lambda: edge())
-            else:
-                edge()
+        def store() -> None:
+            final = f.if_(begins, lambda: sums, lambda: self._added(sums, buffer))
+            self._whole(tile, final, to, stride)
 
-        def edge() -> None:
-            self._keep(sums, spare)
-            self._rows(tile, spot, spare, to, stride, f.least(rows, tile.rows), columns)
-
-        f.if_(ends, final, lambda: self._keep(sums, buffer))
+        f.if_(f.and_(ends, whole), store, lambda: self.keep(sums, buffer, begins))
 
     def _added(self, sums: Sequence[Value], buffer: Value) -> list[Value]:
         f = self.f
         return [f.add(f.load(x.type, buffer, i * self.tile.lanes), x) for i, x in enumerate(sums)]
 
-    def _keep(self, sums: Sequence[Value], buffer: Value) -> None:
-        for i, x in enumerate(sums):
-            self.f.store(x, buffer, i * self.tile.lanes)
-
     def _whole(self, tile: Tile, sums: Sequence[Value], to: Value, stride: Value) -> None:
-        """All lies inside, and nothing is left to do."""
-        f = self.f
         for row in range(tile.rows):
             for v in range(tile.vectors):
                 x = self._plus(sums[row * tile.vectors + v], to, v * tile.lanes, None)
-                write(f, x, self.out, to, v * tile.lanes)
-            to = f.pointer(to, stride)
+                write(self.f, x, self.out, to, v * tile.lanes)
+            to = self.f.pointer(to, stride)
 
     def _plus(self, x: Value, to: Value, index: int, mask: Value | None) -> Value:
-        f = self.f
         if not self.accumulate:
             return x
-        return f.add(read(f, self.out, x.type, lanes(x.type), to, index, mask), x)
+        return self.f.add(read(self.f, self.out, x.type, lanes(x.type), to, index, mask), x)
 
-    def _rows(
-        self, tile: Tile, spot: Spot, spare: Value, to: Value, stride: Value, rows: Value, columns: Value
-    ) -> None:
-        """Row by row out of scratch memory; the text of the epilogue stands here, for whole and for masked vectors."""
-        f = self.f
-        left = [f.sub(columns, v * tile.lanes) for v in range(tile.vectors)]
-        masks = [f.first(one, tile.lanes) for one in left]
-        fits = [f.compare("sge", one, tile.lanes) for one in left]
-        some = [f.compare("sgt", one, 0) for one in left]  # a masked store of nothing would be slow
+    def rows(self, spot: Spot, buffer: Value, to: Value, stride: Value, rows: Value, columns: Value) -> None:
+        """Rows of finished sums out of scratch memory into C, through the epilogue, whose text stands here only.
 
-        def one(row: Value) -> None:
-            at = f.pointer(spare, f.mul(row, tile.columns * size(tile.type)))
-            there = f.pointer(to, f.mul(row, stride))
-            below = f.add(spot.row, row)
+        Args:
+            spot: of the first element.
+            buffer: ``tile.columns`` sums for each row.
+            to: where they belong; ``stride``: bytes between C's rows.
+            rows, columns: how many there are.
+        """
+        f, tile = self.f, self.tile
 
-            def put(v: int, mask: Value | None) -> None:
-                x = self._plus(f.load(tile.vector, at, v * tile.lanes), there, v * tile.lanes, mask)
+        def vector(row: Value, v: Operand) -> None:
+            first = f.mul(f.operand(v, "i64"), tile.lanes)
+            x = f.load(tile.vector, buffer, f.add(f.mul(row, tile.columns), first))
+            there = f.pointer(to, f.add(f.mul(row, stride), f.mul(first, size(self.out))))
+            below, column = f.add(spot.row, row), f.add(spot.column, first)
+
+            def put(mask: Value | None) -> None:
+                y = self._plus(x, there, 0, mask)
                 if self.finish is not None:
-                    x = self.finish(f, x, Spot(spot.item, below, f.add(spot.column, v * tile.lanes), mask))
-                write(f, x, self.out, there, v * tile.lanes, mask)
+                    y = self.finish(f, y, Spot(spot.item, below, column, mask))
+                write(f, y, self.out, there, 0, mask)
 
-            for v in range(tile.vectors):
-                f.if_(fits[v], lambda v=v: put(v, None), lambda v=v: f.if_(some[v], lambda: put(v, masks[v])))
+            if isinstance(v, int):
+                put(None)
+                return
+            left = f.sub(columns, first)
+            f.if_(f.compare("sge", left, tile.lanes), lambda: put(None), lambda: put(f.first(left, tile.lanes)))
 
-        f.loop(0, rows, 1, one)
+        def whole() -> None:
+            f.loop(0, rows, 1, lambda row: [vector(row, v) for v in range(tile.vectors)] and None)
+
+        def edge() -> None:
+            here = f.div(f.add(columns, tile.lanes - 1), tile.lanes)
+            f.loop(0, rows, 1, lambda row: f.loop(0, here, 1, lambda v: vector(row, v)) and None)
+
+        f.if_(f.compare("sge", columns, tile.columns), whole, edge)
 
 
 __all__ = ["Epilogue", "Finish", "Spot", "Writer"]

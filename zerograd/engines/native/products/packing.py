@@ -18,6 +18,9 @@ from zerograd.engines.native.products.tile import Tile
 ACROSS, ALONG, ANY = "across", "along", "any"  # which stride of the source is one number: of w, of k, neither
 
 
+CHUNK = 32  # k of all panels that are copied before the next, where neighbours in w are neighbours in memory
+
+
 class Source:
     """A matrix that is packed: where it begins, and its strides in bytes.
 
@@ -184,20 +187,24 @@ def pack_kernel(tile: Tile, source: str, kind: str) -> Kernel:
     panels = f.div(f.add(n["columns"], width - 1), width)
     bytes = f.mul(n["depth"], width * size(tile.type))
 
-    def unit(u: Value) -> None:
+    chunk = f.operand(CHUNK, "i64") if kind == ACROSS else f.intrinsic("smax", n["depth"], 1)
+
+    def unit(u: Value, k: Value) -> None:
         item, panel = f.div(u, panels), f.rem(u, panels)
         outer, inner = f.div(item, n["inner"]), f.rem(item, n["inner"])
         offset = f.add(f.mul(outer, n["outer_stride"]), f.mul(inner, n["inner_stride"]))
         depth = f.least(n["depth"], f.sub(n["whole_depth"], f.mul(item, n["depth"])))
         column = f.mul(panel, width)
-        at = f.pointer(f.pointer(start, offset), f.mul(column, n["across"]))
         across: Operand = size(source) if kind == ACROSS else n["across"]
         along: Operand = size(source) if kind == ALONG else n["along"]
+        at = f.pointer(f.pointer(start, offset), f.add(f.mul(column, across), f.mul(k, along)))
         b = Source(source, kind, at, across, along)
-        pack(f, tile, width, b, f.sub(n["columns"], column), depth, f.pointer(packed, f.mul(u, bytes)))
+        to = f.pointer(packed, f.add(f.mul(u, bytes), f.mul(k, width * size(tile.type))))
+        pack(f, tile, width, b, f.sub(n["columns"], column), f.least(f.sub(depth, k), chunk), to)
 
-    f.loop(f.low, f.high, 1, unit)
+    # Neighbouring panels read neighbouring columns: a few rows of all panels stay in reach of the cache.
+    f.loop(0, n["depth"], chunk, lambda k: f.loop(f.low, f.high, 1, lambda u: unit(u, k)) and None)
     return Kernel("pack", f.finish())
 
 
-__all__ = ["ACROSS", "ALONG", "ANY", "PACK_NUMBERS", "Source", "pack", "pack_kernel", "transposed"]
+__all__ = ["ACROSS", "ALONG", "ANY", "CHUNK", "PACK_NUMBERS", "Source", "pack", "pack_kernel", "transposed"]

@@ -13,6 +13,7 @@ from zerograd.engines.native.products.finish import Epilogue
 from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.products.packing import ACROSS, ALONG, ANY, pack_kernel
 from zerograd.engines.native.products.product import (
+    ACROSS_IN_PLACE,
     IN_PLACE,
     NUMBERS,
     PACKED,
@@ -27,11 +28,12 @@ FIRST_CACHE = 32 << 10  # bytes; the least that processors of the last ten years
 SECOND_CACHE = 256 << 10
 DEPTH = 320  # k in a block: a panel of B of this depth and a panel of A fill most of the first cache
 RATE = 0.8  # of the peak, which large products reach
-CLOCK = 2.5  # cycles in a nanosecond
+CLOCK = 3.0  # cycles in a nanosecond
 BANDWIDTH = 20  # bytes in a nanosecond, of data in the third cache
+SUM_COLUMNS = 1024  # of C whose sums wait in scratch memory while k runs
 FEW_COLUMNS = 64
 MOST_DOT_ROWS, LEAST_DOT_DEPTH = 4, 16  # where dot products in place beat packing
-PIECES = 16  # into so many pieces the work of a product should be divisible, or k is divided too
+PIECES = 8  # into so many pieces the work of a product should be divisible, or k is divided too
 WORTH_DIVIDING = 4_000_000  # operations, some 50 microseconds
 LEAST_SLICE = 512  # k
 
@@ -202,10 +204,14 @@ class _General:
         return ALONG if along == 1 or depth == 1 else ANY
 
     def _a_kind(self) -> str:
+        """A stays where it lies if few panels of B use it, or if it is small."""
         kind = self._direction(self.a.strides[-2], self.a.strides[-1], 0, self.depth)
-        if (self.a.strides[-1] == 1 or self.depth == 1) and self.a.type == self.tile.type and self.panels <= 8:
+        if self.a.type != self.tile.type:
+            return kind
+        if (self.a.strides[-1] == 1 or self.depth == 1) and self.panels <= 8:
             return IN_PLACE
-        return kind
+        small = self.rows * self.depth * self.bytes <= SECOND_CACHE // 4
+        return ACROSS_IN_PLACE if kind == ACROSS and small else kind
 
     def _packing(self) -> tuple[list[Instruction], Access]:
         """B's panels, once for all rows."""
@@ -228,7 +234,7 @@ class _General:
         deep = max(-(-self.depth // blocks), 1)
         deep = -(-deep // 8) * 8
         tiles = max(SECOND_CACHE // 2 // (deep * self.bytes * tile.rows), 1)
-        sums = 1024 if blocks > 1 else self.columns
+        sums = SUM_COLUMNS if blocks > 1 else self.columns
         numbers = {
             "rows": self.rows, "columns": self.columns, "depth": self.depth,
             "whole_depth": self.whole_depth, "inner": self.a.shape[1],

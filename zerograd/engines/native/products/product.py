@@ -31,6 +31,8 @@ from zerograd.engines.native.products.tile import (
 from zerograd.frozen import Frozen
 
 IN_PLACE, PACKED = "in place", "packed"
+ACROSS_IN_PLACE = "across in place"
+STAYING = (IN_PLACE, ACROSS_IN_PLACE)  # kinds of A that are read where they lie
 
 NUMBERS = (
     "rows", "columns", "depth",  # of one item
@@ -51,8 +53,8 @@ class Form(Frozen):
         tile: of the registers.
         a: A's type; ``b``: B's, as it is read here.
         out: C's type.
-        a_kind: IN_PLACE (rows contiguous in k, read where they lie), or how the source of packing lies: ACROSS, ALONG,
-            ANY.
+        a_kind: IN_PLACE (rows contiguous in k, read where they lie), ACROSS_IN_PLACE (the same of columns), or how
+            the source of packing lies: ACROSS, ALONG, ANY.
         b_kind: PACKED (panels made before), IN_PLACE (rows contiguous in columns), or ALONG, ANY: packed here.
         accumulate: C += A @ B.
         operands: how many the instruction has, at least 3: A, B, those of the epilogue, and C, the last.
@@ -77,15 +79,16 @@ def product_kernel(form: Form, epilogue: Epilogue | None = None) -> Kernel:
 
 
 def scratch_bytes(form: Form, numbers: Mapping[str, int]) -> int:
-    """What a call needs: packed B of an item, the block of sums, packed A, one tile."""
+    """What a call needs: packed A, packed B of an item, and the sums of a block: of one panel if k is not divided."""
     tile, bytes = form.tile, size(form.tile.type)
     panels, depth = -(-numbers["columns"] // tile.columns), numbers["depth"]
     shallow = min(numbers["block_depth"], depth)
     b = {PACKED: 0, IN_PLACE: shallow}.get(form.b_kind, depth * panels) * tile.columns * bytes
     pitch = numbers["block_rows"] + tile.rows
-    sums = 0 if depth <= numbers["block_depth"] else min(numbers["block_panels"], panels) * pitch * tile.columns * bytes
-    a = 0 if form.a_kind == IN_PLACE else (numbers["block_rows"] * shallow + tile.lanes) * bytes
-    return sum(_line(x) for x in (b, sums, a, tile.bytes)) + 64
+    kept = 1 if depth <= numbers["block_depth"] else min(numbers["block_panels"], panels)
+    sums = kept * pitch * tile.columns * bytes
+    a = 0 if form.a_kind in STAYING else (numbers["block_rows"] * shallow + tile.lanes) * bytes
+    return sum(_line(x) for x in (a, b, sums))
 
 
 def _line(bytes: int) -> int:
@@ -109,8 +112,11 @@ class _Product:
     shallow: Value  # how many k it has
     begins: Value  # whether it is the first, the last
     ends: Value
-    spare: Value  # scratch memory: for one tile
-    a_packed: Value
+    kept: Value  # whether the sums of all panels wait for the next block of k
+    column: Value  # of the panel: the first, and how many there are from it on
+    columns_left: Value
+    panel_sums: Value
+    a_packed: Value  # parts of scratch memory
     b_packed: Value
     sums: Value
 
@@ -120,6 +126,7 @@ class _Product:
         self.n = {word: f.number(2 * form.operands + i) for i, word in enumerate(NUMBERS)}
         self.a, self.b, self.c = f.place(0), f.place(1), f.place(form.operands - 1)
         self.bytes = size(self.tile.type)
+        self.a_stays = form.a_kind in STAYING
         self.writer = Writer(f, self.tile, form.out, form.accumulate, epilogue(f) if epilogue else None)
 
     def text(self) -> str:
@@ -142,19 +149,18 @@ class _Product:
         return f.finish()
 
     def _divide_scratch(self) -> None:
-        """Scratch: one tile, then packed A, then the sums, then packed B; see ``scratch_bytes``."""
+        """Scratch: packed A, then packed B, then the sums; see ``scratch_bytes``."""
         f, n, tile, form = self.f, self.n, self.tile, self.form
         shallow = f.least(n["block_depth"], n["depth"])
-        self.spare = f.scratch
-        at = f.pointer(f.scratch, _line(tile.bytes))
-        self.a_packed = at
-        if form.a_kind != IN_PLACE:
+        self.a_packed = at = f.scratch
+        if not self.a_stays:
             bytes = f.mul(f.add(f.mul(n["block_rows"], shallow), tile.lanes), self.bytes)
             at = f.pointer(at, self._line(bytes))
         self.b_packed = at
         bytes = f.mul({PACKED: f.operand(0, "i64"), IN_PLACE: shallow}.get(form.b_kind, f.mul(n["depth"], self.panels)),
                       tile.columns * self.bytes)  # fmt: skip
         self.sums = f.pointer(at, self._line(bytes))
+        self.kept = f.compare("sgt", n["depth"], n["block_depth"])
 
     def _line(self, bytes: Value) -> Value:
         return self.f.and_(self.f.add(bytes, 63), -64)
@@ -209,7 +215,7 @@ class _Product:
         self.shallow = f.least(f.sub(self.depth, k), n["block_depth"])
         self.begins = f.compare("eq", k, 0)
         self.ends = f.compare("sge", f.add(k, n["block_depth"]), self.depth)
-        if self.form.a_kind != IN_PLACE:
+        if not self.a_stays:
             f.loop(self.first_row, self.last_row, self.tile.rows, self._pack_a)
         f.loop(self.first_panel, self.last_panel, 1, self._panel)
 
@@ -226,16 +232,41 @@ class _Product:
         return f.pointer(self.a_packed, f.mul(f.mul(f.sub(row, self.first_row), self.shallow), self.bytes))
 
     def _panel(self, p: Value) -> None:
-        f = self.f
+        f, n, tile = self.f, self.n, self.tile
         b, step = self._b_panel(p)
-        column = f.mul(p, self.tile.columns)
-        if self.form.a_kind != IN_PLACE:
-            f.loop(self.first_row, self.last_row, self.tile.rows, lambda row: self._tile(row, p, column, b, step))
-            return
-        whole = f.sub(self.last_row, f.rem(f.sub(self.last_row, self.first_row), self.tile.rows))
-        f.loop(self.first_row, whole, self.tile.rows, lambda row: self._tile(row, p, column, b, step))
-        few = self.tile.of(max(self.tile.rows // 6 * 4, 1))
-        f.loop(whole, self.last_row, few.rows, lambda row: self._tile(row, p, column, b, step, few))
+        self.column = f.mul(p, tile.columns)
+        self.columns_left = f.sub(n["columns"], self.column)
+        pitch = f.add(n["block_rows"], tile.rows)  # a tile of few rows may reach beyond the block
+        which = f.select(self.kept, f.sub(p, self.first_panel), 0)
+        self.panel_sums = f.pointer(self.sums, f.mul(f.mul(which, pitch), tile.columns * self.bytes))
+        whole = f.sub(self.last_row, f.rem(f.sub(self.last_row, self.first_row), tile.rows))
+        if not self.a_stays:
+            f.loop(self.first_row, self.last_row, tile.rows, lambda row: self._tile(row, b, step))
+        else:
+            f.loop(self.first_row, whole, tile.rows, lambda row: self._tile(row, b, step))
+            few = tile.of(max(tile.rows * 2 // 3, 1))
+            f.loop(whole, self.last_row, few.rows, lambda row: self._tile(row, b, step, few))
+
+        def rows() -> None:
+            """What the tiles have not stored themselves."""
+            stored = f.compare("sge", self.columns_left, tile.columns)
+            start = self.first_row if self.writer.finish else f.select(stored, whole, self.first_row)
+            self.writer.rows(
+                Spot(self.item, start, self.column), self._buffer(start), self._c(start), n["c_row"],
+                f.sub(self.last_row, start), self.columns_left,
+            )  # fmt: skip
+
+        f.if_(self.ends, rows)
+
+    def _buffer(self, row: Value) -> Value:
+        """Where the sums of the panel's row wait."""
+        f = self.f
+        return f.pointer(self.panel_sums, f.mul(f.sub(row, self.first_row), self.tile.columns * self.bytes))
+
+    def _c(self, row: Value) -> Value:
+        f = self.f
+        offset = f.add(f.mul(row, self.n["c_row"]), f.mul(self.column, size(self.form.out)))
+        return f.pointer(self.item_c, offset)
 
     def _b_panel(self, p: Value) -> tuple[Value, Operand]:
         """Where the panel's block begins, and the bytes from one k to the next."""
@@ -260,27 +291,47 @@ class _Product:
 
     def _rows(self, row: Value, few: Tile | None) -> Rows:
         f, n = self.f, self.n
-        if self.form.a_kind != IN_PLACE:
+        if not self.a_stays:
             return side_by_side(self.tile, self._a_panel(row), self.tile.rows * self.bytes)
-        offset = f.add(f.mul(row, n["a_row"]), f.mul(self.k, self.bytes))
-        start = f.pointer(self.item_a, offset)
+        straight = self.form.a_kind == IN_PLACE
+        stride: Operand = n["a_row"] if straight else self.bytes
+        step: Operand = self.bytes if straight else n["a_k"]
+        start = f.pointer(self.item_a, f.add(f.mul(row, stride), f.mul(self.k, step)))
         if few:
-            return clamped(f, few, start, n["a_row"], f.sub(self.last_row, row))
-        return one_below_another(f, self.tile, start, n["a_row"])
+            return clamped(f, few, start, stride, step, f.sub(self.last_row, row))
+        return one_below_another(f, self.tile, start, n["a_row"]) if straight else side_by_side(self.tile, start, step)
 
-    def _tile(self, row: Value, p: Value, column: Value, b: Value, step: Operand, few: Tile | None = None) -> None:
-        f, n = self.f, self.n
+    def _tile(self, row: Value, b: Value, step: Operand, few: Tile | None = None) -> None:
+        f = self.f
         tile = few or self.tile
+        buffer, to = self._buffer(row), self._c(row)
+        self._fetch(tile, to, buffer)
         sums = multiply(f, tile, self._rows(row, few), b, step, self.shallow)
-        pitch = f.add(n["block_rows"], self.tile.rows)  # a tile of few rows may reach beyond the block
-        number = f.add(f.mul(f.sub(p, self.first_panel), pitch), f.sub(row, self.first_row))
-        buffer = f.pointer(self.sums, f.mul(number, self.tile.columns * self.bytes))
-        spot = Spot(self.item, row, column)
-        to = f.pointer(self.item_c, f.add(f.mul(row, n["c_row"]), f.mul(column, size(self.form.out))))
-        self.writer.write(
-            tile, sums, spot, buffer, self.spare, to, n["c_row"],
-            f.sub(self.last_row, row), f.sub(n["columns"], column), self.begins, self.ends,
-        )  # fmt: skip
+        if few:
+            self.writer.keep(sums, buffer, self.begins)
+            return
+        rows = f.sub(self.last_row, row)
+        self.writer.write(tile, sums, buffer, to, self.n["c_row"], rows, self.columns_left, self.begins, self.ends)
+
+    def _fetch(self, tile: Tile, to: Value, buffer: Value) -> None:
+        """Ask early for the memory that the tile's end will touch: partial sums, or C."""
+        f = self.f
+        at = f.select(self.begins, to, buffer)
+        step = f.select(self.begins, self.n["c_row"], self.tile.columns * self.bytes)
+        for _ in range(tile.rows):
+            f.call("llvm.prefetch.p0", "void", at, *(Value(x, "i32") for x in ("1", "3", "1")))
+            at = f.pointer(at, step)
 
 
-__all__ = ["ACROSS", "ALONG", "ANY", "IN_PLACE", "NUMBERS", "PACKED", "Form", "product_kernel", "scratch_bytes"]
+__all__ = [
+    "ACROSS",
+    "ACROSS_IN_PLACE",
+    "ALONG",
+    "ANY",
+    "IN_PLACE",
+    "NUMBERS",
+    "PACKED",
+    "Form",
+    "product_kernel",
+    "scratch_bytes",
+]

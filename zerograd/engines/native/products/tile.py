@@ -57,7 +57,8 @@ class Tile(Frozen):
 def tile_for(target: Target, type: str, rows: int | None = None, columns: int | None = None) -> Tile:
     """The tile that fills a processor's registers: two vectors of B, one number of A, the rest sums.
 
-    6 rows with 16 registers, 12 with 32: 12 or 24 independent sums hide the latency of the multiply-add.
+    6 rows with 16 registers, 12 with 32: 12 or 24 independent sums hide the latency of the multiply-add. Where
+    products are rounded before they are added, they need registers too: 4 or 8 rows.
     Matrices with few ``columns`` get tiles of 12 rows and one vector, a single row gets 8 vectors.
     """
     lanes = target.lanes * 4 // size(type)
@@ -66,7 +67,8 @@ def tile_for(target: Target, type: str, rows: int | None = None, columns: int | 
         return Tile(1, 8, lanes, type, fused)
     if columns is not None and columns <= lanes:
         return Tile(12, 1, lanes, type, fused)
-    return Tile((target.registers - 4) // 12 * 6, 2, lanes, type, fused)
+    rows = (target.registers - 4) // 12 * 6
+    return Tile(rows if fused else rows * 2 // 3, 2, lanes, type, fused)
 
 
 class Rows:
@@ -96,11 +98,11 @@ def one_below_another(f: Function, tile: Tile, start: Value, stride: Value) -> R
     return Rows(heads, [(row // 3, offsets[row % 3]) for row in range(tile.rows)], size(tile.type))
 
 
-def clamped(f: Function, tile: Tile, start: Value, stride: Value, count: Value) -> Rows:
-    """As ``one_below_another``, for ``count`` rows that may be fewer than the tile's: the last one is repeated."""
+def clamped(f: Function, tile: Tile, start: Value, stride: Operand, step: Operand, count: Value) -> Rows:
+    """Rows ``stride`` bytes apart, ``step`` bytes from k to k, of which only ``count`` exist: the last is repeated."""
     last = f.sub(count, 1)
     heads = [f.pointer(start, f.mul(f.intrinsic("smin", last, row), stride)) for row in range(tile.rows)]
-    return Rows(heads, [(row, 0) for row in range(tile.rows)], size(tile.type))
+    return Rows(heads, [(row, 0) for row in range(tile.rows)], step)
 
 
 def multiply(

@@ -19,9 +19,9 @@ from zerograd.settings import settings
 
 MOST = 1024  # threads that can take part
 CORES = os.cpu_count() or 1
-ALONE = 80_000  # nanoseconds of work below which waking others costs more than they take off: see threads_for
-SHARE = 40_000  # nanoseconds of work that a thread more is worth
-_SPIN, _IDLE_SPIN = 50_000, 100_000  # nanoseconds; to sleep and to be woken takes 30,000 to 60,000
+ALONE = 100_000  # nanoseconds of work below which waking others costs more than they take off: see threads_for
+SHARE = 50_000  # nanoseconds of work that a thread more is worth
+_SPIN, _IDLE_SPIN = 50_000, 200_000  # nanoseconds; see threads_for for what sleeping costs
 _ALIGN = 128  # two lines of cache: processors fetch them in pairs
 
 
@@ -105,7 +105,8 @@ def scratch(size: int) -> ctypes.c_void_p:
 def threads_for(cost: float) -> int:
     """How many threads a program of ``cost`` nanoseconds of work, on one thread, should be run with.
 
-    A worker that must be woken comes 30 to 60 microseconds late, so two threads break even at about twice that. Which
+    Measured in a virtual machine with two cores: to wake a worker takes 15 microseconds of the caller's time, and it
+    comes 30 to 60 microseconds late, so two threads break even at about 100 (at 5 if the worker is still awake). Which
     number it is changes no result.
     """
     if cost < ALONE:

@@ -5,6 +5,16 @@ from __future__ import annotations
 import os
 
 
+def _engine(text: str) -> str:
+    if text not in ENGINES:
+        raise ValueError(f"ZEROGRAD_ENGINE is one of {', '.join(ENGINES)}, not {text!r}")
+    return text
+
+
+ENGINES = ("auto", "native", "reference")
+_READ = {"check_programs": lambda text: text not in ("0", ""), "engine": _engine, "cache_dir": str}
+
+
 class Settings:
     """How zerograd works, read once from the environment (``ZEROGRAD_MAX_PENDING_CALLS`` and so on).
 
@@ -12,7 +22,10 @@ class Settings:
     max_pending_bytes: bytes of inputs held by one recording after which it is launched.
     max_remembered: remembered structures after which the tables are emptied and filled anew.
     check_programs: verify shape and dtype of every computed value (slow; the tests do it).
+    engine: "auto" compiles a graph that comes back, "native" every graph, "reference" none.
     threads: how many threads computations may use at the start; 0: one per core. OMP_NUM_THREADS sets it too.
+    cache_dir: folder that keeps compiled code; None: the user's cache folder, "": none.
+    cache_mb: megabytes of compiled code to keep; what was not used for longest goes first.
     """
 
     max_pending_calls: int = 4096
@@ -20,6 +33,9 @@ class Settings:
     max_remembered: int = 60_000
     check_programs: bool = False
     threads: int = 0
+    engine: str = "auto"
+    cache_dir: str | None = None
+    cache_mb: int = 256
 
     def __init__(self) -> None:
         openmp = os.environ.get("OMP_NUM_THREADS", "")
@@ -28,7 +44,7 @@ class Settings:
         for name in Settings.__annotations__:
             text = os.environ.get(f"ZEROGRAD_{name.upper()}")
             if text is not None:
-                setattr(self, name, text not in ("0", "") if name == "check_programs" else int(text))
+                setattr(self, name, _READ[name](text) if name in _READ else int(text))
 
 
 settings = Settings()

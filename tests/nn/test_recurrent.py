@@ -9,6 +9,7 @@ import pytest
 from nn.scenarios import agree, numbers, raised
 
 import zerograd
+from zerograd.ir.record import recorder
 
 KINDS = ["RNN", "LSTM", "GRU"]
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -105,7 +106,7 @@ def test_truncated_backpropagation(kind: str) -> None:
             losses.append((output * output).sum())
             if i == 0:
                 state = tuple(one.detach() for one in state) if kind == "LSTM" else state.detach()
-        sum(losses).backward()
+        library.stack(losses).sum().backward()
         return losses, [one.grad for one in module.parameters()]
 
     agree(scenario)
@@ -202,6 +203,40 @@ def test_packed_sequences(kind: str, both_ways: bool, with_state: bool) -> None:
         return results(module, x, padded, final), lengths, list(output.batch_sizes.shape)
 
     agree(scenario)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_second_derivatives_of_packed_sequences(kind: str) -> None:
+    def scenario(library: Any) -> Any:
+        module = getattr(library.nn, kind)(3, 4, bidirectional=True).double()
+        x = numbers(library, 11, 3).double().requires_grad_()
+        lengths = library.tensor([5, 3, 2, 1])
+        rows = [x[sum(lengths[:i]) : sum(lengths[: i + 1])] for i in range(4)]
+        output, final = module(library.nn.utils.rnn.pack_sequence(rows))
+        loss = (output.data.sin()).sum() + sum((one * one).sum() for one in parts(final))
+        inputs = [x, *module.parameters()]
+        first = library.autograd.grad(loss, inputs, create_graph=True)
+        return output.data, first, library.autograd.grad(sum((one * one).sum() for one in first), inputs)
+
+    agree(scenario, tolerance=1e-9)
+
+
+def test_other_lengths_are_no_new_structure() -> None:
+    """Packed batches of equally many sequences, steps and elements differ in data only."""
+    module = zerograd.nn.LSTM(3, 4, bidirectional=True)
+    data = zerograd.ones(10, 3)
+
+    def step(*batch_sizes: int) -> int:
+        packed = zerograd.nn.utils.rnn.PackedSequence(data, zerograd.tensor(batch_sizes))
+        module(packed)[0].data.sum().backward()
+        assert module.weight_hh_l0.grad.abs().sum().item() > 0  # reading computes: the next step is recorded anew
+        module.zero_grad()
+        return len(recorder.own.calls) + len(recorder.own.interned)
+
+    step(3, 2, 2, 2, 1)
+    known = step(3, 2, 2, 2, 1)
+    assert step(3, 3, 2, 1, 1) == known
+    assert step(3, 3, 3, 1) > known
 
 
 def test_dropout_between_layers_draws_pytorchs_numbers() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from zerograd import errors
+from zerograd import errors, program
 from zerograd.nn.modules.module import Module
 
 MODES = ("default", "lite", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
@@ -45,12 +45,7 @@ def compile(
     if disable or isinstance(model, Module | type):
         return model
 
-    @functools.wraps(model)
-    def compiled(*args: Any, **kwargs: Any) -> Any:
-        return model(*args, **kwargs)
-
-    compiled._torchdynamo_orig_callable = model  # pyright: ignore[reportAttributeAccessIssue]
-    return compiled
+    return program.compiled(model)
 
 
 def disable(fn: Callable[..., Any] | None = None, recursive: bool = True, *, reason: str | None = None) -> Any:

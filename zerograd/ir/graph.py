@@ -60,7 +60,7 @@ class TensorType:
         return count(self.shape) * self.dtype.itemsize
 
     def with_shape(self, shape: Sequence[int]) -> TensorType:
-        return TensorType(shape, self.dtype)
+        return TensorType(shape, self.dtype, self.weak)
 
     def with_dtype(self, dtype: dtype) -> TensorType:
         return TensorType(self.shape, dtype)

@@ -163,6 +163,8 @@ class Value:
         buffer = self.buffer
         leaves = trace.leaves
         slot = len(leaves)
+        if trace.watch is not None:
+            trace.watch.enters(self, slot)
         if self.bound_at == slot:
             node = self.bound
             leaves.append(buffer)  # pyright: ignore[reportArgumentType]
@@ -206,8 +208,14 @@ class Edge:
 
 
 def wait_for(serial: int) -> None:
-    """Have what another thread has recorded computed."""
-    _launch(traces[serial])
+    """Have a trace computed that another thread records, or nobody (``Trace.alone``)."""
+    trace = traces.get(serial)
+    if trace is None:
+        return  # another thread has just done so
+    _launch(trace)
+    if trace.alone:
+        traces.pop(serial, None)
+        trace.release()
 
 
 def bind(data: Array | Number, type: TensorType) -> Node:
@@ -219,7 +227,7 @@ def bind(data: Array | Number, type: TensorType) -> Node:
     trace.leaves.append(data)
     if not type.weak:
         trace.nbytes += data.nbytes  # pyright: ignore[reportAttributeAccessIssue]
-        if trace.nbytes > settings.max_pending_bytes:
+        if trace.nbytes > settings.max_pending_bytes and trace.watch is None:
             trace.limit = 0
     node = own.leaf_nodes.get((slot, type))
     if node is None:

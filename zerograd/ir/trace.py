@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, Protocol
 
@@ -68,6 +69,41 @@ class Result(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Who wants to know where the data of a trace comes from: the capture of a whole step (``program/``).
+
+    While somebody watches, a trace is launched only if a value is read.
+    """
+
+    def enters(self, holder: Any, slot: int, views: tuple[Any, ...] = ()) -> None:
+        """What a value, a storage (seen through views) or a pack holds is about to be bound, from ``slot`` on."""
+        ...
+
+    def draws(self, array: Array, draw: Callable[[], Array]) -> None:
+        """Random numbers have been drawn; ``draw`` draws the next ones."""
+        ...
+
+    def clears(self, tensors: Iterable[Any]) -> None:
+        """Gradients of these tensors become ``None``."""
+        ...
+
+    def plans(self, group: dict[str, Any]) -> None:
+        """An optimizer is about to compute the numbers of its next step from the options of a group."""
+        ...
+
+    def steps(self, step: Any, first: int, numbers: Sequence[Any]) -> None:
+        """An optimizer has taken that step; the numbers are in slots from ``first`` on, in their order."""
+        ...
+
+    def acts(self, action: Callable[[], Any]) -> Any:
+        """Does something, in Python alone, that a replay does again."""
+        ...
+
+    def reads(self) -> None:
+        """A value is about to be read in Python."""
+        ...
+
+
 class Trace:
     """What has been recorded since the last launch, and the data it is about.
 
@@ -86,11 +122,14 @@ class Trace:
         hooks: functions to call with the finished gradient of a node.
         limit: launch when more values than this are pending; 0 after an input was bound that may change.
         finished_step: an optimizer has stepped, so the next backward pass belongs to another step.
+        watch: who wants to know where the data comes from, or ``None``.
+        alone: no recorder goes on with it: it is computed when one of its values is asked for.
+        plan: how it was computed, or is likely to be.
     """
 
     __slots__ = (
-        "__weakref__", "arrivals", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "packs", "passages",
-        "pending", "results", "roots", "serial", "shown", "sources", "values",
+        "__weakref__", "alone", "arrivals", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "packs",
+        "passages", "pending", "plan", "results", "roots", "serial", "shown", "sources", "values", "watch",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -110,6 +149,13 @@ class Trace:
         self.hooks: dict[Node, list[Any]] = {}
         self.finished_step = False
         self.limit = settings.max_pending_calls
+        self.watch: Watch | None = None
+        self.alone = False
+        self.plan: Any = None
+
+    def forget_anchored(self) -> None:
+        """Hold no new tensor that has got a storage since: if nobody else holds it, that is not needed either."""
+        self.results = [one for one in self.results if one._serial]
 
     def release(self) -> None:
         """Forget what was needed only until everything is computed."""

@@ -180,7 +180,7 @@ def _infer_bitcast(x: TensorType, *, dtype: dtype) -> TensorType:
     return TensorType((*x.shape[:-1], size // dtype.itemsize), dtype)
 
 
-bitcast = Op("bitcast", _infer_bitcast, lambda x, *, dtype: np.ascontiguousarray(x).view(dtype.numpy))
+bitcast = Op("bitcast", _infer_bitcast, lambda x, *, dtype: np.asarray(x, order="C").view(dtype.numpy))
 """The same bytes as another type."""
 
 __all__ = [

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from zerograd import dtypes, errors
-from zerograd.ir.record import grad_mode
+from zerograd.ir.record import grad_mode, recorder
 from zerograd.optim.cohort import Cohort, Grouping, Numbers
-from zerograd.optim.each_parameter import Number
+from zerograd.optim.each_parameter import Number, Switches
 from zerograd.optim.each_parameter import for_each_parameter as for_each_parameter
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT, loss_of
 from zerograd.tensor.door import assign
@@ -35,6 +35,19 @@ class Situation(NamedTuple):
 
     numbers: Numbers
     round: Callable[[float], float]
+
+
+class Step(NamedTuple):
+    """One call of `update`, as it was done.
+
+    Attributes:
+        switches: what `schedule` gave beside the numbers.
+    """
+
+    optimizer: Rule
+    group: Group
+    cohort: Cohort
+    switches: Switches
 
 
 class Rule(Optimizer):
@@ -163,14 +176,22 @@ class Rule(Optimizer):
             params = group["params"]
             self._groupings[number] = self._grouped(group, params, params, None)
 
-    def _apply(self, group: Group, cohort: Cohort, arrived: Arrived | None) -> None:
-        """One remembered call for the whole cohort, written in place; ``arrived`` holds its gradients, or they do."""
+    def scheduled(self, group: Group, cohort: Cohort) -> tuple[Numbers, tuple[Number, ...], Switches]:
+        """The counters after the next step of a cohort, its numbers, and its switches."""
         numbers = dict(cohort.numbers)
         dtype = self._dtype_of_counters(group)
         operands, switches = self.schedule(group, Situation(numbers, lambda value: _rounded(value, dtype)))
         numbers = {name: _rounded(value, dtype) for name, value in numbers.items()}
+        return numbers, operands, tuple(switches.items())
+
+    def _apply(self, group: Group, cohort: Cohort, arrived: Arrived | None) -> None:
+        """One remembered call for the whole cohort, written in place; ``arrived`` holds its gradients, or they do."""
+        watch = recorder.own.trace.watch
+        if watch is not None:
+            watch.plans(group)
+        numbers, operands, frozen = self.scheduled(group, cohort)
         values = list(numbers.values())
-        frozen = tuple(switches.items())
+        first = len(recorder.own.trace.leaves)
         update: Any = type(self).update
         if all([name in cohort.present for name in self.made_by_update(group)]):  # noqa: C419  faster
             params, columns, targets = cohort.in_place(self.names)
@@ -178,6 +199,8 @@ class Rule(Optimizer):
             update.into(targets, *inputs, switches=frozen, in_place=True)
             cohort.numbers = numbers
             cohort.note_versions()
+            if watch is not None:
+                watch.steps(Step(self, group, cohort, frozen), first, [*values, *operands])
             return
         columns = [cohort.column(name) for name in self.names]
         inputs = (cohort.params, cohort.gradients(None), cohort.vectors, values, *columns, *operands)

@@ -55,7 +55,7 @@ def constant_value(node: Node) -> Any:
     return full.reference(fill=node.attributes["fill"], type=type if type.weak else type.with_shape(()))
 
 
-@rules.on_elementwise
+@rules.on_elementwise(of=full)
 def constants_fold(graph: Graph, node: Node) -> Node | None:
     """f(1, 2) = 3: a function of constants, each the same number everywhere, is a constant"""
     if not node.inputs or any([one.op is not full for one in node.inputs]):  # noqa: C419  faster
@@ -75,14 +75,14 @@ def constants_fold(graph: Graph, node: Node) -> Node | None:
 # --- sums ----------------------------------------------------------------------------------------------
 
 
-@rules.on(add)
+@rules.on(add, of=full)
 def add_zero(graph: Graph, node: Node) -> Node | None:
     """x + 0 = 0 + x = x"""
     x, y = node.inputs
     return x if is_full(y, 0) else y if is_full(x, 0) else None
 
 
-@rules.on(add)
+@rules.on(add, of=(neg, expand, reshape))
 def add_neg(graph: Graph, node: Node) -> Node | None:
     """x + -y = x - y; -x + y = y - x"""
     x, y = node.inputs
@@ -93,14 +93,14 @@ def add_neg(graph: Graph, node: Node) -> Node | None:
     return None
 
 
-@rules.on(sub)
+@rules.on(sub, of=full)
 def sub_zero(graph: Graph, node: Node) -> Node | None:
     """x - 0 = x"""
     x, y = node.inputs
     return x if is_full(y, 0) else None
 
 
-@rules.on(sub)
+@rules.on(sub, of=(neg, expand, reshape))
 def sub_neg(graph: Graph, node: Node) -> Node | None:
     """x - -y = x + y"""
     x, y = node.inputs
@@ -111,14 +111,14 @@ def sub_neg(graph: Graph, node: Node) -> Node | None:
 # --- signs ---------------------------------------------------------------------------------------------
 
 
-@rules.on(neg)
+@rules.on(neg, of=neg)
 def neg_neg(graph: Graph, node: Node) -> Node | None:
     """-(-x) = x"""
     (x,) = node.inputs
-    return x.inputs[0] if x.op is neg else None
+    return x.inputs[0]
 
 
-@rules.on(neg)
+@rules.on(neg, of=mul)
 def neg_of_multiple(graph: Graph, node: Node) -> Node | None:
     """-(x * c) = x * -c"""
     (x,) = node.inputs
@@ -127,7 +127,7 @@ def neg_of_multiple(graph: Graph, node: Node) -> Node | None:
     return graph.make(mul, x.inputs[0], graph.make(neg, x.inputs[1]))
 
 
-@rules.on(mul)
+@rules.on(mul, of=neg)
 def mul_neg(graph: Graph, node: Node) -> Node | None:
     """-x * y = x * -y = -(x * y), so that signs meet"""
     x, y = node.inputs
@@ -136,7 +136,7 @@ def mul_neg(graph: Graph, node: Node) -> Node | None:
     return graph.make(neg, graph.make(mul, x, y.inputs[0])) if y.op is neg else None
 
 
-@rules.on(div)
+@rules.on(div, of=neg)
 def div_neg(graph: Graph, node: Node) -> Node | None:
     """-x / y = x / -y = -(x / y)"""
     x, y = node.inputs
@@ -147,14 +147,14 @@ def div_neg(graph: Graph, node: Node) -> Node | None:
     return graph.make(neg, graph.make(div, x, y.inputs[0])) if y.op is neg else None
 
 
-@rules.on(mul)
+@rules.on(mul, of=full)
 def mul_minus_one(graph: Graph, node: Node) -> Node | None:
     """x * -1 = -x"""
     x, y = node.inputs
     return graph.make(neg, x) if is_full(y, -1) and x.dtype.is_inexact else None
 
 
-@rules.on(abs_, square)
+@rules.on(abs_, square, of=(neg, abs_))
 def even_of_neg(graph: Graph, node: Node) -> Node | None:
     """|-x| = |x|; (-x)² = x²; and the same of |x|"""
     (x,) = node.inputs
@@ -163,7 +163,7 @@ def even_of_neg(graph: Graph, node: Node) -> Node | None:
     return None
 
 
-@rules.on(conjugate)
+@rules.on(conjugate, of=conjugate)
 def conjugate_conjugate(graph: Graph, node: Node) -> Node | None:
     """The conjugate of the conjugate is x."""
     (x,) = node.inputs
@@ -173,28 +173,28 @@ def conjugate_conjugate(graph: Graph, node: Node) -> Node | None:
 # --- products --------------------------------------------------------------------------------------------
 
 
-@rules.on(mul)
+@rules.on(mul, of=full)
 def mul_one(graph: Graph, node: Node) -> Node | None:
     """x * 1 = 1 * x = x"""
     x, y = node.inputs
     return x if is_full(y, 1) else y if is_full(x, 1) else None
 
 
-@rules.on(mul, add)
+@rules.on(mul, add, of=full)
 def constant_second(graph: Graph, node: Node) -> Node | None:
     """c * x = x * c; c + x = x + c"""
     x, y = node.inputs
     return graph.make(node.op, y, x) if x.op is full and y.op is not full else None
 
 
-@rules.on(div)
+@rules.on(div, of=full)
 def div_one(graph: Graph, node: Node) -> Node | None:
     """x / 1 = x"""
     x, y = node.inputs
     return x if is_full(y, 1) and x.type is node.type else None
 
 
-@rules.on(div)
+@rules.on(div, of=full)
 def div_power_of_two(graph: Graph, node: Node) -> Node | None:
     """x / 2ⁿ = x * 2⁻ⁿ"""
     x, y = node.inputs
@@ -207,7 +207,7 @@ def _multiple(x: Node) -> tuple[Node, Node] | None:
     return (x.inputs[0], x.inputs[1]) if x.op is mul and x.inputs[1].op is full else None
 
 
-@rules.on(mul)
+@rules.on(mul, of=full)
 def mul_constants(graph: Graph, node: Node) -> Node | None:
     """(x * c) * d = x * (c * d), if c or d is a power of two"""
     found = _multiple(node.inputs[0])
@@ -219,7 +219,7 @@ def mul_constants(graph: Graph, node: Node) -> Node | None:
     return graph.make(mul, x, graph.make(mul, c, d))
 
 
-@rules.on(mul)
+@rules.on(mul, of=mul)
 def constants_leave_products(graph: Graph, node: Node) -> Node | None:
     """x * (y * c) = (x * c) * y = (x * y) * c, if c is a power of two"""
     x, y = node.inputs
@@ -232,7 +232,7 @@ def constants_leave_products(graph: Graph, node: Node) -> Node | None:
     return None
 
 
-@rules.on(mul)
+@rules.on(mul, of=full)
 def constants_go_to_the_smaller(graph: Graph, node: Node) -> Node | None:
     """(x * expand(y)) * c = x * expand(y * c), if c is a power of two: fewer products"""
     x, c = node.inputs
@@ -246,7 +246,7 @@ def constants_go_to_the_smaller(graph: Graph, node: Node) -> Node | None:
     return None
 
 
-@rules.on(power)
+@rules.on(power, of=full)
 def small_powers(graph: Graph, node: Node) -> Node | None:
     """x¹ = x; x² = x * x"""
     x, y = node.inputs
@@ -256,6 +256,22 @@ def small_powers(graph: Graph, node: Node) -> Node | None:
 
 
 # --- casts -----------------------------------------------------------------------------------------------
+
+
+@rules.on(cast, of=(reshape, expand))
+def cast_of_moved_number(graph: Graph, node: Node) -> Node | None:
+    """cast(expand(x)) = expand(cast(x)) for a Python number x, which has its full precision until then"""
+    moves: list[Node] = []
+    (x,) = node.inputs
+    while x.op in (reshape, expand):
+        moves.append(x)
+        (x,) = x.inputs
+    if not moves or not x.type.weak:
+        return None
+    made = graph.cast(x, node.dtype)
+    for one in reversed(moves):
+        made = graph.node(one.op, (made,), one.attributes)
+    return made
 
 
 @rules.on(cast)
@@ -274,7 +290,7 @@ def _holds(wide: TensorType, narrow: TensorType) -> bool:
     return bool(np.can_cast(narrow.dtype.numpy, wide.dtype.numpy, "safe"))
 
 
-@rules.on(cast)
+@rules.on(cast, of=cast)
 def cast_of_wider(graph: Graph, node: Node) -> Node | None:
     """cast(cast(x)) = cast(x), if the type between holds all numbers of x's"""
     (between,) = node.inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zerograd import dtypes
 from zerograd.ir.graph import Node
 from zerograd.ops.bitwise import bit_and, bit_not, bit_or
-from zerograd.ops.elementwise import eq, ne, where
+from zerograd.ops.elementwise import add, eq, ne, where
 from zerograd.ops.indexing import wrap
 from zerograd.ops.movement import expand
 from zerograd.ops.source import full
@@ -15,7 +15,7 @@ rules = Rules()
 _OPPOSITE = {eq: ne, ne: eq}  # not so lt and ge: with NaN both are False
 
 
-@rules.on(where)
+@rules.on(where, of=full)
 def where_decided(graph: Graph, node: Node) -> Node | None:
     """where(True, x, y) = x; where(False, x, y) = y"""
     condition, x, y = node.inputs
@@ -29,7 +29,7 @@ def where_equal(graph: Graph, node: Node) -> Node | None:
     return x if x is y else None
 
 
-@rules.on(where)
+@rules.on(where, of=(bit_not, expand))
 def where_not(graph: Graph, node: Node) -> Node | None:
     """where(not c, x, y) = where(c, y, x)"""
     condition, x, y = node.inputs
@@ -73,6 +73,18 @@ def not_not(graph: Graph, node: Node) -> Node | None:
         return x.inputs[0]
     opposite = _OPPOSITE.get(x.op)
     return graph.make(opposite, *x.inputs) if opposite else None
+
+
+@rules.on(add, of=where)
+def choices_meet(graph: Graph, node: Node) -> Node | None:
+    """where(c, x, 0) + where(c, 0, y) = where(c, x, y); where(c, x, 0) + where(c, y, 0) = where(c, x + y, 0)"""
+    a, b = node.inputs
+    if a.op is not where or b.op is not where or a.inputs[0] is not b.inputs[0]:
+        return None
+    (condition, x, y), (_, z, w) = a.inputs, b.inputs
+    if not any([is_full(one, 0) for one in (x, y, z, w)]):  # noqa: C419  faster
+        return None
+    return graph.make(where, condition, graph.make(add, x, z), graph.make(add, y, w))
 
 
 @rules.on(where)

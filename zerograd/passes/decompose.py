@@ -159,7 +159,7 @@ def log_softmax_is_composed(graph: Graph, node: Node) -> Node | None:
     return graph.make(sub, centred, graph.expand(total, x.shape))
 
 
-@rules.on(exp)
+@rules.on(exp, of=sub)
 def exp_of_log_softmax(graph: Graph, node: Node) -> Node | None:
     """exp(z - log(sum(exp(z)))) = exp(z) / sum(exp(z)), where exp(z) is known"""
     (x,) = node.inputs

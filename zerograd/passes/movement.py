@@ -12,7 +12,7 @@ from zerograd.shapes import Shape
 rules = Rules()
 
 
-@rules.on(reshape, permute, expand, slice_, flip)
+@rules.on(reshape, permute, expand, slice_, flip, of=full)
 def moved_constant(graph: Graph, node: Node) -> Node | None:
     """A constant moved is a constant of the new shape."""
     (x,) = node.inputs
@@ -41,7 +41,7 @@ def last_shape_counts(graph: Graph, node: Node) -> Node | None:
     return graph.node(node.op, x.inputs, node.attributes)
 
 
-@rules.on(flip)
+@rules.on(flip, of=flip)
 def flip_flip(graph: Graph, node: Node) -> Node | None:
     """flip(flip(x)) = x"""
     (x,) = node.inputs
@@ -51,7 +51,7 @@ def flip_flip(graph: Graph, node: Node) -> Node | None:
 # --- permutations ----------------------------------------------------------------------------------------
 
 
-@rules.on(permute)
+@rules.on(permute, of=permute)
 def permute_permute(graph: Graph, node: Node) -> Node | None:
     """Two permutations are one."""
     (x,) = node.inputs
@@ -70,7 +70,7 @@ def permute_of_single_axes(graph: Graph, node: Node) -> Node | None:
     return graph.reshape(x, node.shape) if large == sorted(large) else None
 
 
-@rules.on(permute)
+@rules.on(permute, of=reshape)
 def permute_of_single_axes_added(graph: Graph, node: Node) -> Node | None:
     """permute(reshape(x)) = reshape(permute(x)), if the reshape only adds and drops axes of size 1"""
     (x,) = node.inputs
@@ -89,14 +89,14 @@ def permute_of_single_axes_added(graph: Graph, node: Node) -> Node | None:
 # --- expansions --------------------------------------------------------------------------------------------
 
 
-@rules.on(permute)
+@rules.on(permute, of=expand)
 def permute_expand(graph: Graph, node: Node) -> Node | None:
     """permute(expand(x)) = expand(permute(x))"""
     (x,) = node.inputs
     return graph.expand(graph.permute(x.inputs[0], node.attributes["order"]), node.shape) if x.op is expand else None
 
 
-@rules.on(reshape)
+@rules.on(reshape, of=expand)
 def reshape_expand(graph: Graph, node: Node) -> Node | None:
     """reshape(expand(x)) = expand(reshape(x)), if expanded axes are not merged with others"""
     (x,) = node.inputs
@@ -106,7 +106,7 @@ def reshape_expand(graph: Graph, node: Node) -> Node | None:
     return None if shape is None else graph.expand(graph.reshape(x.inputs[0], shape), node.shape)
 
 
-@rules.on(flip)
+@rules.on(flip, of=expand)
 def flip_expand(graph: Graph, node: Node) -> Node | None:
     """flip(expand(x)) = expand(flip(x))"""
     (x,) = node.inputs
@@ -115,7 +115,7 @@ def flip_expand(graph: Graph, node: Node) -> Node | None:
     return graph.expand(graph.make(flip, x.inputs[0], axes=node.attributes["axes"]), node.shape)
 
 
-@rules.on(cat)
+@rules.on(cat, of=expand)
 def cat_expand(graph: Graph, node: Node) -> Node | None:
     """cat(expand(x), expand(y)) = expand(cat(x, y)), if they are expanded along other axes"""
     axis = node.attributes["axis"]
@@ -133,7 +133,7 @@ def _without(shape: Shape, axis: int) -> Shape:
     return (*shape[:axis], *shape[axis + 1 :])
 
 
-@rules.on(cat)
+@rules.on(cat, of=permute)
 def cat_permute(graph: Graph, node: Node) -> Node | None:
     """cat(permute(x), permute(y)) = permute(cat(x, y))"""
     first = node.inputs[0]

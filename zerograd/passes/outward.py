@@ -25,7 +25,7 @@ def _is_reshaped(node: Node) -> bool:
 # --- expansions --------------------------------------------------------------------------------------------
 
 
-@rules.on_elementwise
+@rules.on_elementwise(of=expand)
 def expand_after_elementwise(graph: Graph, node: Node) -> Node | None:
     """f(expand(x), expand(y)) = expand(f(x, y)), as far as both are expanded"""
     inputs = node.inputs
@@ -55,16 +55,16 @@ def _shrunk(graph: Graph, x: Node, shape: Shape) -> Node:
 # --- reshapes ------------------------------------------------------------------------------------------------
 
 
-@rules.on_elementwise
+@rules.on_elementwise(of=reshape)
 def reshape_after_elementwise(graph: Graph, node: Node) -> Node | None:
     """f(reshape(x), reshape(y)) = reshape(f(x, y)), in the shape with fewer axes"""
     inputs = node.inputs
-    first = next((one for one in inputs if one.op is reshape), None)
-    if first is None or not _is_reshaped(first):
-        first = next((one for one in inputs if _is_reshaped(one)), None)
-        if first is None:
-            return None
-    shape = first.inputs[0].type.shape
+    for one in inputs:
+        if one.op is reshape and _is_reshaped(one):
+            shape = one.inputs[0].type.shape
+            break
+    else:
+        return None
     seen = [_seen_as(graph, one, shape) for one in inputs]
     if any([one is None for one in seen]):  # noqa: C419  faster
         return None
@@ -85,7 +85,7 @@ def _seen_as(graph: Graph, x: Node, shape: Shape) -> Node | None:
     return None
 
 
-@rules.on(slice_)
+@rules.on(slice_, of=reshape)
 def reshape_after_slice(graph: Graph, node: Node) -> Node | None:
     """slice(reshape(x)) = reshape(slice(x)), if merged and divided axes are taken whole"""
     (x,) = node.inputs
@@ -127,7 +127,7 @@ def _run(wanted: tuple[range, ...], shape: Shape, axes: Shape) -> range | None:
     return range(start, start + size)
 
 
-@rules.on(cat)
+@rules.on(cat, of=reshape)
 def reshape_after_cat(graph: Graph, node: Node) -> Node | None:
     """cat(reshape(x), reshape(y)) = reshape(cat(x, y)), if the axis stands alone in both shapes"""
     axis, first = node.attributes["axis"], node.inputs[0]
@@ -150,7 +150,7 @@ def reshape_after_cat(graph: Graph, node: Node) -> Node | None:
     return graph.reshape(graph.cat(parts, place), node.shape)
 
 
-@rules.on(cat)
+@rules.on(cat, of=reshape)
 def cat_of_reshaped(graph: Graph, node: Node) -> Node | None:
     """Of parts that are seen under a shape anyway, the axes before the one along which they lie are merged."""
     axis, shape = node.attributes["axis"], node.shape

@@ -49,7 +49,7 @@ def only_axis(box: Ranges, shape: Shape) -> int | None:
 # --- slices ----------------------------------------------------------------------------------------------
 
 
-@rules.on(slice_)
+@rules.on(slice_, of=slice_)
 def slice_slice(graph: Graph, node: Node) -> Node | None:
     """A slice of a slice is a slice."""
     (x,) = node.inputs
@@ -62,7 +62,7 @@ def slice_slice(graph: Graph, node: Node) -> Node | None:
     return graph.slice(source, starts, stops, tuple(one.step for one in ranges))
 
 
-@rules.on(slice_)
+@rules.on(slice_, of=expand)
 def slice_expand(graph: Graph, node: Node) -> Node | None:
     """slice(expand(x)) = expand(slice(x))"""
     (x,) = node.inputs
@@ -76,7 +76,7 @@ def slice_expand(graph: Graph, node: Node) -> Node | None:
     return graph.expand(graph.slice(source, tuple(starts), tuple(stops), tuple(steps)), node.shape)
 
 
-@rules.on(slice_)
+@rules.on(slice_, of=permute)
 def slice_permute(graph: Graph, node: Node) -> Node | None:
     """slice(permute(x)) = permute(slice(x))"""
     (x,) = node.inputs
@@ -91,7 +91,7 @@ def slice_permute(graph: Graph, node: Node) -> Node | None:
     return graph.permute(part, order)
 
 
-@rules.on(slice_)
+@rules.on(slice_, of=cat)
 def slice_cat(graph: Graph, node: Node) -> Node | None:
     """A slice of parts side by side is a slice of one part, if it does not reach into another."""
     (x,) = node.inputs
@@ -112,7 +112,7 @@ def slice_cat(graph: Graph, node: Node) -> Node | None:
     return None
 
 
-@rules.on(slice_)
+@rules.on(slice_, of=slice_write)
 def slice_of_write(graph: Graph, node: Node) -> Node | None:
     """A slice of what was just written there is that; a slice beside it is a slice of what was there before."""
     (x,) = node.inputs
@@ -143,7 +143,7 @@ def write_of_everything(graph: Graph, node: Node) -> Node | None:
     return part if box(node) == tuple(map(range, base.shape)) else None
 
 
-@rules.on(slice_write)
+@rules.on(slice_write, of=slice_write)
 def write_over_write(graph: Graph, node: Node) -> Node | None:
     """What is written to the same place later is what counts."""
     base, part = node.inputs
@@ -152,7 +152,7 @@ def write_over_write(graph: Graph, node: Node) -> Node | None:
     return None
 
 
-@rules.on(slice_write)
+@rules.on(slice_write, of=slice_)
 def write_what_was_read(graph: Graph, node: Node) -> Node | None:
     """Writing a slice of x back to its place in x changes nothing."""
     base, part = node.inputs
@@ -161,7 +161,7 @@ def write_what_was_read(graph: Graph, node: Node) -> Node | None:
     return None
 
 
-@rules.on(slice_write)
+@rules.on(slice_write, of=full)
 def write_constant(graph: Graph, node: Node) -> Node | None:
     """Zeros written into zeros are zeros."""
     base, part = node.inputs
@@ -213,7 +213,7 @@ def writes_tile(graph: Graph, node: Node) -> Node | None:
     return graph.cat([parts[start] for start in sorted(parts)], found.axis)
 
 
-@rules.on(add)
+@rules.on(add, of=slice_write)
 def add_of_parts(graph: Graph, node: Node) -> Node | None:
     """write(0, x, here) + write(y, z, there) = write(write(y, z, there), x, here)
 
@@ -222,6 +222,18 @@ def add_of_parts(graph: Graph, node: Node) -> Node | None:
     x, y = node.inputs
     if x.op is slice_write and y.op is slice_write:
         return _added(graph, y, x) or _added(graph, x, y)
+    return None
+
+
+@rules.on(add, of=slice_write)
+def add_in_one_place(graph: Graph, node: Node) -> Node | None:
+    """write(0, x, here) + write(y, z, here) = write(y, x + z, here)"""
+    x, y = node.inputs
+    if x.op is not slice_write or y.op is not slice_write or box(x) != box(y):
+        return None
+    for one, other in ((x, y), (y, x)):
+        if is_full(one.inputs[0], 0):
+            return graph.write(other.inputs[0], graph.make(add, x.inputs[1], y.inputs[1]), x.attributes)
     return None
 
 
@@ -262,7 +274,7 @@ def cat_of_one(graph: Graph, node: Node) -> Node | None:
     return graph.cat(parts, axis) if len(parts) > 1 else (parts or node.inputs)[0]
 
 
-@rules.on(cat)
+@rules.on(cat, of=cat)
 def cat_cat(graph: Graph, node: Node) -> Node | None:
     """cat(cat(x, y), z) = cat(x, y, z)"""
     axis = node.attributes["axis"]
@@ -307,7 +319,7 @@ def _joined(graph: Graph, x: Node, y: Node, axis: int) -> Node | None:
     return graph.slice(x.inputs[0], x.attributes["starts"], stops, x.attributes["steps"])
 
 
-@rules.on(cat)
+@rules.on(cat, of=reshape)
 def cat_of_rows(graph: Graph, node: Node) -> Node | None:
     """stack(x, y) = reshape(cat(x, y)): parts that have got an axis of size 1, side by side along it"""
     axis, shape = node.attributes["axis"], node.shape

@@ -15,6 +15,7 @@ from zerograd.passes import (
     outward,
     pieces,
     places,
+    product_groups,
     products,
     reductions,
 )
@@ -36,16 +37,21 @@ RULES: Rules = together(
 Pass = Callable[[Graph, list[Node], Users], "dict[Node, Builder]"]
 """The graph, its nodes with inputs before users, and who uses them -> which nodes to replace, and how."""
 
-PASSES: tuple[Pass, ...] = (
-    reductions.single_results,
-    products.turned_products,
-    products.gathered_products,
-    products.turned_products,
+STAGES: tuple[tuple[Pass, ...], ...] = (
+    (reductions.single_results, product_groups.turned_products),
+    (product_groups.gathered_products,),
+    (
+        product_groups.turned_products,
+        product_groups.gathered_sums,
+        product_groups.products_of_parts,
+        product_groups.special_products,
+    ),
 )
-"""After the rules, which look at a node and its inputs: what needs to know the users, in this order."""
+"""After the rules, which look at a node and its inputs: what needs to know the users. The passes of one stage see the
+same graph; each stage sees what the one before it has made."""
 
 
-def run(outputs: Sequence[Node], rules: Rules = RULES, passes: Sequence[Pass] = PASSES) -> tuple[Node, ...]:
+def run(outputs: Sequence[Node], rules: Rules = RULES, stages: Sequence[Sequence[Pass]] = STAGES) -> tuple[Node, ...]:
     """Nodes with the same values as the outputs and of the same types, simpler to compute.
 
     The result has nothing of the recorder's bookkeeping, and equal computations are one node. Leaves keep their slots.
@@ -55,11 +61,13 @@ def run(outputs: Sequence[Node], rules: Rules = RULES, passes: Sequence[Pass] = 
     outputs = graph.rewrite(outputs)
     order: list[Node] = []
     users: Users = {}
-    for one in passes:
+    for stage in stages:
         if not order:
             order = topological(outputs)
             users = users_of(order, outputs)
-        builders = one(graph, order, users)
+        builders: dict[Node, Builder] = {}
+        for one in stage:
+            builders |= one(graph, order, users)
         if builders:
             outputs = graph.replace(outputs, order, builders)
             order = []

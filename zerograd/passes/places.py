@@ -83,7 +83,7 @@ def scatter_is_choice(graph: Graph, node: Node) -> Node | None:
     return graph.make(add, x, graph.make(where, chosen, values, graph.full(0, x.type)))
 
 
-@rules.on(reduction.sum)
+@rules.on(reduction.sum, of=where)
 def sum_of_written(graph: Graph, node: Node) -> Node | None:
     """sum(where(places = iota, expand(y), 0)) = y, with one place in each row"""
     (x,) = node.inputs

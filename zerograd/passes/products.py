@@ -1,17 +1,14 @@
-"""Rules of matrix products: batches that need none, and products that meet in a sum."""
+"""Rules of matrix products that need no batch, and of rows of tables."""
 
 from __future__ import annotations
-
-from functools import partial
 
 from zerograd.ir.graph import Node
 from zerograd.ops import reduction
 from zerograd.ops.contraction import matmul
-from zerograd.ops.elementwise import add
 from zerograd.ops.indexing import index, index_write
-from zerograd.ops.movement import cat, expand, permute
+from zerograd.ops.movement import expand, permute
 from zerograd.passes.reductions import axes_of
-from zerograd.passes.rewrite import Builder, Graph, Replaced, Rules, Users
+from zerograd.passes.rewrite import Graph, Rules
 from zerograd.shapes import Shape, count
 
 rules = Rules()
@@ -26,7 +23,7 @@ def turned(graph: Graph, x: Node) -> Node:
     return graph.permute(x, turning(x.rank))
 
 
-def _is_turned(x: Node) -> bool:
+def is_turned(x: Node) -> bool:
     return x.op is permute and x.attributes["order"] == turning(x.rank)
 
 
@@ -41,11 +38,11 @@ def product_without_batch(graph: Graph, node: Node) -> Node | None:
     return graph.reshape(single, node.shape)
 
 
-@rules.on(matmul)
+@rules.on(matmul, of=expand)
 def product_with_one_matrix(graph: Graph, node: Node) -> Node | None:
     """x[b, m, k] @ expand(y[1, k, n]) = reshape(reshape(x) @ y): one product of b * m rows"""
     x, y = node.inputs
-    if node.rank < 3 or not node.type.count or y.op is not expand or x.op is expand or _is_turned(x):
+    if node.rank < 3 or not node.type.count or y.op is not expand or x.op is expand or is_turned(x):
         return None
     if count(y.inputs[0].shape[:-2]) != 1 or y.inputs[0].shape[-2:] != y.shape[-2:]:
         return None
@@ -54,14 +51,14 @@ def product_with_one_matrix(graph: Graph, node: Node) -> Node | None:
     return graph.reshape(single, node.shape)
 
 
-@rules.on(reduction.sum)
+@rules.on(reduction.sum, of=matmul)
 def sum_of_products(graph: Graph, node: Node) -> Node | None:
     """The sum over a batch of xᵀ @ y is one product, of which the batch is part of the shared axis."""
     (product,) = node.inputs
     if product.op is not matmul or not product.type.count or axes_of(node) != tuple(range(product.rank - 2)):
         return None
     x, y = product.inputs
-    if not _is_turned(x):
+    if not is_turned(x):
         return None
     (x,) = x.inputs
     left = graph.reshape(x, (count(x.shape[:-1]), x.shape[-1]))
@@ -90,86 +87,3 @@ def written_places_in_a_row(graph: Graph, node: Node) -> Node | None:
     n = places.type.count
     values = graph.reshape(values, (n, *x.shape[1:]))
     return graph.node(index_write, (x, values, graph.reshape(places, (n,))), node.attributes)
-
-
-# --- whole graphs ------------------------------------------------------------------------------------------
-
-
-def turned_products(graph: Graph, order: list[Node], users: Users) -> dict[Node, Builder]:
-    """(x @ y)ᵀ = yᵀ @ xᵀ, where nothing else wants x @ y: the product is written as it is wanted, row by row."""
-    replaced: dict[Node, Builder] = {}
-    for node in order:
-        if node.op is permute and node.inputs[0].op is matmul and len(users[node.inputs[0]]) == 1:
-            moved = node.attributes["order"]
-            if moved[-1] == node.rank - 2:
-                replaced[node] = partial(_turned_product, graph, node)
-    return replaced
-
-
-def _turned_product(graph: Graph, node: Node, new: Replaced) -> Node:
-    x, y = [new.get(one, one) for one in node.inputs[0].inputs]
-    product = graph.make(matmul, turned(graph, y), turned(graph, x))
-    swap = turning(node.rank)
-    return graph.permute(product, tuple([swap[axis] for axis in node.attributes["order"]]))
-
-
-def gathered_products(graph: Graph, order: list[Node], users: Users) -> dict[Node, Builder]:
-    """a @ x + b @ y + c @ z = cat(a, b, c) @ cat(x, y, z), where copying costs less than adding matrices.
-
-    Weights that are used at every step of a recurrence have such gradients.
-    """
-    replaced: dict[Node, Builder] = {}
-    for node in order:
-        if node.op is add and not _within_sum(node, users):
-            terms = _terms(node, users)
-            products = [one for one in terms if _joins(one, users)]
-            if len(products) > 2:
-                rest = [one for one in terms if not _joins(one, users)]
-                replaced[node] = partial(_gathered, graph, rest, products)
-    return replaced
-
-
-def _within_sum(node: Node, users: Users) -> bool:
-    """Whether a sum is wanted as a term of another sum alone."""
-    user = users[node][0]
-    return len(users[node]) == 1 and user is not None and user.op is add
-
-
-def _terms(node: Node, users: Users) -> list[Node]:
-    """What a tree of additions adds, from left to right."""
-    found: list[Node] = []
-    stack = [node]
-    while stack:
-        one = stack.pop()
-        if one.op is add and (one is node or len(users[one]) == 1):
-            stack.extend(reversed(one.inputs))
-        else:
-            found.append(one)
-    return found
-
-
-def _joins(node: Node, users: Users) -> bool:
-    if node.op is not matmul or node.rank != 2 or len(users[node]) != 1:
-        return False
-    m, n = node.shape
-    shared = node.inputs[0].shape[1]
-    return shared * (m + n) <= 4 * m * n  # elements to copy, against elements to add
-
-
-def _gathered(graph: Graph, rest: list[Node], products: list[Node], new: Replaced) -> Node:
-    """The sum, with one product for all; in the order in which its rows lie together already, if they do."""
-    pairs = [tuple([new.get(one, one) for one in product.inputs]) for product in products]
-    lefts, rights = [x for x, _ in pairs], [y for _, y in pairs]
-    if not _lie_together(graph, lefts, rights):
-        lefts.reverse()
-        rights.reverse()
-    total = graph.make(matmul, graph.cat(lefts, 1), graph.cat(rights, 0))
-    for one in rest:
-        total = graph.make(add, total, new.get(one, one))
-    return total
-
-
-def _lie_together(graph: Graph, lefts: list[Node], rights: list[Node]) -> bool:
-    sources = [one.inputs[0] for one in lefts if _is_turned(one)]
-    found = [graph.known(cat, *parts, axis=0) for parts in (rights, sources) if len(parts) == len(rights)]
-    return any(one is not None for one in found)

@@ -70,14 +70,14 @@ def reduction_twice(graph: Graph, node: Node) -> Node | None:
     return graph.make(node.op, x.inputs[0], axes=tuple(sorted({*axes_of(node), *axes_of(x)})))
 
 
-@rules.on(*EXTREMES)
+@rules.on(*EXTREMES, of=full)
 def extreme_of_constant(graph: Graph, node: Node) -> Node | None:
     """max(full(c)) = c"""
     (x,) = node.inputs
     return graph.full(x.attributes["fill"], node.type) if x.op is full and x.type.count else None
 
 
-@rules.on(reduction.sum)
+@rules.on(reduction.sum, of=full)
 def sum_of_constant(graph: Graph, node: Node) -> Node | None:
     """sum(full(c)) = n * c"""
     (x,) = node.inputs
@@ -87,7 +87,7 @@ def sum_of_constant(graph: Graph, node: Node) -> Node | None:
     return graph.make(mul, graph.full(x.attributes["fill"], node.type), graph.full(number, node.type))
 
 
-@rules.on(*FOLDS)
+@rules.on(*FOLDS, of=expand)
 def reduction_of_expand(graph: Graph, node: Node) -> Node | None:
     """sum(expand(x)) = n * sum(x); max(expand(x)) = max(x); along other axes the expansion comes later"""
     (x,) = node.inputs
@@ -105,14 +105,14 @@ def reduction_of_expand(graph: Graph, node: Node) -> Node | None:
     return graph.expand(small, node.shape)
 
 
-@rules.on(reduction.sum)
+@rules.on(reduction.sum, of=neg)
 def sum_of_neg(graph: Graph, node: Node) -> Node | None:
     """sum(-x) = -sum(x)"""
     (x,) = node.inputs
     return graph.make(neg, graph.make(reduction.sum, x.inputs[0], axes=axes_of(node))) if x.op is neg else None
 
 
-@rules.on(*FOLDS)
+@rules.on(*FOLDS, of=permute)
 def reduction_of_permute(graph: Graph, node: Node) -> Node | None:
     """sum(permute(x)) = permute(sum(x)): the sum has fewer elements to move"""
     (x,) = node.inputs
@@ -123,7 +123,7 @@ def reduction_of_permute(graph: Graph, node: Node) -> Node | None:
     return graph.permute(graph.make(node.op, x.inputs[0], axes=axes), order)
 
 
-@rules.on(*FOLDS)
+@rules.on(*FOLDS, of=reshape)
 def reduction_of_reshape(graph: Graph, node: Node) -> Node | None:
     """sum(reshape(x)) = reshape(sum(x)), if whole axes of x are reduced"""
     (x,) = node.inputs

@@ -2,11 +2,11 @@
 
 A *rule* looks at one node, whose inputs are in normal form, and returns an equal node or ``None``:
 
-    @rules.on(neg)
+    @rules.on(neg, of=neg)
     def neg_neg(graph: Graph, node: Node) -> Node | None:
         \"\"\"-(-x) = x\"\"\"
         (x,) = node.inputs
-        return x.inputs[0] if x.op is neg else None
+        return x.inputs[0]
 
 A *graph* makes nodes: equal computations are one node, and a new node is put into normal form at once. So a single
 walk over the recorded nodes, inputs before users, reaches the fixed point of all rules.
@@ -36,41 +36,58 @@ class Rules:
     """Named rules, by the op that they look at.
 
     Attributes:
-        by_op: the rules for nodes of one op, in the order in which they are tried.
+        by_op: the rules for nodes of one op, in the order in which they are tried, each with the ops of which an
+            input must have one; ``None``: any.
         elementwise: the rules for nodes of every elementwise op, tried after those of the op itself.
     """
 
     def __init__(self) -> None:
-        self.by_op: dict[Op, list[Rule]] = {}
-        self.elementwise: list[Rule] = []
+        self.by_op: dict[Op, list[Entry]] = {}
+        self.elementwise: list[Entry] = []
 
-    def on(self, *ops: Op) -> Callable[[Rule], Rule]:
-        """Adds the decorated function as a rule for nodes of the given ops."""
+    def on(self, *ops: Op, of: Of = None) -> Callable[[Rule], Rule]:
+        """Adds the decorated function as a rule for nodes of the given ops that have an input ``of`` certain ops."""
 
         def add_rule(function: Rule) -> Rule:
             for op in ops:
-                self.by_op.setdefault(op, []).append(function)
+                self.by_op.setdefault(op, []).append((function, _as_set(of)))
             return function
 
         return add_rule
 
-    def on_elementwise(self, function: Rule) -> Rule:
+    def on_elementwise(self, *, of: Of = None) -> Callable[[Rule], Rule]:
         """Adds the decorated function as a rule for nodes of all elementwise ops."""
-        self.elementwise.append(function)
-        return function
+
+        def add_rule(function: Rule) -> Rule:
+            self.elementwise.append((function, _as_set(of)))
+            return function
+
+        return add_rule
+
+    def tried_on(self, op: Op, inputs: Iterable[Op]) -> tuple[Rule, ...]:
+        """The rules for a node of an op, whose inputs are of these ops."""
+        inputs = set(inputs)
+        entries = self.by_op.get(op, []) + (self.elementwise if op.elementwise else [])
+        return tuple([rule for rule, of in entries if of is None or not of.isdisjoint(inputs)])
 
     @property
     def all(self) -> tuple[Rule, ...]:
         """Every rule, once."""
-        found = [one for rules in self.by_op.values() for one in rules]
-        return tuple(dict.fromkeys(found + self.elementwise))
+        entries = [one for rules in self.by_op.values() for one in rules] + self.elementwise
+        return tuple(dict.fromkeys(rule for rule, _ in entries))
 
     def kept(self, keep: Callable[[Rule], bool]) -> Rules:
         """The rules for which ``keep`` holds."""
         rest = Rules()
-        rest.by_op = {op: [one for one in rules if keep(one)] for op, rules in self.by_op.items()}
-        rest.elementwise = [one for one in self.elementwise if keep(one)]
+        rest.by_op = {op: [one for one in rules if keep(one[0])] for op, rules in self.by_op.items()}
+        rest.elementwise = [one for one in self.elementwise if keep(one[0])]
         return rest
+
+
+def _as_set(of: Of) -> frozenset[Op] | None:
+    if of is None:
+        return None
+    return frozenset([of]) if isinstance(of, Op) else frozenset(of)
 
 
 def together(*several: Rules) -> Rules:
@@ -88,7 +105,7 @@ class Graph:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._by_op: dict[Op, tuple[Rule, ...]] = {}
+        self._tried: dict[tuple[Op, ...], tuple[Rule, ...]] = {}  # by the ops of a node and of its inputs
         self._known: dict[Any, Node] = {}  # by what was asked for: the node in normal form
         self.facts: dict[Any, Any] = {}  # what rules have found out about nodes, for later
 
@@ -154,10 +171,10 @@ class Graph:
         return made
 
     def _normal_form(self, raw: Node) -> Node:
-        rules = self._by_op.get(raw.op)
+        kinds = (raw.op, *[one.op for one in raw.inputs])
+        rules = self._tried.get(kinds)
         if rules is None:
-            rules = self._rules.by_op.get(raw.op, []) + (self._rules.elementwise if raw.op.elementwise else [])
-            self._by_op[raw.op] = rules = tuple(rules)
+            rules = self._tried[kinds] = self._rules.tried_on(raw.op, kinds[1:])
         for rule in rules:
             new = rule(self, raw)
             if new is not None:
@@ -202,6 +219,8 @@ class Graph:
 
 
 Rule = Callable[[Graph, Node], "Node | None"]
+Of = Op | tuple[Op, ...] | None
+Entry = tuple[Rule, frozenset[Op] | None]
 Replaced = dict[Node, Node]
 Users = dict[Node, list["Node | None"]]  # what each node is an input of; None: it is wanted itself
 Builder = Callable[[Replaced], Node]

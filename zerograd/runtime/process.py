@@ -13,9 +13,11 @@ from zerograd.settings import settings
 
 @dataclass
 class _Process:
-    """The present values. What they change today is said at the functions that set them."""
+    """The present values. What they change today is said at the functions that set them.
 
-    threads: int
+    The number of threads is ``settings.threads``, where the engines find it.
+    """
+
     interop_threads: int
     deterministic: bool = False
     warn_only: bool = False
@@ -29,7 +31,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-_process = _Process(threads=settings.threads or _cores(), interop_threads=_cores())
+_process = _Process(interop_threads=_cores())
+settings.threads = settings.threads or _cores()
 
 
 def _positive(name: str, count: Any) -> int:
@@ -42,19 +45,20 @@ def _positive(name: str, count: Any) -> int:
 
 def get_num_threads() -> int:
     """How many threads computations may use. Source: torch.get_num_threads."""
-    return _process.threads
+    return settings.threads
 
 
 def set_num_threads(int: int) -> None:
-    """Set how many threads computations may use.
+    """Set how many threads computations may use, from the next launch on; it changes no result.
 
-    The reference engine computes in one thread, matrix products in as many as NumPy's BLAS was started with.
+    The native engine uses fewer for small programs. The reference engine computes in one thread, matrix products in as
+    many as NumPy's BLAS was started with.
 
     Raises:
         RuntimeError: not a whole number, or below 1.
     Source: torch.set_num_threads.
     """
-    _process.threads = _positive("set_num_threads", int)
+    settings.threads = _positive("set_num_threads", int)
 
 
 def get_num_interop_threads() -> int:

@@ -14,10 +14,10 @@ from itertools import islice
 from sys import getrefcount
 from typing import Any
 
-from zerograd.engines import reference
+from zerograd.engines import reference, tiers
 from zerograd.engines.protocol import Program
 from zerograd.ir.graph import Array, Node
-from zerograd.ir.record import Value, computed_by, recorder
+from zerograd.ir.record import Value, computed_by, recorder, wait_for
 from zerograd.ir.trace import Point, Trace, Values
 from zerograd.tape.backward import FunctionOutput
 from zerograd.tape.differentiate import ancestors, kept_by
@@ -41,7 +41,7 @@ class Plan:
         self.places = tuple(place[node] for node in nodes)
         self.in_order = self.places == tuple(range(len(nodes)))
         self.tracked = tuple(node.tracked for node in nodes)
-        self.program: Program = reference.compile(self.outputs)
+        self.program: Program = tiers.compile(self.outputs)
         self.kept = tuple((node, place[node]) for node in kept)
 
 
@@ -51,9 +51,16 @@ def launch() -> None:
     if own.depth:
         raise AssertionError("a remembered function must not read values")
     trace = own.trace
+    if trace.watch is not None:
+        trace.watch.reads()
     _compute(trace)
     trace.release()
     own.new_trace()
+
+
+def compute(trace: Trace) -> None:
+    """Compute a trace that nobody records into (``Trace.alone``)."""
+    wait_for(trace.serial)
 
 
 def _compute(trace: Trace) -> None:
@@ -67,9 +74,10 @@ def _compute(trace: Trace) -> None:
             return
         wanted = tuple(nodes)
         entered = _entered(trace, wanted) if trace.passages else ()
-        plan = recorder.own.last_plan
+        plan = trace.plan or recorder.own.last_plan
         if plan is None or wanted != plan.wanted or entered != plan.entered or trace.freed != plan.freed:
             plan = _planned(wanted, entered, trace.freed)
+        trace.plan = plan
         try:
             computed: Sequence[Array | None] = plan.program(trace.leaves)
         except Exception:
@@ -109,6 +117,7 @@ def _alive(trace: Trace) -> tuple[list[Any], list[Value], list[Values]]:
     for arrived in trace.arrivals:
         if getrefcount(arrived) > 3:
             arrived.settle()  # somebody still has it in .grad
+    trace.forget_anchored()
     results = [one for one in trace.results if getrefcount(one) > 3 and one._serial]
     live = [value for value in trace.pending if getrefcount(value) > 3 and value.buffer is None]
     packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None]
@@ -154,11 +163,14 @@ def _rescued(plan: Plan, live: list[Value], trace: Trace) -> list[Array | None]:
 
 def array_of(value: Value) -> Array:
     """The computed array; nobody may write to it."""
+    own = recorder.own
+    if own.trace.watch is not None:
+        own.trace.watch.reads()
     if value.buffer is None:
-        if value.serial == recorder.own.trace.serial:
+        if value.serial == own.trace.serial:
             launch()
         elif value.failure is None:
-            value.read()  # recorded by another thread
+            wait_for(value.serial)
         if value.failure is not None:
             raise value.failure
     buffer: Any = value.buffer
@@ -175,11 +187,13 @@ def finish_step() -> None:
 
 def begin_backward() -> None:
     """A backward pass after a finished step belongs to the next one: launch the finished one."""
-    if recorder.own.trace.finished_step:
+    trace = recorder.own.trace
+    if trace.finished_step and trace.watch is None:
         launch()
 
 
 def gradients_cleared() -> None:
     """Gradients have been cleared: a finished step ends here."""
-    if recorder.own.trace.finished_step:
+    trace = recorder.own.trace
+    if trace.finished_step and trace.watch is None:
         launch()

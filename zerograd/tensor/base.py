@@ -17,6 +17,7 @@ from zerograd.ir.trace import Point, Trace
 from zerograd.ops.elementwise import stop
 from zerograd.ops.movement import overwrite
 from zerograd.runtime.realize import array_of, launch, lock
+from zerograd.runtime.structure import structure
 from zerograd.shapes import Shape, contiguous_strides, is_contiguous
 from zerograd.tensor.graft import grafted, origin
 from zerograd.tensor.pack import Member
@@ -259,6 +260,8 @@ class TensorBase:
             and storage.history is None
             and not own.depth
         ):
+            if trace.watch is not None:
+                trace.watch.enters(storage, len(trace.leaves))
             trace.leaves.append(storage.buffer)
             storage.node = storage.bound
             storage.serial = leaf.serial = serial
@@ -274,6 +277,7 @@ class TensorBase:
 
     def _move_to(self, storage: Storage) -> None:
         """Look at another storage; what it shows of it is for the caller to say."""
+        structure.changes += 1
         self._live_alone()
         self._storage = storage
         self._look_anew()
@@ -335,6 +339,9 @@ class TensorBase:
         if storage.shared is not None:
             array = storage.unchanging(array)
         last = views[count - 1]
+        trace = recorder.own.trace
+        if trace.watch is not None:
+            trace.watch.enters(storage, len(trace.leaves), views[:count])
         leaf = bind(array, last.type)
         return self._read_views(laid(leaf, unless_contiguous(last.layout.shape, last.layout.strides)), views[count:])
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from zerograd import errors
-from zerograd.ir.record import Value, grad_mode
+from zerograd.ir.record import Value, grad_mode, recorder
 from zerograd.ir.trace import Point
 from zerograd.runtime import realize
+from zerograd.runtime.structure import structure
 from zerograd.tape import backward as tape
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.grad_fn import GradFn, grad_fn_at
@@ -25,6 +26,7 @@ class RemovableHandle:
     def __init__(
         self, hooks_dict: dict[int, Any], hook: Any = None, *, extra_dict: Sequence[dict[int, Any]] = ()
     ) -> None:
+        structure.changes += 1
         self.tables = (hooks_dict, *([extra_dict] if isinstance(extra_dict, dict) else extra_dict))
         self.id = next(_hook_numbers)
         while self.id in hooks_dict:  # unpickled tables bring numbers of another process
@@ -34,6 +36,7 @@ class RemovableHandle:
 
     def remove(self) -> None:
         """Take the hook, and what ``extra_dict`` knows of it, out of the tables."""
+        structure.changes += 1
         for table in self.tables:
             table.pop(self.id, None)
 
@@ -73,6 +76,8 @@ class GradientMethods(TensorBase):
                 "requires_grad can be switched off for leaves only; this tensor was computed from others",
                 hint="use .detach() for a tensor of the same value without history",
             )
+        if requires_grad is not (self._leaf is not None):
+            structure.changes += 1
         if requires_grad and self._leaf is None:
             self._leaf = self._resting_leaf or GradLeaf(self)
             self._storage.has_leaf = True
@@ -170,6 +175,7 @@ class GradientMethods(TensorBase):
             raise errors.runtime(
                 "a view keeps the history of its base and cannot forget it in place: use detach()", view=self._type
             )
+        structure.changes += 1
         self._live_alone()
         self._settled_grad()
         self._leaf = self._own = None
@@ -268,6 +274,10 @@ def clear_gradients(tensors: Iterable[Any], set_to_none: bool) -> None:
     A step that an optimizer has finished ends here too; gradients that became ``None`` are never written to memory.
     """
     if set_to_none:
+        watch = recorder.own.trace.watch
+        if watch is not None:
+            tensors = list(tensors)
+            watch.clears(tensors)
         for tensor in tensors:
             tensor._grad = None
     else:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from zerograd.ir.graph import Array, Node, TensorType
+from zerograd.ir.graph import Node, TensorType
 from zerograd.ir.record import bind, laid, new_variable, recorder, traces, wait_for
 from zerograd.shapes import Shape
 from zerograd.tensor.storage import Storage
@@ -45,7 +45,7 @@ class Pack:
         self.members = [weakref.ref(one) for one in storages]
         self.leaves = list(leaves)
         self.kinds: list[tuple[TensorType, Shape | None]] = [(one.type, one.strides) for one in storages]
-        self.buffers: list[Array] | None = [one.array() for one in storages]
+        self.buffers: Any = [one.buffer for one in storages]  # list[Array] | None
         self.nodes: tuple[Node, ...] = ()
         self.entries: dict[tuple[int, int], Entry] = {}
         self.serial = 0
@@ -74,6 +74,8 @@ class Pack:
             wait_for(self.serial)
         assert not own.depth, "a remembered function may use its operands only"
         key = (len(trace.leaves), len(trace.sources))
+        if trace.watch is not None:
+            trace.watch.enters(self, key[0])
         entry = self.entries.get(key)
         if entry is None:
             if len(self.entries) > MOST_ENTRIES:

@@ -126,6 +126,9 @@ class Storage(Value):
         if not shared.is_shared():
             self.shared = None
             return super().read()
+        trace = recorder.own.trace
+        if trace.watch is not None:
+            trace.watch.enters(self, len(trace.leaves))
         node = laid(bind(self.unchanging(shared.array), self.type), self.strides)
         return node if self.history is None else new_variable(node, Edge(self.history))
 
@@ -134,7 +137,8 @@ class Storage(Value):
         """Shared memory, or a part of it, as it is now."""
         if array.nbytes <= SMALL:
             return np.array(array)
-        recorder.own.trace.limit = 0  # NumPy may write to it next: whatever reads it runs at once
+        if recorder.own.trace.watch is None:
+            recorder.own.trace.limit = 0  # NumPy may write to it next: whatever reads it runs at once
         return array
 
     def replace(self, node: Node) -> None:

@@ -1,1 +1,23 @@
 """The native engine: graphs become kernels in LLVM IR, and one program of them runs on all threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zerograd.engines.protocol import Program
+    from zerograd.ir.graph import Node
+
+
+def compile(outputs: tuple[Node, ...]) -> Program:
+    """The program that computes these nodes. What makes programs is loaded when the first is wanted."""
+    from zerograd.engines.native.program import compile
+
+    return compile(outputs)
+
+
+def set_num_threads(count: int) -> None:
+    """How many threads programs may use from now on."""
+    from zerograd.settings import settings
+
+    settings.threads = count

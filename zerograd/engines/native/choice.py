@@ -8,7 +8,8 @@ import struct
 from collections.abc import Callable
 
 from zerograd.dtypes import dtype
-from zerograd.engines.native.emit import Function, Value, element, is_float
+from zerograd.engines.native.conversion import from_memory, to_memory
+from zerograd.engines.native.emit import BITS, Function, Value, element, is_float, like
 from zerograd.engines.native.mathematics.evaluation import as_bits
 
 # NumPy's name: LLVM's of floats, of signed and of unsigned integers (and bools).
@@ -107,3 +108,17 @@ def angle(f: Function, x: Value) -> Value:
     """π for negative numbers, 0 for others, NaN for NaN."""
     turned = f.select(f.compare("olt", x, 0.0), f.const(math.pi, x.type), 0.0)
     return f.select(f.compare("uno", x, x), x, turned)
+
+
+def nextafter(f: Function, kind: dtype, x: Value, y: Value) -> Value:
+    """The next number of the dtype from x towards y; y itself where they are equal."""
+    memory = to_memory(f, x, kind)
+    width = BITS[element(memory.type)]
+    bits = f.bitcast(memory, like(f"i{width}", memory.type))
+    away = f.compare("eq", f.compare("ogt", y, x), f.compare("ogt", x, 0.0))
+    moved = f.add(bits, f.select(away, f.const(1, bits.type), -1))
+    least = f.select(f.compare("ogt", y, 0.0), f.const(1, bits.type), (1 << (width - 1)) + 1)
+    moved = f.select(f.compare("oeq", x, 0.0), least, moved)
+    result = from_memory(f, f.bitcast(moved, memory.type), kind)
+    result = f.select(f.compare("oeq", x, y), y, result)
+    return f.select(f.compare("uno", x, y), f.add(x, y), result)

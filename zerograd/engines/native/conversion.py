@@ -9,11 +9,13 @@ bool               i1                                                    a byte,
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native.emit import BITS, Function, Operand, Value, like, vector
+from zerograd.engines.native.target import host
 
 REGISTER: Final = {
     dtypes.bool_: "i1", dtypes.uint8: "i8", dtypes.int8: "i8", dtypes.int16: "i16", dtypes.int32: "i32",
@@ -26,6 +28,13 @@ MEMORY: Final = REGISTER | {dtypes.bool_: "i8", dtypes.float16: "half", dtypes.b
 """The element type in memory."""
 
 HALVES: Final = (dtypes.float16, dtypes.bfloat16)
+
+
+@functools.cache
+def converts_half() -> bool:
+    """Whether the machine converts float16 itself; LLVM would call functions for it that are not everywhere."""
+    target = host()
+    return "+f16c" in target.features.split(",") or not target.triple.startswith(("x86", "i686"))
 
 
 def register(kind: dtype, count: int) -> str:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import arithmetic, choice, conversion, mathematics
-from zerograd.engines.native.conversion import REGISTER, load, round_to, store
+from zerograd.engines.native.conversion import REGISTER, converts_half, load, round_to, store
 from zerograd.engines.native.emit import Function, Value, is_float
 
 Emitter = Callable[..., Value]
@@ -51,6 +52,12 @@ def _either(of_floats: Emitter, of_integers: Emitter) -> Emitter:
 
 exact = partial(Entry, rounds=False)  # half types need no rounding
 typed = partial(Entry, rounds=False, typed=True)
+
+_FUNCTIONS: Final = (
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "entr", "erf", "erfc", "exp", "exp2",
+    "expm1", "hypot", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logit", "ndtr", "sigmoid", "sin",
+    "sinc", "sinh", "softplus", "tan", "tanh", "xlog1py", "xlogy",
+)  # fmt: skip
 
 _TABLE: Final[dict[str, Entry]] = {
     # arithmetic
@@ -93,6 +100,7 @@ _TABLE: Final[dict[str, Entry]] = {
     "heaviside": typed(choice.heaviside, "bif"),
     "angle": Entry(choice.angle),
     "copysign": exact(Function.copysign),
+    "nextafter": typed(choice.nextafter),
     # whole numbers
     "floor": exact(_intrinsic("floor")),
     "ceil": exact(_intrinsic("ceil")),
@@ -104,18 +112,15 @@ _TABLE: Final[dict[str, Entry]] = {
     "conjugate": exact(_itself, "if"),
     "real": exact(_itself, "bif"),
     # functions
-    "exp": Entry(mathematics.exp),
-    "log": Entry(mathematics.log),
-    "tanh": Entry(mathematics.tanh),
-    "sigmoid": Entry(mathematics.sigmoid),
-    "erf": Entry(mathematics.erf),
+    **{name: Entry(getattr(mathematics, name)) for name in _FUNCTIONS},
+    "pow": Entry(_either(mathematics.pow, arithmetic.integer_pow), "if", typed=True),
 }
 
 
 def supported(name: str, kinds: Iterable[dtype]) -> bool:
     """Whether ``emit`` knows the op for these dtypes: its operands', and, if that is given too, its result's."""
     kinds = tuple(kinds)
-    if any(kind not in REGISTER for kind in kinds):
+    if any(kind not in REGISTER for kind in kinds) or (dtypes.float16 in kinds and not converts_half()):
         return False
     if name == "cast":
         return True

@@ -16,10 +16,10 @@ among threads gives the same bits; different units write to different places.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from zerograd.engines.native.emit import Function, Operand, Value
-from zerograd.engines.native.jit import symbol
+from zerograd.engines.native.jit import Text, described, symbol
 
 PARAMETERS = (("ptr", "buffers"), ("ptr", "numbers"), ("i64", "low"), ("i64", "high"), ("ptr", "scratch"))
 NAME = "kernel"  # the symbol in a text before its hash is known
@@ -47,13 +47,40 @@ class KernelFunction(Function):
 
 
 class Kernel:
-    """The text of a kernel under the symbol that stands for it."""
+    """The text of a kernel under the symbol that stands for it.
 
-    __slots__ = ("symbol", "text")
+    Attributes:
+        symbol: the name in the text.
+        source: the text, or what writes it when it is needed; for ``jit.load``.
+    """
+
+    __slots__ = ("source", "symbol")
+
+    source: Text
 
     def __init__(self, kind: str, text: str) -> None:
         self.symbol = symbol(kind, text)
-        self.text = text.replace(f"@{NAME}(", f"@{self.symbol}(")
+        self.source = text.replace(f"@{NAME}(", f"@{self.symbol}(")
+
+    @classmethod
+    def described(cls, kind: str, description: str, write: Callable[[], str]) -> Kernel:
+        """A kernel whose text is written only if no compiled code is found.
+
+        Args:
+            kind: a word for people.
+            description: all that the text depends on besides the machine and the engine's own files; its ``repr`` must
+                be the same in every process (no addresses, no order of sets).
+            write: gives the text.
+        """
+        self = cls.__new__(cls)
+        self.symbol = described(kind, description)
+        self.source = lambda: write().replace(f"@{NAME}(", f"@{self.symbol}(")
+        return self
+
+    @property
+    def text(self) -> str:
+        """LLVM IR."""
+        return self.source if isinstance(self.source, str) else self.source()
 
 
 class Access:
@@ -82,9 +109,12 @@ class Instruction:
         units: into how many pieces the work can be divided.
         cost: nanoseconds that one unit takes, roughly, on one thread.
         scratch: bytes of scratch memory that a call needs.
+        grain: with fewer units than this in a call, it is slow.
+        in_place: (written, read) buffers where the one may be the other: each element is read before it is written.
+        reports: it may report a wrong index in the status word, buffer 0.
     """
 
-    __slots__ = ("cost", "extra", "kernel", "reads", "scratch", "units", "writes")
+    __slots__ = ("cost", "extra", "grain", "in_place", "kernel", "reads", "reports", "scratch", "units", "writes")
 
     def __init__(
         self,
@@ -100,3 +130,6 @@ class Instruction:
         self.reads, self.writes = tuple(reads), tuple(writes)
         self.extra = tuple(extra)
         self.units, self.cost, self.scratch = units, cost, scratch
+        self.grain = 1
+        self.in_place: tuple[tuple[int, int], ...] = ()
+        self.reports = False

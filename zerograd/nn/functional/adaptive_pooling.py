@@ -220,7 +220,10 @@ def _fractional(rank: int, input: Any, kernel: Any, output_size: Any, ratio: Any
             )
     planes = (1, *input._shape[:-rank])[-2:]
     if samples is None:
-        drawn = random.uniform(None, (*planes, rank), input.dtype)
+        seen = input._type
+        places = random.drawn(
+            lambda: _candidates(random.uniform(None, (*planes, rank), seen.dtype), seen, kernel, windows)
+        )
     else:
         drawn = samples._array()
         if drawn.ndim != 3 or drawn.shape[0] < planes[0] or drawn.shape[1:] != (planes[1], rank):
@@ -228,8 +231,7 @@ def _fractional(rank: int, input: Any, kernel: Any, output_size: Any, ratio: Any
                 f"{name}: expect _random_samples of shape {[*planes, rank]} (batch or more, channels, axes)",
                 got=samples._type,
             )
-        drawn = drawn[: planes[0]]
-    places = _candidates(drawn, input._type, kernel, windows)
+        places = _candidates(drawn[: planes[0]], input._type, kernel, windows)
     candidates = TensorBase.of_array(places, TensorType(places.shape, dtypes.int64))
     how = _adaptive(f"FractionalMaxPool{rank}DBackward0", name, windows)
     found = apply(_fractional_max, (input, candidates), (how,))

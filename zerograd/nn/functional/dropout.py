@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from zerograd import errors
@@ -24,20 +25,23 @@ def _check_probability(p: float) -> None:
         raise errors.value(f"dropout: p is a probability from 0 to 1, got {p}")
 
 
-def _kept(input: Any, shape: Shape, p: float) -> Any:
-    """1 where an element is kept (probability 1 - p), else 0, in the input's dtype.
+def _kept(input: Any, shape: Shape, p: float) -> Callable[[], Any]:
+    """Draws 1 where an element is kept (probability 1 - p), else 0, in the input's dtype.
 
     A mask of single elements lies in memory as the input does and is drawn in that order; one of channels is
     contiguous.
     """
+    kind = input.dtype
     if shape is not input._shape:
-        return random.bernoulli(None, shape, input.dtype, 1 - p)
-    kind, strides = input.dtype, input._laid_out().strides
-    return memory_order.filled(shape, strides, lambda order, _: random.bernoulli(None, order, kind, 1 - p))
+        return lambda: random.bernoulli(None, shape, kind, 1 - p)
+    strides = input._laid_out().strides
+    return lambda: memory_order.filled(shape, strides, lambda order, _: random.bernoulli(None, order, kind, 1 - p))
 
 
-def _tensor(array: Any, input: Any) -> Any:
-    return TensorBase.of_array(array.astype(input.dtype.numpy, copy=False), TensorType(array.shape, input.dtype))
+def _tensor(noise: Callable[[], Any], input: Any) -> Any:
+    kind = input.dtype
+    array = random.drawn(lambda: noise().astype(kind.numpy, copy=False))
+    return TensorBase.of_array(array, TensorType(array.shape, kind))
 
 
 def _times(input: Any, noise: Any, inplace: bool) -> Any:
@@ -54,8 +58,13 @@ def _drop(input: Any, shape: Shape, p: float, training: bool, inplace: bool) -> 
         raise errors.runtime(
             "dropout scales what it keeps, so it needs a floating dtype", input=input._type, hint="use .float()"
         )
-    mask = _kept(input, shape, p)
-    return _times(input, _tensor(mask / mask.dtype.type(1 - p), input), inplace)
+    kept = _kept(input, shape, p)
+
+    def noise() -> Any:
+        mask = kept()
+        return mask / mask.dtype.type(1 - p)
+
+    return _times(input, _tensor(noise, input), inplace)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -143,11 +152,11 @@ def _alpha_drop(input: Any, shape: Shape, p: float, training: bool, inplace: boo
         return input
     if p == 1:
         return _times(input, 0.0, inplace)
-    mask = _kept(input, shape, p)
-    number = mask.dtype.type
+    number = input.dtype.numpy.type
     scale = 1.0 / math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
+    mask = _tensor(_kept(input, shape, p), input)
+    noise = mask * number(scale)
     shift = (mask - number(1)) * number(ALPHA * scale) + number(ALPHA * scale * p)
-    noise, shift = _tensor(mask * number(scale), input), _tensor(shift, input)
     return input.mul_(noise).add_(shift) if inplace else arithmetic.add(arithmetic.mul(input, noise), shift)
 
 

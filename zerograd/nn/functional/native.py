@@ -148,7 +148,8 @@ def native_dropout(input: Any, p: float, train: bool | None) -> tuple[Any, Any]:
     if train is False or p == 0:
         kept = np.ones(shape, np.bool_)
     else:
-        kept = random.bernoulli(None, shape, input.dtype, 1 - p).astype(np.bool_)
+        kind = input.dtype
+        kept = random.drawn(lambda: random.bernoulli(None, shape, kind, 1 - p).astype(np.bool_))
     mask = TensorBase.of_array(kept, TensorType(shape, dtypes.bool_))
     scale = 0.0 if p == 1 else 1.0 / (1.0 - p)
     return mul(mul(input, mask), 1.0 if train is False else scale), mask

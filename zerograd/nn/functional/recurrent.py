@@ -1,118 +1,64 @@
 """Recurrent layers: LSTM, GRU and plain, over padded and packed sequences, and single cells.
 
 Each layer multiplies its inputs of all times in one product; the loop over time keeps the product with the
-hidden state only, and is one op (``ops/recurrent``). Packed sequences, projected states and complex numbers go step
-by step. A layer is one remembered call, so a sequence of known length costs one look-up.
+hidden state only, and is one op (``ops/recurrent``). Projected states and complex numbers go step by step. A layer is
+one remembered call, so a sequence of known length costs one look-up; where packed sequences end is data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
-from zerograd.dtypes import float32
-from zerograd.ir.graph import Node
+import numpy as np
+
+from zerograd.dtypes import float32, int64
+from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.record import recorder
 from zerograd.nn import functional as F
+from zerograd.nn.functional.recurrent_steps import (
+    STEPS,
+    State,
+    Weights,
+    packed_loop,
+    padded_loop,
+    project,
+    weights_of,
+)
+from zerograd.ops.indexing import index_write
+from zerograd.ops.movement import reshape, zeros_of
 from zerograd.ops.recurrent.gru import gru as gru_steps
 from zerograd.ops.recurrent.lstm import lstm as lstm_steps
 from zerograd.ops.recurrent.rnn import rnn as rnn_steps
-from zerograd.ops.recurrent.sequence import end
 from zerograd.ops.source import filled
 from zerograd.tensor.door import apply, labelled, remembered
 from zerograd.tensor.functions.joining import cat, stack
 from zerograd.tensor.tensor import Tensor
 
-State = tuple[Tensor, ...]  # h, or h and c
-Step = Callable[[Tensor, State, "Weights"], State]
 BatchSizes = tuple[int, ...] | None
-
-
-class Weights:
-    """The weights of one layer in one direction.
-
-    Shapes: w_ih (gates H, input), w_hh (gates H, H or P), biases (gates H), w_hr (P, H): the projection of h.
-    """
-
-    def __init__(
-        self,
-        w_ih: Tensor,
-        w_hh: Tensor,
-        b_ih: Tensor | None = None,
-        b_hh: Tensor | None = None,
-        w_hr: Tensor | None = None,
-    ) -> None:
-        self.w_ih = w_ih
-        self.w_hh = w_hh
-        self.b_ih = b_ih
-        self.b_hh = b_hh
-        self.w_hr = w_hr
-
-
-def _lstm_step(projected: Tensor, state: State, weights: Weights) -> State:
-    h, c = state
-    i, f, g, o = (projected + F.linear(h, weights.w_hh)).chunk(4, -1)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-    h = o.sigmoid() * c.tanh()
-    return (h if weights.w_hr is None else F.linear(h, weights.w_hr)), c
-
-
-def _gru_step(projected: Tensor, state: State, weights: Weights) -> State:
-    (h,) = state
-    r_x, z_x, n_x = projected.chunk(3, -1)
-    r_h, z_h, n_h = F.linear(h, weights.w_hh, weights.b_hh).chunk(3, -1)
-    n = (n_x + (r_x + r_h).sigmoid() * n_h).tanh()
-    return (n + (z_x + z_h).sigmoid() * (h - n),)
-
-
-def _tanh_step(projected: Tensor, state: State, weights: Weights) -> State:
-    return ((projected + F.linear(state[0], weights.w_hh)).tanh(),)
-
-
-def _relu_step(projected: Tensor, state: State, weights: Weights) -> State:
-    return ((projected + F.linear(state[0], weights.w_hh)).relu(),)
-
-
-STEPS: dict[str, Step] = {
-    "LSTM": _lstm_step,
-    "GRU": _gru_step,
-    "RNN_TANH": _tanh_step,
-    "RNN_RELU": _relu_step,
-}
-
-
-def _project(mode: str, input: Tensor, weights: Weights) -> Tensor:
-    """What the inputs contribute to the gates, with all biases that may be added there."""
-    bias = weights.b_ih
-    if bias is not None and weights.b_hh is not None and mode != "GRU":  # a GRU's reset gate acts on b_hh
-        bias = bias + weights.b_hh
-    return F.linear(input, weights.w_ih, bias)
-
 
 # --- all steps at once -----------------------------------------------------------------------------------
 
 
 @labelled(lambda x, *_: "MkldnnRnnLayerBackward0" if x.dtype is float32 else "StackBackward0")
 def _lstm_loop(x: Node, h: Node, c: Node, w: Node, reverse: bool) -> tuple[Node, ...]:
-    hidden, cells, _ = lstm_steps(x, h, c, w, reverse=reverse)
-    return hidden, end(hidden, reverse), end(cells, reverse)
+    return lstm_steps(x, h, c, w, reverse=reverse)[:2]
 
 
 @labelled("StackBackward0")
 def _gru_loop(x: Node, h: Node, w: Node, b: Node | None, reverse: bool) -> tuple[Node, ...]:
     b = filled(0, w.type.with_shape((w.shape[1],))) if b is None else b
-    hidden, _ = gru_steps(x, h, w, b, reverse=reverse)
-    return hidden, end(hidden, reverse)
+    return gru_steps(x, h, w, b, reverse=reverse)[:1]
 
 
 @labelled("StackBackward0")
 def _rnn_loop(x: Node, h: Node, w: Node, reverse: bool, function: str) -> tuple[Node, ...]:
-    hidden = rnn_steps(x, h, w, reverse=reverse, function=function)
-    return hidden, end(hidden, reverse)
+    return (rnn_steps(x, h, w, reverse=reverse, function=function),)
 
 
 def _lstm_layer(input: Tensor, state: State, weights: Weights, reverse: bool) -> Any:
-    return apply(_lstm_loop, (_project("LSTM", input, weights), *state, weights.w_hh), (reverse,))
+    return apply(_lstm_loop, (project("LSTM", input, weights), *state, weights.w_hh), (reverse,))
 
 
 def _gru_layer(input: Tensor, state: State, weights: Weights, reverse: bool) -> Any:
@@ -127,7 +73,7 @@ def _gru_layer(input: Tensor, state: State, weights: Weights, reverse: bool) -> 
 
 def _rnn_layer(function: str) -> Any:
     def layer(input: Tensor, state: State, weights: Weights, reverse: bool) -> Any:
-        projected = _project("RNN", input, weights)
+        projected = project("RNN", input, weights)
         return apply(_rnn_loop, (projected, *state, weights.w_hh), (reverse, function))
 
     return layer
@@ -149,72 +95,98 @@ def _runs_as_loop(input: Tensor, state: State, weights: Weights) -> bool:
     return weights.w_hr is None and kind.is_floating_point and same and recorder.own.autocast is None
 
 
+# --- one layer in one direction --------------------------------------------------------------------------
+
+
 @remembered
-def _layer(
+def _layer(input: Tensor, state: Any, parameters: Any, *, mode: str, reverse: bool = False, biases: bool = True) -> Any:
+    """The outputs of all times, and the last state.
+
+    Shapes: input (T, N, input), state (N, H) each.
+    """
+    weights, state = weights_of(parameters, biases), tuple(state)
+    if _runs_as_loop(input, state, weights):
+        states = LAYERS[mode](input, state, weights, reverse)
+        return states[0], [one[0 if reverse else -1] for one in states]
+    return padded_loop(STEPS[mode], project(mode, input, weights), state, weights, reverse)
+
+
+@remembered
+def _packed_layer(
     input: Tensor,
     state: Any,
     parameters: Any,
+    places: Tensor,
+    ends: Tensor,
     *,
     mode: str,
-    reverse: bool = False,
-    batch_sizes: BatchSizes = None,
-    has_biases: bool = True,
+    shape: tuple[int, int] = (0, 0),
+    biases: bool = True,
 ) -> Any:
-    """One layer in one direction: the outputs of all times, and the last state.
+    """`_layer` on packed sequences, which are unpacked for it, each from the end at which it starts.
 
-    Shapes: input (T, N, input), state (N, H) each; packed: input (sum of batch_sizes, input).
+    What the layer computes after a sequence's end is nobody's, and has no gradient.
+
+    Args:
+        input: (sum of the lengths, input).
+        places: for each row of ``input``, where it goes in a batch of ``shape``, (T, N), counted row by row.
+        ends: the same for the last step of each sequence, (N,).
     """
-    weights = _weights(parameters, has_biases)
-    state = tuple(state)
-    if batch_sizes is None and _runs_as_loop(input, state, weights):
-        output, *state = LAYERS[mode](input, state, weights, reverse)
-        return output, state
-    projected = _project(mode, input, weights)
-    if batch_sizes is not None:
-        return _packed_loop(STEPS[mode], projected, state, weights, batch_sizes, reverse)
-    outputs = []
-    times = projected.unbind(0)
-    for one in reversed(times) if reverse else times:
-        state = STEPS[mode](one, state, weights)
-        outputs.append(state[0])
-    return stack(outputs[::-1] if reverse else outputs), state
+    padded = apply(_padded, (input, places), shape)
+    states = LAYERS[mode](padded, tuple(state), weights_of(parameters, biases), False)
+    return _taken(states[0], places), [_taken(one, ends) for one in states]
 
 
-def _packed_loop(
-    step: Step, projected: Tensor, state: State, weights: Weights, batch_sizes: tuple[int, ...], reverse: bool
+def _padded(x: Node, places: Node, steps: int, batch: int) -> Node:
+    rows = zeros_of(x.type.with_shape((steps * batch, x.shape[1])))
+    return reshape(index_write(rows, x, places, accumulate=False), shape=(steps, batch, x.shape[1]))
+
+
+def _taken(x: Tensor, places: Tensor) -> Any:
+    return x.flatten(0, 1).index_select(0, places)
+
+
+@remembered
+def _packed_steps(
+    input: Tensor, state: Any, parameters: Any, *, mode: str, reverse: bool, batch_sizes: tuple[int, ...], biases: bool
+) -> Any:
+    """`_packed_layer` step by step, with the sequences that still run."""
+    weights = weights_of(parameters, biases)
+    projected = project(mode, input, weights)
+    return packed_loop(STEPS[mode], projected, tuple(state), weights, batch_sizes, reverse)
+
+
+@lru_cache(maxsize=256)
+def _places(batch_sizes: tuple[int, ...], reverse: bool) -> tuple[Array, Array]:
+    """Where the rows of packed sequences, and their last steps, lie in a padded batch: see `_packed_layer`."""
+    sizes = np.asarray(batch_sizes, np.int64)
+    batch = int(sizes[0])
+    lengths = (sizes[:, None] > np.arange(batch)).sum(0)
+    running = [np.arange(size) for size in batch_sizes]
+    times = [lengths[one] - 1 - t if reverse else np.full(len(one), t) for t, one in enumerate(running)]
+    places = np.concatenate(times) * batch + np.concatenate(running)
+    return places, (lengths - 1) * batch + np.arange(batch)
+
+
+def _run_layer(
+    input: Tensor,
+    state: State,
+    parameters: tuple[Tensor, ...],
+    mode: str,
+    reverse: bool,
+    batch_sizes: BatchSizes,
+    biases: bool,
 ) -> tuple[Tensor, State]:
-    """The loop over packed sequences, of which the first ``batch_sizes[t]`` still run at time t.
-
-    Forward, sequences end one after the other and their states are put aside; backward, they join.
-    """
-    times = list(projected.split(list(batch_sizes)))
-    outputs: list[Tensor] = []
-    if reverse:
-        running = tuple(one[: batch_sizes[-1]] for one in state)
-        for one, size in zip(reversed(times), reversed(batch_sizes), strict=True):
-            present = running[0].shape[0]
-            if size > present:
-                running = tuple(cat([now, first[present:size]]) for now, first in zip(running, state, strict=True))
-            running = step(one, running, weights)
-            outputs.append(running[0])
-        return cat(outputs[::-1]), running
-    running = state
-    ended: list[State] = []
-    for one, size in zip(times, batch_sizes, strict=True):
-        if size < running[0].shape[0]:
-            ended.append(tuple(now[size:] for now in running))
-            running = tuple(now[:size] for now in running)
-        running = step(one, running, weights)
-        outputs.append(running[0])
-    parts = [running, *reversed(ended)]
-    return cat(outputs), tuple(cat(list(pieces)) for pieces in zip(*parts, strict=True))
-
-
-def _weights(parameters: Sequence[Tensor], has_biases: bool) -> Weights:
-    w_ih, w_hh, *rest = parameters
-    biases = rest[:2] if has_biases else [None, None]
-    projection = rest[2:] if has_biases else rest
-    return Weights(w_ih, w_hh, *biases, *projection)
+    """One layer in one direction, by the way that takes these operands."""
+    if batch_sizes is None:
+        return _layer(input, state, parameters, mode=mode, reverse=reverse, biases=biases)
+    if not _runs_as_loop(input, state, weights_of(parameters, biases)):
+        return _packed_steps(
+            input, state, parameters, mode=mode, reverse=reverse, batch_sizes=batch_sizes, biases=biases
+        )
+    shape = (len(batch_sizes), batch_sizes[0])
+    places, ends = (Tensor.of_array(one, TensorType(one.shape, int64)) for one in _places(batch_sizes, reverse))
+    return _packed_layer(input, state, parameters, places, ends, mode=mode, shape=shape, biases=biases)
 
 
 def recurrent(
@@ -249,15 +221,9 @@ def recurrent(
         outputs = []
         for direction in range(directions):
             number = layer * directions + direction
-            result, state = _layer(
-                output,
-                tuple(one[number] for one in initial),
-                tuple(params[number * per_direction : (number + 1) * per_direction]),
-                mode=mode,
-                reverse=direction == 1,
-                batch_sizes=batch_sizes,
-                has_biases=has_biases,
-            )
+            own = tuple(params[number * per_direction : (number + 1) * per_direction])
+            start = tuple(one[number] for one in initial)
+            result, state = _run_layer(output, start, own, mode, direction == 1, batch_sizes, has_biases)
             outputs.append(result)
             final.append(tuple(state))
         output = outputs[0] if directions == 1 else cat(outputs, -1)
@@ -308,8 +274,8 @@ def _call(mode: str, input: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any
 
 @remembered
 def _cell(input: Tensor, state: Any, parameters: Any, *, mode: str, has_biases: bool) -> Any:
-    weights = _weights(parameters, has_biases)
-    return STEPS[mode](_project(mode, input, weights), tuple(state), weights)
+    weights = weights_of(parameters, has_biases)
+    return STEPS[mode](project(mode, input, weights), tuple(state), weights)
 
 
 def _run_cell(mode: str, input: Tensor, state: State, weights: tuple[Tensor | None, ...]) -> State:

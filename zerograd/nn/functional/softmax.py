@@ -91,6 +91,7 @@ def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float =
     """
     if eps != 1e-10:
         warnings.warn("gumbel_softmax: eps changes nothing and will go; leave it out", stacklevel=2)
-    drawn = random.exponential(None, logits._shape, logits.dtype)
-    draws = TensorBase.of_array(drawn, TensorType(drawn.shape, logits.dtype))
+    shape, kind = logits._shape, logits.dtype
+    drawn = random.drawn(lambda: random.exponential(None, shape, kind))
+    draws = TensorBase.of_array(drawn, TensorType(shape, kind))
     return apply(_hard_gumbel if hard else _soft_gumbel, (logits, draws), (float(tau), dim))

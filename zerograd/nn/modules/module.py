@@ -28,6 +28,7 @@ from zerograd.nn.modules.registry import Registry
 from zerograd.nn.modules.state import StateDict
 from zerograd.nn.modules.state import _IncompatibleKeys as _IncompatibleKeys
 from zerograd.nn.parameter import Buffer, Parameter
+from zerograd.runtime.structure import structure
 from zerograd.tensor.tensor import Tensor
 
 __all__ = [
@@ -214,6 +215,7 @@ class Module(HookRegistration, Conversion, StateDict):
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{hint}", name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        structure.changes += 1
         state = self.__dict__
         if isinstance(value, Parameter):
             self._release(name, "_parameters", "parameter")
@@ -282,6 +284,7 @@ class Module(HookRegistration, Conversion, StateDict):
         self.__dict__[name] = Registry(self, entries)
 
     def __delattr__(self, name: str) -> None:
+        structure.changes += 1
         for table in REGISTRIES:
             if name in self.__dict__[table]:
                 del self.__dict__[table][name]

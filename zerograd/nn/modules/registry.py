@@ -6,6 +6,8 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from zerograd.runtime.structure import structure
+
 
 class Registry(dict[str, Any]):
     """A dictionary whose entries are also attributes of the module that owns it.
@@ -31,12 +33,14 @@ class Registry(dict[str, Any]):
         return self._owner() is module
 
     def __setitem__(self, name: str, value: Any) -> None:
+        structure.changes += 1
         super().__setitem__(name, value)
         owner = self._owner()
         if owner is not None:
             owner.__dict__[name] = value
 
     def __delitem__(self, name: str) -> None:
+        structure.changes += 1
         super().__delitem__(name)
         owner = self._owner()
         if owner is not None:

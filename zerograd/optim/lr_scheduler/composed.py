@@ -90,7 +90,7 @@ class SequentialLR(_Composed):
         elif hasattr(scheduler, "last_epoch"):
             scheduler.last_epoch -= 1
 
-    def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyTorch's takes no epoch
+    def step(self) -> None:
         """Moves on by one epoch."""
         self.last_epoch += 1
         index = bisect_right(self._milestones, self.last_epoch)
@@ -120,7 +120,7 @@ class ChainedScheduler(_Composed):
         self.optimizer = optimizer
         self._last_lr = option(optimizer, "lr")
 
-    def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyTorch's takes no epoch
+    def step(self) -> None:
         """Moves all schedules on by one epoch."""
         for scheduler in self._schedulers:
             scheduler.step()

@@ -81,7 +81,7 @@ class ReduceLROnPlateau(LRScheduler):
     def in_cooldown(self) -> bool:
         return self.cooldown_counter > 0
 
-    def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:
         """Takes the measure of this epoch into account; reduces lr if it is time."""
         current = float(metrics)
         if epoch is not None:

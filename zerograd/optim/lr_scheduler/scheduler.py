@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from zerograd import errors
+from zerograd.ir.record import recorder
 from zerograd.optim.arguments import scalar
 from zerograd.optim.optimizer import Group, Optimizer
 from zerograd.tensor.tensor import Tensor
@@ -62,6 +63,19 @@ def warn_epoch_argument() -> None:
     )
 
 
+def _told(step: Callable[..., None]) -> Callable[..., None]:
+    """``step``, of which whoever watches the trace is told: a captured step moves its schedules on when replayed."""
+
+    @functools.wraps(step)
+    def telling(self: Any, *args: Any, **kwargs: Any) -> None:
+        watch = recorder.own.trace.watch
+        if watch is None or args or kwargs:
+            return step(self, *args, **kwargs)
+        return watch.acts(functools.partial(step, self))
+
+    return telling
+
+
 class LRScheduler:
     """What schedules share. A subclass gives `get_lr`, which computes the next lr of each group.
 
@@ -80,6 +94,11 @@ class LRScheduler:
     _is_initial: bool = False
     _last_lr: list[Value]
     _step_count: int
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "step" in cls.__dict__:
+            cls.step = _told(cls.__dict__["step"])
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         check_optimizer(optimizer)
@@ -142,6 +161,7 @@ class LRScheduler:
                 stacklevel=3,
             )
 
+    @_told
     def step(self, epoch: int | None = None) -> None:
         """Moves the schedule on and sets the lr of each group. Call it after `optimizer.step()`.
 

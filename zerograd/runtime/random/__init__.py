@@ -27,6 +27,7 @@ from zerograd import lazily
 from zerograd.runtime.random.generator import Generator, choose, default_generator
 
 if TYPE_CHECKING:
+    from zerograd.runtime.random.again import drawn
     from zerograd.runtime.random.counts import binomial, poisson
     from zerograd.runtime.random.gammas import dirichlet, gamma
     from zerograd.runtime.random.normals import normal
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazily.names(
     __name__,
     {
+        "again": "drawn",
         "counts": "binomial poisson",
         "gammas": "dirichlet gamma",
         "normals": "normal",
@@ -54,6 +56,7 @@ __all__ = [
     "choose",
     "default_generator",
     "dirichlet",
+    "drawn",
     "exponential",
     "gamma",
     "geometric",

@@ -14,6 +14,7 @@ import numpy as np
 
 from zerograd import dtypes, errors
 from zerograd.ir.graph import Node
+from zerograd.ir.record import recorder
 from zerograd.ops import elementwise, indexing, movement
 from zerograd.ops.movement import inverse, permute, reshape
 from zerograd.ops.source import filled
@@ -388,7 +389,7 @@ def check_places(
 def known_bounds(tensor: Any) -> tuple[int, int] | None:
     """The least and the greatest element of the tensor's storage, if they are computed already."""
     storage = tensor._storage
-    if storage.buffer is None or not tensor._type.count:
+    if storage.buffer is None or not tensor._type.count or recorder.own.trace.watch is not None:
         return None
     return _bounds(storage)
 

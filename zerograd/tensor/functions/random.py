@@ -51,7 +51,7 @@ def _made(name: str, size: Any, kind: dtype | None, draw: Draw, options: dict[st
 def _finished(kind: dtype, requires_grad: bool, draw: Callable[[], Array]) -> Any:
     if requires_grad and not kind.is_inexact:
         raise errors.runtime("only floating point and complex tensors can require gradients", dtype=kind)
-    made = of_drawn(draw())
+    made = of_drawn(random.drawn(draw))
     return made.requires_grad_() if requires_grad else made
 
 
@@ -60,7 +60,8 @@ def _written(name: str, out: TensorBase, shape: Shape, wanted: dtype | None, dra
     if wanted is not None and wanted is not out.dtype:
         raise errors.runtime(f"{name}: dtype does not match the dtype of out", dtype=wanted, out=out.dtype)
     out._check_writable()
-    drawn = of_drawn(draw(shape, out.dtype))
+    kind = out.dtype
+    drawn = of_drawn(random.drawn(lambda: draw(shape, kind)))
     if out._shape != shape:
         out.resize_(shape)
     return out._assign(drawn._node())
@@ -205,7 +206,9 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None, out:
     as_tensor_argument("bernoulli", "input", input)
     stream = stream_of(generator)
     if p is not None:
-        return _result("bernoulli", of_drawn(random.bernoulli(stream, input._shape, input.dtype, number("p", p))), out)
+        shape, kind, probability = input._shape, input.dtype, number("p", p)
+        drawn = random.drawn(lambda: random.bernoulli(stream, shape, kind, probability))
+        return _result("bernoulli", of_drawn(drawn), out)
     kind = input.dtype if out is None else out.dtype
     drawn = of_drawn(random.bernoulli(stream, input._shape, kind, input._array()))
     return _of_bernoulli(drawn, input) if out is None else _result("bernoulli", drawn, out)
@@ -295,10 +298,11 @@ def normal(
         raise errors.runtime("normal: a standard deviation is negative")
     kind = mean.dtype if means else std.dtype
     if not deviations:
-        drawn = of_drawn(random.normal(stream, mean._shape, kind, 0.0, number("std", std)))
+        shape, deviation = mean._shape, number("std", std)
+        drawn = of_drawn(random.drawn(lambda: random.normal(stream, shape, kind, 0.0, deviation)))
     else:
         shape = broadcast("normal", std._shape, mean._shape if means else ())
-        drawn = of_drawn(random.normal(stream, shape, kind))
+        drawn = of_drawn(random.drawn(lambda: random.normal(stream, shape, kind)))
     with grad_mode(False):
         if deviations:
             drawn.mul_(std)

@@ -31,7 +31,7 @@ def _fill(self: TensorBase, body: Callable[..., Any], draw: Callable[[Shape, boo
             strides=strides,
             hint="an expanded tensor has fewer elements than it shows; .clone() it first",
         )
-    drawn = of_drawn(memory_order.filled(shape, strides, draw))
+    drawn = of_drawn(random.drawn(lambda: memory_order.filled(shape, strides, draw)))
     if self.requires_grad:
         drawn = apply(body, (drawn, self))
     return self._assign(drawn._node())
@@ -66,17 +66,17 @@ def _bounds(name: str, given: tuple[Any, ...], named: dict[str, Any]) -> dict[st
 
 def uniform_(self: TensorBase, *bounds: float, generator: Any = None, **named: Any) -> Any:
     """Uniform numbers in [from, to), by default [0, 1). Source: torch.Tensor.uniform_."""
-    given, stream = _bounds("uniform_", bounds, named), stream_of(generator)
+    given, stream, kind = _bounds("uniform_", bounds, named), stream_of(generator), self.dtype
     low, high = number("from", given.get("from", 0.0)), number("to", given.get("to", 1.0))
-    return _fill(self, _UNIFORM, lambda shape, _: random.uniform(stream, shape, self.dtype, low, high))
+    return _fill(self, _UNIFORM, lambda shape, _: random.uniform(stream, shape, kind, low, high))
 
 
 def normal_(self: TensorBase, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
     """Normal numbers with this mean and standard deviation. Source: torch.Tensor.normal_."""
-    stream, mean, std = stream_of(generator), number("mean", mean), number("std", std)
+    stream, kind, mean, std = stream_of(generator), self.dtype, number("mean", mean), number("std", std)
 
     def draw(shape: Shape, contiguous: bool) -> Array:
-        return random.normal(stream, shape, self.dtype, mean, std, contiguous=contiguous)
+        return random.normal(stream, shape, kind, mean, std, contiguous=contiguous)
 
     return _fill(self, _NORMAL, draw)
 
@@ -129,26 +129,27 @@ def _broadcast(p: TensorBase, shape: Shape) -> Array:
 
 def exponential_(self: TensorBase, lambd: float = 1.0, *, generator: Any = None) -> Any:
     """Exponential numbers of mean 1 / lambd. Source: torch.Tensor.exponential_."""
-    stream, rate = stream_of(generator), number("lambd", lambd)
-    return _fill(self, _EXPONENTIAL, lambda shape, _: random.exponential(stream, shape, self.dtype, rate))
+    stream, kind, rate = stream_of(generator), self.dtype, number("lambd", lambd)
+    return _fill(self, _EXPONENTIAL, lambda shape, _: random.exponential(stream, shape, kind, rate))
 
 
 def cauchy_(self: TensorBase, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None) -> Any:
     """Cauchy numbers; sigma is half the distance between the quartiles. Source: torch.Tensor.cauchy_."""
-    stream, median, sigma = stream_of(generator), number("median", median), number("sigma", sigma)
-    return _fill(self, _CAUCHY, lambda shape, _: random.cauchy(stream, shape, self.dtype, median, sigma))
+    stream, kind = stream_of(generator), self.dtype
+    median, sigma = number("median", median), number("sigma", sigma)
+    return _fill(self, _CAUCHY, lambda shape, _: random.cauchy(stream, shape, kind, median, sigma))
 
 
 def log_normal_(self: TensorBase, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Any:
     """exp of normal numbers with this mean and standard deviation. Source: torch.Tensor.log_normal_."""
-    stream, mean, std = stream_of(generator), number("mean", mean), number("std", std)
-    return _fill(self, _LOG_NORMAL, lambda shape, _: random.log_normal(stream, shape, self.dtype, mean, std))
+    stream, kind, mean, std = stream_of(generator), self.dtype, number("mean", mean), number("std", std)
+    return _fill(self, _LOG_NORMAL, lambda shape, _: random.log_normal(stream, shape, kind, mean, std))
 
 
 def geometric_(self: TensorBase, p: float, *, generator: Any = None) -> Any:
     """The number of trials until a first success of probability p. Source: torch.Tensor.geometric_."""
-    stream, p = stream_of(generator), number("p", p)
-    return _fill(self, _GEOMETRIC, lambda shape, _: random.geometric(stream, shape, self.dtype, p))
+    stream, kind, p = stream_of(generator), self.dtype, number("p", p)
+    return _fill(self, _GEOMETRIC, lambda shape, _: random.geometric(stream, shape, kind, p))
 
 
 METHODS = {

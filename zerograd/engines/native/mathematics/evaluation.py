@@ -8,7 +8,7 @@ the other and the rest fitted again): tools/fit_native_mathematics.py.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from zerograd.engines.native.emit import Function, Operand, Value, element, lanes, like
 
@@ -76,6 +76,16 @@ def at_most(f: Function, x: Value, high: float) -> Value:
     return f.select(f.compare("olt", f.const(high, x.type), x), high, x)
 
 
+def with_sign(f: Function, size: Value, sign: Value) -> Value:
+    """A number that is not negative with the sign of another.
+
+    Like ``copysign``, which LLVM however exchanges with roundings that follow, and so asks for one from double to half,
+    which is no instruction.
+    """
+    minus = f.and_(as_bits(f, sign), -(1 << (format_of(sign).bits - 1)))
+    return as_floats(f, f.or_(as_bits(f, size), minus), size)
+
+
 def lanewise(f: Function, name: str, *operands: Value) -> Value:
     """The C library's function of that name (for doubles; floats take the one with an f), lane after lane."""
     model = operands[0].type
@@ -87,3 +97,20 @@ def lanewise(f: Function, name: str, *operands: Value) -> Value:
     for lane in range(count):
         result = f.insert(result, f.call(symbol, kind, *[f.extract(one, lane) for one in operands]), lane)
     return result
+
+
+def in_double(f: Function, of_doubles: Callable[..., Value], library: str, *operands: Value) -> Value:
+    """A function of floats computed in double and rounded once, with few bits of double to spare.
+
+    Args:
+        of_doubles: ``(f, *operands)`` on doubles, with at least float's digits.
+        library: what the C library calls the function, which computes it where the operands are doubles themselves.
+    """
+    if element(operands[0].type) == "double":
+        return lanewise(f, library, *operands)
+    return f.convert(of_doubles(f, *[f.convert(one, "double") for one in operands]), "float")
+
+
+def keeping_tiny(f: Function, x: Value, result: Value) -> Value:
+    """``x`` itself where it is so small that it is the result, elsewhere the result: keeps -0 and subnormals."""
+    return f.select(f.compare("olt", f.abs(x), 2.0 ** -(format_of(x).mantissa + 3)), x, result)

@@ -1,0 +1,127 @@
+"""The driver: phases in order, whatever the number of threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from engines.native.tiny import Mixing, address, python, scratch_kernel
+
+from zerograd.engines.native import threads as team
+from zerograd.engines.native.driver import HEAD, TASK, Schedule
+from zerograd.engines.native.threads import Word
+
+THREADS = (1, 2, 4, 16)
+
+
+@pytest.fixture
+def sleepy() -> Iterator[None]:
+    """Threads that sleep at once, so that every wait is a sleep."""
+    words = team.words.words
+    kept = words[Word.SPIN], words[Word.IDLE_SPIN]
+    words[Word.SPIN] = words[Word.IDLE_SPIN] = 1
+    yield
+    words[Word.SPIN], words[Word.IDLE_SPIN] = kept
+
+
+@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize(("phases", "tasks"), [(1, 1), (1, 5), (7, 1), (40, 2), (40, 5), (12, 12)])
+def test_each_phase_finds_all_results_of_the_phase_before(phases: int, tasks: int, threads: int) -> None:
+    program = Mixing(phases, tasks, waits=(0, 3000, 200))
+    assert all(program.right(threads) for _ in range(5))
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_a_driver_without_barriers_would_be_caught(threads: int) -> None:
+    program = Mixing(20, 2, waits=(0, 1_000_000))
+    assert program.right(threads)
+    _, tasks, head = program.schedule._data
+    head[HEAD - 1] = len(tasks)  # the fault: all tasks may start at once
+    tasks.reshape(-1, TASK)[:, 2] = 0
+    assert not all(program.right(threads) for _ in range(10))
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+@pytest.mark.usefixtures("sleepy")
+def test_threads_that_sleep_are_woken(threads: int) -> None:
+    program = Mixing(60, 3, waits=(0, 20_000, 100))
+    assert all(program.right(threads) for _ in range(20))
+
+
+def test_phases_and_tasks_without_calls_change_nothing() -> None:
+    for phases in ([], [[]], [[[]], [], [[], []]]):
+        for threads in THREADS:
+            Schedule(phases, 64).run(0, threads)
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_scratch_memory_belongs_to_one_thread_and_grows_on_demand(threads: int) -> None:
+    units = 12
+    for size in (64, 8, 100_000, 1000):
+        target = np.full(2 * units, -1, np.int64)
+        numbers = np.array([0, 0, size // 8, 2000], np.int64)
+        kernel = address(scratch_kernel)
+        phases = [[[(kernel, numbers.ctypes.data, u, u + 1)] for u in range(units)]]
+        table = np.array([target.ctypes.data], np.int64)
+        Schedule(phases, size).run(table.ctypes.data, threads)
+        assert (target[::2] == 0).all()
+        assert (target[1::2] % 64 == 0).all()
+
+
+def test_thousands_of_tiny_launches_with_a_changing_number_of_threads() -> None:
+    program = Mixing(3, 4)
+    assert all(program.right(1 + n % 4) for n in range(4000))
+
+
+def test_several_python_threads_may_run_programs_at_once() -> None:
+    programs = [Mixing(10, 3, waits=(0, 500 * n)) for n in range(3)]
+    shared = Mixing(6, 4)
+    wrong: list[str] = []
+
+    def work(n: int) -> None:
+        for i in range(300):
+            program = shared if (i + n) % 2 else programs[n % 3]
+            if not program.right(1 + (i + n) % 3):
+                wrong.append(f"thread {n}, launch {i}")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(120)
+    assert not wrong
+    assert not any(one.is_alive() for one in threads)
+    assert team.words.words[Word.BUSY] == 0
+    assert team.words.words[Word.STATE] == 0
+
+
+@pytest.mark.parametrize("wait", ["POLL", "WAITS.get((sys.platform, platform.machine().lower()), POLL)"])
+def test_every_way_to_sleep_that_runs_here_wakes_up(wait: str) -> None:
+    script = f"""
+import platform, sys
+from zerograd.engines.native import concurrent, driver
+from zerograd.engines.native.concurrent import POLL, WAITS
+driver.wait = lambda: {wait}
+from tiny import Mixing
+from zerograd.engines.native import threads as team
+program = Mixing(30, 3, waits=(0, 20_000))
+driver.driver()
+team.words.words[team.Word.SPIN] = team.words.words[team.Word.IDLE_SPIN] = 1
+print(all(program.right(3) for _ in range(20)))
+"""
+    assert python(script) == "True\n"
+
+
+@pytest.mark.parametrize("place", ["darwin arm64", "win32 amd64", "linux aarch64"])
+def test_the_text_for_other_systems_is_valid(place: str) -> None:
+    import llvmlite.binding as binding
+
+    from zerograd.engines.native.concurrent import WAITS
+    from zerograd.engines.native.driver import participate_text, run_text
+
+    system, machine = place.split()
+    how = WAITS[system, machine]
+    for text in (participate_text("participate", how), run_text("run", how, "serial", "participate")):
+        binding.parse_assembly(text, binding.create_context()).verify()

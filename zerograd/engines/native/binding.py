@@ -1,0 +1,187 @@
+"""The caller's arrays enter a program: their addresses are read off the objects by native code.
+
+Asking NumPy for the address of an array takes half a microsecond, a training step has hundreds of arrays, and a whole
+step of a small network is to take twenty microseconds. So a native function walks through the list of leaves and reads
+the fields of the objects where CPython and NumPy publish them (``PyListObject``, ``PyArrayObject_fields``,
+``PyFloatObject``). At first use this is checked on real objects; where it fails, plain Python does the same.
+
+The function also sees which arrays nobody but the list refers to. These are dead after the run, so a result that is
+computed element by element from one of them may be written in its place: parameters and optimizer state are updated
+where they are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+import sysconfig
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zerograd.engines.native import jit
+from zerograd.engines.native.emit import Function, Value
+from zerograd.ir.graph import Array
+
+LIST_ITEMS = 24
+TYPE, DATA, BASE, FLAGS = 8, 16, 48, 64
+CONTIGUOUS, OWNED, ALIGNED, WRITEABLE = 0x1, 0x4, 0x100, 0x400
+GIVABLE = OWNED | WRITEABLE
+FINE, SLOW = 0, 1  # what the function returns
+
+# rows of the plan: what to do with one leaf
+ARRAY, NUMBER = 0, 1
+FIELDS = 4  # kind, slot in the list, index in the table of pointers, index of the result that may take its place
+
+
+def _text() -> str:
+    f = Function(
+        "bind",
+        [("ptr", "list"), ("ptr", "plan"), ("i64", "count"), ("ptr", "table"), ("ptr", "numbers"), ("ptr", "taken"),
+         ("ptr", "kinds")],
+        "i64",
+    )  # fmt: skip
+    items, plan, count, table, numbers, taken, kinds = f.arguments
+    items = f.load("ptr", f.pointer(items, LIST_ITEMS))
+    array_type, float_type = f.load("ptr", kinds, 0), f.load("ptr", kinds, 1)
+
+    def same(a: Value, b: Value) -> Value:
+        return f.value("i1", f"icmp eq ptr {a.name}, {b.name}")
+
+    def array(one: Value, at: Value) -> Value:
+        flags = f.load("i32", f.pointer(one, FLAGS))
+        wanted = CONTIGUOUS | ALIGNED
+        fine = f.compare("eq", f.and_(flags, wanted), wanted)
+        data = f.load("ptr", f.pointer(one, DATA))
+        f.store(data, table, f.load("i64", at, 2))
+        result = f.load("i64", at, 3)
+
+        def give() -> None:
+            alone = f.compare("eq", f.load("i32", one), 1)
+            owned = f.compare("eq", f.and_(flags, GIVABLE), GIVABLE)
+            base = f.load("i64", f.pointer(one, BASE))
+            free = f.and_(f.and_(alone, owned), f.compare("eq", base, 0))
+            f.store(f.convert(free, "i8"), taken, result)
+            f.if_(free, lambda: f.store(data, table, result))
+
+        f.if_(f.compare("sge", result, 0), give)
+        return fine
+
+    def number(one: Value, at: Value) -> Value:
+        f.store(f.load("double", f.pointer(one, DATA)), numbers, f.load("i64", at, 2))
+        return f.const(1, "i1")
+
+    def row(i: Value, wrong: Value) -> Value:
+        at = f.pointer(plan, f.mul(i, FIELDS), "i64")
+        one = f.load("ptr", items, f.load("i64", at, 1))
+        kind = f.load("ptr", f.pointer(one, TYPE))
+        wants_array = f.compare("eq", f.load("i64", at, 0), ARRAY)
+        right = f.select(wants_array, same(kind, array_type), same(kind, float_type))
+
+        def enter() -> list[Value]:
+            return f.if_(wants_array, lambda: array(one, at), lambda: number(one, at))
+
+        (fine,) = f.if_(right, enter, lambda: f.const(0, "i1"))
+        return f.or_(wrong, f.select(fine, f.const(FINE, "i64"), f.const(SLOW, "i64")))
+
+    (wrong,) = f.loop(0, count, 1, row, [f.const(0, "i64")])
+    return f.finish(wrong)
+
+
+Bind = Any
+
+
+@functools.cache
+def _native() -> Bind:
+    """The function, or ``None`` where objects do not look as expected."""
+    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return None
+    address = jit.load({"bind": _text()})["bind"]
+    kinds = [ctypes.c_void_p] * 2 + [ctypes.c_int64] + [ctypes.c_void_p] * 4
+    function = ctypes.PYFUNCTYPE(ctypes.c_int64, *kinds)(address)
+    return function if _works(function) else None
+
+
+_kinds = np.array([id(np.ndarray), id(float)], np.int64)
+_kinds_at = _kinds.ctypes.data
+
+
+def _works(function: Bind) -> bool:
+    """Whether the fields are where they are expected, tried on objects of every sort."""
+    own, shared = np.arange(5.0), np.arange(6.0)[1:]
+    leaves: list[Any] = [own, 0.25, shared, np.ones((2, 3)).T]
+    table, numbers, taken = np.zeros(8, np.int64), np.zeros(8), np.zeros(8, np.int8)
+    plan = np.array([[ARRAY, 0, 0, 4], [NUMBER, 1, 1, -1], [ARRAY, 2, 2, 5]], np.int64)
+    at = [one.ctypes.data for one in (table, numbers, taken)]
+    addresses = own.ctypes.data, shared.ctypes.data
+    if sys.getrefcount(own) != 3:
+        return False
+    kept = function(id(leaves), plan.ctypes.data, 3, *at, _kinds_at), taken[4]
+    del own
+    given = function(id(leaves), plan.ctypes.data, 3, *at, _kinds_at), taken[4], taken[5]
+    turned = np.array([[ARRAY, 3, 3, -1]], np.int64)
+    slow = function(id(leaves), turned.ctypes.data, 1, *at, _kinds_at)
+    misfit = function(id(leaves), np.array([[NUMBER, 0, 0, -1]], np.int64).ctypes.data, 1, *at, _kinds_at)
+    return (
+        kept == (FINE, 0)
+        and given == (FINE, 1, 0)
+        and (slow, misfit) == (SLOW, SLOW)
+        and (int(table[0]), int(table[2]), int(table[4])) == (*addresses, addresses[0])
+        and numbers[1] == 0.25
+    )
+
+
+class Binding:
+    """How the leaves of one program enter its tables.
+
+    Args:
+        arrays: for each array leaf its slot, its place in the table, and the place of the result that may be written
+            over it, or -1.
+        floats: for each float leaf its slot and its place among the numbers.
+        others: likewise for integers and booleans.
+        table, values: where addresses and numbers go.
+
+    Attributes:
+        taken: for each place in the table, whether the result there is written over a leaf.
+    """
+
+    def __init__(
+        self, arrays: Sequence[tuple[int, int, int]], floats: Sequence[tuple[int, int]],
+        others: Sequence[tuple[int, int]], table: Array, values: Array,
+    ) -> None:  # fmt: skip
+        rows = [(ARRAY, *one) for one in arrays] + [(NUMBER, *one, -1) for one in floats]
+        self.arrays, self.floats, self.others = arrays, floats, others
+        self.table, self.values = table, values
+        self.integers = values.view(np.int64)
+        self.taken = np.zeros(len(table), np.int8)
+        self.plan = np.array(rows, np.int64).reshape(len(rows), FIELDS)
+        self.call = _native()
+        self.at = (
+            self.plan.ctypes.data, len(rows), table.ctypes.data, values.ctypes.data, self.taken.ctypes.data, _kinds_at,
+        )  # fmt: skip
+
+    def enter(self, leaves: list[Any]) -> list[Array]:
+        """Write addresses and numbers; gives arrays that must live until the run is over."""
+        for slot, place in self.others:
+            self.integers[place] = leaves[slot]
+        if self.call is not None and self.call(id(leaves), *self.at) == FINE:
+            return []
+        return self._slowly(leaves)
+
+    def _slowly(self, leaves: Sequence[Any]) -> list[Array]:
+        held: list[Array] = []
+        self.taken[:] = 0
+        for slot, place, _ in self.arrays:
+            array = leaves[slot]
+            if not isinstance(array, np.ndarray):
+                array = np.asarray(array)
+                held.append(array)
+            if not (array.flags.c_contiguous and array.flags.aligned):
+                array = np.require(array, requirements="CA")
+                held.append(array)
+            self.table[place] = array.ctypes.data
+        for slot, place in self.floats:
+            self.values[place] = leaves[slot]
+        return held

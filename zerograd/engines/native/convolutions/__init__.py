@@ -1,0 +1,1 @@
+"""Convolutions and the windows of pooling, without ever laying windows out as columns in memory."""

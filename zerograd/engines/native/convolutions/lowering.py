@@ -1,0 +1,71 @@
+"""Convolutions in a graph."""
+
+from __future__ import annotations
+
+from zerograd.engines.native.convolutions import geometry
+from zerograd.engines.native.convolutions.geometry import Shape3
+from zerograd.engines.native.convolutions.plan import Operand, Stencil
+from zerograd.engines.native.lower import Lowering, special
+from zerograd.ir.graph import Node
+from zerograd.shapes import Shape, contiguous_strides
+
+TYPES = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat"}
+MOST_AXES = 3
+
+
+def _possible(node: Node) -> bool:
+    """Whether there is a kernel: a float type, one to three axes, and something to compute."""
+    sizes = (*node.shape, *node.inputs[0].shape, *node.inputs[1].shape)
+    return node.dtype.name in TYPES and 3 <= node.rank <= 2 + MOST_AXES and 0 not in sizes
+
+
+def _axes(node: Node, kernel: Shape, source: Shape, target: Shape) -> list[tuple[int, int, int, int, int, int]]:
+    """For each of three axes: source, target, taps, stride, padding before, dilation."""
+    attributes = node.attributes
+    before = tuple(one for one, _ in attributes["padding"])
+    found = list(zip(source, target, kernel, attributes["stride"], before, attributes["dilation"], strict=True))
+    return [(1, 1, 1, 1, 0, 1)] * (MOST_AXES - len(found)) + found
+
+
+@special("conv")
+def _conv(lowering: Lowering, node: Node) -> bool:
+    if not _possible(node):
+        return False
+    x, w = node.inputs
+    groups = node.attributes["groups"]
+    depth, rows, columns = _axes(node, w.shape[2:], x.shape[2:], node.shape[2:])
+    shape = Shape3(
+        x.shape[0], groups, w.shape[1], w.shape[0] // groups,
+        geometry.depth_forward(*depth), geometry.forward(*rows), geometry.forward(*columns),
+    )  # fmt: skip
+    feature, channel, *kernel = _strides(w.shape)
+    _add(lowering, node, shape, (w.shape[0] // groups * feature, feature, channel, *kernel))
+    return True
+
+
+@special("conv_input")
+def _conv_input(lowering: Lowering, node: Node) -> bool:
+    if not _possible(node):
+        return False
+    y, w = node.inputs
+    groups = node.attributes["groups"]
+    depth, rows, columns = _axes(node, w.shape[2:], y.shape[2:], node.shape[2:])
+    shape = Shape3(
+        y.shape[0], groups, w.shape[0] // groups, w.shape[1],
+        geometry.depth_backward(*depth), geometry.backward(*rows), geometry.backward(*columns),
+    )  # fmt: skip
+    feature, channel, *kernel = _strides(w.shape)
+    _add(lowering, node, shape, (w.shape[0] // groups * feature, channel, feature, *kernel))
+    return True
+
+
+def _strides(shape: Shape) -> Shape:
+    return contiguous_strides((*shape[:2], *(1,) * (2 + MOST_AXES - len(shape)), *shape[2:]))
+
+
+def _add(lowering: Lowering, node: Node, shape: Shape3, strides: tuple[int, ...]) -> None:
+    type = TYPES[node.dtype.name]
+    x, w = (Operand(lowering.whole(one), type) for one in node.inputs)
+    target = lowering.new_window(node.type)
+    lowering.steps.extend(Stencil(lowering, shape, x, w, Operand(target, type), strides).instructions())
+    lowering.place(node, target)

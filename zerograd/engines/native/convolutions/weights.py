@@ -1,0 +1,69 @@
+"""Weights as panels of the rows that a tile has: for each group and panel [k][row], k through all parts.
+
+Panels are large, as the tile, or small, with one row less, so that no row is empty.
+"""
+
+from __future__ import annotations
+
+from zerograd.engines.native.emit import Value, size
+from zerograd.engines.native.kernel import Kernel, KernelFunction
+from zerograd.engines.native.products.numbers import read
+from zerograd.frozen import Frozen
+
+NUMBERS = ("w_group", "w_row", "large", "panels", "depth")
+
+
+class Panels(Frozen):
+    """Rows divided into panels.
+
+    Attributes:
+        rows: of a large panel.
+        large, count: how many panels are large, and how many there are.
+    """
+
+    __slots__ = ("count", "large", "rows")
+
+    def __init__(self, features: int, most: int) -> None:
+        self.count = -(-features // most)
+        self.rows = -(-features // self.count)
+        self.large = features - self.count * (self.rows - 1)
+
+    @property
+    def small(self) -> bool:
+        return self.large < self.count
+
+
+def weights_kernel(rows: int, source: str, type: str) -> Kernel:
+    """Reads the weights and a table of i32: where each k lies, in bytes; writes the panels. Units: groups * panels."""
+    f = KernelFunction()
+    n = {word: f.number(6 + i) for i, word in enumerate(NUMBERS)}
+    start, table, packed = f.place(0), f.place(1), f.place(2)
+    pitch = f.mul(n["depth"], rows * size(type))
+
+    def unit(u: Value) -> None:
+        group, panel = f.div(u, n["panels"]), f.rem(u, n["panels"])
+        to = f.pointer(packed, f.mul(u, pitch))
+        small = f.compare("sge", panel, n["large"])
+        first = f.sub(f.mul(panel, rows), f.select(small, f.sub(panel, n["large"]), 0))
+        at = f.pointer(start, f.add(f.mul(group, n["w_group"]), f.mul(first, n["w_row"])))
+
+        def pack(count: int) -> None:
+            heads = [at]
+            for _ in range(count - 1):
+                heads.append(f.pointer(heads[-1], n["w_row"]))
+
+            def one(k: Value) -> None:
+                offset = f.convert(f.load("i32", table, k), "i64")
+                there = f.pointer(to, f.mul(k, count * size(type)))
+                for row, head in enumerate(heads):
+                    f.store(read(f, source, type, 1, f.pointer(head, offset)), there, row)
+
+            f.loop(0, n["depth"], 1, one)
+
+        f.if_(small, lambda: pack(max(rows - 1, 1)), lambda: pack(rows))
+
+    f.loop(f.low, f.high, 1, unit)
+    return Kernel("weights", f.finish())
+
+
+__all__ = ["NUMBERS", "Panels", "weights_kernel"]

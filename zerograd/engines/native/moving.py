@@ -1,0 +1,199 @@
+"""Values put together from others: parts written into a box, boxes side by side, rows picked by index."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from zerograd.engines.native.emit import Value, vector
+from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
+from zerograd.engines.native.lower import Lowering, special
+from zerograd.engines.native.target import host
+from zerograd.engines.native.windows import Window
+from zerograd.ir.graph import Node
+from zerograd.shapes import Shape, count
+
+
+def _box(window: Window, starts: Sequence[int], steps: Sequence[int], shape: Shape) -> Window:
+    """The part of a window that begins at ``starts`` and takes every ``step``-th element."""
+    offset = sum(start * stride for start, stride in zip(starts, window.strides, strict=True))
+    return window.seen(shape, tuple(a * b for a, b in zip(steps, window.strides, strict=True)), offset)
+
+
+@special("slice_write")
+def _slice_write(lowering: Lowering, node: Node) -> bool:
+    x, part = node.inputs
+    target = lowering.new_window(node.type)
+    if count(node.shape) and count(part.shape) < count(node.shape):
+        lowering.steps.append(lowering.rows.copy(lowering.window(x), target))
+    if count(part.shape):
+        box = _box(target, node.attributes["starts"], node.attributes["steps"], part.shape)
+        lowering.steps.append(lowering.rows.copy(lowering.window(part), box))
+    lowering.place(node, target)
+    return True
+
+
+@special("cat")
+def _cat(lowering: Lowering, node: Node) -> bool:
+    target = lowering.new_window(node.type)
+    axis = node.attributes["axis"]
+    start = 0
+    for one in node.inputs:
+        if count(one.shape):
+            starts = [start if i == axis else 0 for i in range(node.rank)]
+            box = _box(target, starts, (1,) * node.rank, one.shape)
+            lowering.steps.append(lowering.rows.copy(lowering.window(one), box))
+        start += one.shape[axis]
+    lowering.place(node, target)
+    return True
+
+
+# --- rows by index --------------------------------------------------------------------------------------------------
+
+
+class _Rows(KernelFunction):
+    """A kernel over places in the first axis of a table; numbers after the operands: rows, bytes of a row, places."""
+
+    def __init__(self, operands: int) -> None:
+        super().__init__()
+        self.width = 4 * host().lanes
+        self.rows, self.nbytes, self.places = (self.number(2 * operands + i) for i in range(3))
+
+    def place_at(self, places: Value, i: Value) -> Value:
+        """The i-th place, from the front; a wrong one is reported, and counts as 0."""
+        at = self.load("i64", places, i)
+        at = self.select(self.compare("slt", at, 0), self.add(at, self.rows), at)
+        wrong = self.compare("uge", at, self.rows)
+
+        def report() -> None:
+            self.store(self.const(1, "i64"), self.load("ptr", self.buffers))
+
+        self.if_(wrong, report)
+        return self.select(wrong, 0, at)
+
+    def copy(self, source: Value, target: Value, nbytes: Value) -> None:
+        """Bytes from one place to another."""
+        type = vector("i8", self.width)
+        whole = self.and_(nbytes, -self.width)
+        self.loop(0, whole, self.width, lambda j: self.store(self.load(type, source, j), target, j))
+        self.loop(whole, nbytes, 1, lambda j: self.store(self.load("i8", source, j), target, j))
+
+
+@functools.cache
+def _picking() -> Kernel:
+    """units: places."""
+    f = _Rows(3)
+    table, places, target = f.place(0), f.place(1), f.place(2)
+
+    def unit(i: Value) -> None:
+        at = f.place_at(places, i)
+        f.copy(f.pointer(table, f.mul(at, f.nbytes)), f.pointer(target, f.mul(i, f.nbytes)), f.nbytes)
+
+    f.loop(f.low, f.high, 1, unit)
+    return Kernel("picking", f.finish())
+
+
+@functools.cache
+def _wrapping() -> Kernel:
+    """units: places; the table is only named for its number of rows."""
+    f = _Rows(2)
+    places, target = f.place(0), f.place(1)
+    f.loop(f.low, f.high, 1, lambda i: f.store(f.place_at(places, i), target, i))
+    return Kernel("wrapping", f.finish())
+
+
+@special("wrap")
+def _wrap(lowering: Lowering, node: Node) -> bool:
+    size, units = node.attributes["size"], count(node.shape)
+    if not size or not units:
+        return False
+    places, target = lowering.whole(node.inputs[0]), lowering.new_window(node.type)
+    reads = [Access(places.buffer, 1 if places.offset else units, places.byte_offset)]
+    lowering.steps.append(Instruction(_wrapping(), reads, [Access(target.buffer, units)], [size, 0, 0], units, 2.0))
+    lowering.place(node, target)
+    lowering.steps[-1].reports = lowering.checks = True  # pyright: ignore[reportAttributeAccessIssue]
+    return True
+
+
+@special("index")
+def _index(lowering: Lowering, node: Node) -> bool:
+    table, places = lowering.whole(node.inputs[0]), lowering.whole(node.inputs[1])
+    rows = node.inputs[0].shape[0]
+    if not rows or not count(node.shape):
+        return False
+    target = lowering.new_window(node.type)
+    units = count(places.shape)
+    nbytes = count(node.inputs[0].shape[1:]) * table.dtype.itemsize
+    reads = [
+        Access(table.buffer, 1, table.byte_offset),
+        Access(places.buffer, units if not places.offset else 1, places.byte_offset),
+    ]
+    lowering.steps.append(
+        Instruction(_picking(), reads, [Access(target.buffer, units)], [rows, nbytes, units], units, 10 + nbytes * 0.05)
+    )
+    lowering.place(node, target)
+    lowering.steps[-1].reports = lowering.checks = True  # pyright: ignore[reportAttributeAccessIssue]
+    return True
+
+
+@functools.cache
+def _adding(type: str) -> Kernel:
+    """Adds rows at their places, in order; units: blocks of columns. A further number: the columns of a block."""
+    f = _Rows(3)
+    values, places, target = f.place(0), f.place(1), f.place(2)
+    block = f.number(9)
+    width = host().lanes
+    size = {"float": 4, "double": 8}[type]
+    columns = f.value("i64", f"udiv i64 {f.nbytes.name}, {size}")
+
+    def unit(u: Value) -> None:
+        first = f.mul(u, block)
+        last = f.least(f.add(first, block), columns)
+
+        def add_row(i: Value) -> None:
+            at = f.place_at(places, i)
+            source = f.pointer(values, f.mul(i, f.nbytes))
+            sink = f.pointer(target, f.mul(at, f.nbytes))
+
+            def add(j: Value, kind: str, mask: Value | None) -> None:
+                f.store(f.add(f.load(kind, sink, j, mask), f.load(kind, source, j, mask)), sink, j, mask)
+
+            whole = f.add(first, f.and_(f.sub(last, first), -width))
+            f.loop(first, whole, width, lambda j: add(j, vector(type, width), None))
+            rest = f.sub(last, whole)
+            f.if_(f.compare("sgt", rest, 0), lambda: add(whole, vector(type, width), f.first(rest, width)))
+
+        f.loop(0, f.places, 1, add_row)
+
+    f.loop(f.low, f.high, 1, unit)
+    return Kernel("adding", f.finish())
+
+
+COLUMNS_OF_BLOCK = 32
+
+
+@special("index_write")
+def _index_write(lowering: Lowering, node: Node) -> bool:
+    x, values, places = node.inputs
+    type = {"float32": "float", "float64": "double"}.get(node.dtype.name)
+    if not node.attributes["accumulate"] or type is None or not count(x.shape) or not count(values.shape):
+        return False
+    source, at = lowering.whole(values), lowering.whole(places)
+    target = lowering.new_window(node.type)
+    lowering.steps.append(lowering.rows.copy(lowering.window(x), target))
+    columns = count(x.shape[1:])
+    units = -(-columns // COLUMNS_OF_BLOCK)
+    number = count(places.shape)
+    lowering.steps.append(
+        Instruction(
+            _adding(type),
+            [Access(source.buffer, 1, source.byte_offset), Access(at.buffer, 1, at.byte_offset)],
+            [Access(target.buffer)],
+            [x.shape[0], columns * node.dtype.itemsize, number, COLUMNS_OF_BLOCK],
+            units,
+            number * 8.0,
+        )
+    )
+    lowering.place(node, target)
+    lowering.steps[-1].reports = lowering.checks = True  # pyright: ignore[reportAttributeAccessIssue]
+    return True

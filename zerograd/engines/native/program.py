@@ -1,0 +1,286 @@
+"""A graph made ready to run: buffers, instructions in phases, and the calls of NumPy between them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from zerograd import dtypes
+from zerograd.dtypes import dtype
+from zerograd.engines import reference
+from zerograd.engines.native import contraction, jit, moving  # noqa: F401  they register their kernels
+from zerograd.engines.native.binding import Binding
+from zerograd.engines.native.buffers import (
+    ALIGNMENT,
+    CONSTANT,
+    LEAF,
+    NUMBER,
+    RESULT,
+    STATUS,
+    TEMPORARY,
+    Lifetime,
+    place,
+)
+from zerograd.engines.native.convolutions import lowering as _convolutions  # noqa: F401
+from zerograd.engines.native.donation import donations
+from zerograd.engines.native.driver import Schedule
+from zerograd.engines.native.kernel import Instruction
+from zerograd.engines.native.lower import Lowering, Reference, Step
+from zerograd.engines.native.schedule import Phases, cost_of
+from zerograd.engines.native.threads import threads_for
+from zerograd.engines.native.windows import Window
+from zerograd.ir.graph import Array, Node, leaf
+from zerograd.passes import pipeline
+
+
+class Result:
+    """An array that a run makes: the buffer behind one or more outputs.
+
+    Attributes:
+        index: its place in the table of pointers.
+        shape, dtype: what to allocate.
+        slot: the leaf that it may be written over, or -1.
+    """
+
+    __slots__ = ("dtype", "index", "shape", "slot")
+
+    def __init__(self, index: int, shape: tuple[int, ...], dtype: dtype, slot: int) -> None:
+        self.index, self.shape, self.dtype, self.slot = index, shape, dtype.numpy, slot
+
+
+class Segment:
+    """Instructions between calls of NumPy: their phases, and once they are loaded, their schedule."""
+
+    __slots__ = ("cost", "instructions", "phases", "schedule")
+
+    schedule: Schedule
+
+    def __init__(self, instructions: list[Instruction]) -> None:
+        self.instructions = instructions
+        self.phases = Phases(instructions)
+        self.cost = cost_of(instructions)
+
+
+class Program:
+    """What ``compile`` gives: called with the arrays and numbers of the leaves, it gives the outputs' arrays."""
+
+    def __init__(self, outputs: tuple[Node, ...]) -> None:
+        self.recorded = outputs
+        self.outputs = pipeline.run(outputs)
+        lowering = Lowering(self.outputs)
+        self.buffers, self.windows, self.checks = lowering.buffers, lowering.results, lowering.checks
+        for window in self.windows:
+            if self.buffers[window.buffer].kind == TEMPORARY:
+                self.buffers[window.buffer].kind = RESULT
+        self.parts = _parts(lowering.steps)
+        self._place_temporaries()
+        self._make_tables()
+        self._load()
+
+    # --- making -----------------------------------------------------------------------------------------------------
+
+    def _place_temporaries(self) -> None:
+        """Plan the arena: a temporary lives from the phase that writes it to the last that reads it."""
+        moment = 0
+        spans: dict[int, list[int]] = {}
+        self.moments: dict[Instruction, int] = {}
+        for part in self.parts:
+            if isinstance(part, Reference):
+                for window in part.inputs:
+                    spans.setdefault(window.buffer, []).append(moment)
+                moment += 1
+                continue
+            for i, one in enumerate(part.instructions):
+                # On one thread, in one task, each instruction is a moment of its own.
+                self.moments[one] = now = moment + (i if part.phases.alone else part.phases.moment[one])
+                for access in (*one.reads, *one.writes):
+                    spans.setdefault(access.buffer, []).append(now)
+            moment = 1 + max((self.moments[one] for one in part.instructions), default=moment)
+        lifetimes = [
+            Lifetime(self.buffers[index], min(moments), max(moments))
+            for index, moments in spans.items()
+            if self.buffers[index].kind == TEMPORARY
+        ]
+        self.arena = _aligned(place(lifetimes))
+
+    def _make_tables(self) -> None:
+        """The pointers to all buffers; those of leaves and results change with each run."""
+        table = self.table = np.zeros(len(self.buffers), np.int64)
+        numbers = self.numbers = np.zeros(len(self.buffers), np.float64)
+        status = self.status = np.zeros(8, np.int64)
+        for one in self.buffers:
+            match one.kind:
+                case "temporary":
+                    table[one.index] = self.arena.ctypes.data + one.offset
+                case "constant":
+                    table[one.index] = one.detail.ctypes.data
+                case "number":
+                    table[one.index] = numbers.ctypes.data + 8 * one.index
+                case "status":
+                    table[one.index] = status.ctypes.data
+        self.status_word = ctypes.c_int64.from_address(status.ctypes.data)
+        shown = {window.buffer for window in self.windows}
+        given = donations(self.parts, self.moments, self.buffers, shown)
+        slots = {leaf: result for result, leaf in given.items()}
+        arrays = [(one.detail, one.index, slots.get(one.index, -1)) for one in self.buffers if one.kind == LEAF]
+        weak = [one for one in self.buffers if one.kind == NUMBER]
+        floats = [(one.detail, one.index) for one in weak if one.dtype is dtypes.float64]
+        others = [(one.detail, one.index) for one in weak if one.dtype is not dtypes.float64]
+        self.binding = Binding(arrays, floats, others, table, numbers)
+        self.leaf_slots = [(one.index, one.detail) for one in self.buffers if one.kind == LEAF]
+        self.results = []
+        for window in self.windows:
+            buffer = self.buffers[window.buffer]
+            if buffer.kind == RESULT and all(one.index != buffer.index for one in self.results):
+                n = buffer.nbytes // window.dtype.itemsize
+                shape = window.shape if prod(window.shape) == n else (n,)
+                slot = self.buffers[given[buffer.index]].detail if buffer.index in given else -1
+                self.results.append(Result(buffer.index, shape, window.dtype, slot))
+        self.shapes = [self._final(i, window) for i, window in enumerate(self.windows)]
+
+    def _load(self) -> None:
+        segments = [part for part in self.parts if isinstance(part, Segment)]
+        texts = {one.kernel.symbol: one.kernel.source for part in segments for one in part.instructions}
+        addresses = jit.load(texts)
+        self.held: list[Array] = []
+        for part in segments:
+            tables: dict[Instruction, int] = {}
+            for one in part.instructions:
+                numbers = [word for access in (*one.reads, *one.writes) for word in (access.buffer, access.offset)]
+                array = np.array([*numbers, *one.extra], np.int64)
+                self.held.append(array)
+                tables[one] = array.ctypes.data
+            tasks = [
+                [
+                    [(addresses[one.kernel.symbol], tables[one], low, high) for one, low, high in calls]
+                    for calls in phase
+                ]
+                for phase in part.phases.tasks()
+            ]
+            part.schedule = Schedule(tasks, max((one.scratch for one in part.instructions), default=0))
+
+    def _final(self, i: int, window: Window) -> tuple[Any, ...]:
+        """How the i-th output is had after a run: (how, where, offset, count, shape)."""
+        node, buffer = self.outputs[i], self.buffers[window.buffer]
+        n = prod(window.shape)
+        if node.op is leaf:
+            return "leaf", node.attributes["slot"], 0, n, window.shape
+        if buffer.kind == LEAF:
+            return "part", buffer.detail, window.offset, n, window.shape
+        if buffer.kind in (CONSTANT, NUMBER):
+            return "copy", window, 0, n, window.shape
+        whole = not window.offset and n * window.dtype.itemsize == buffer.nbytes
+        return "whole" if whole else "slice", window.buffer, window.offset, n, window.shape
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    def __call__(self, leaves: Sequence[Any]) -> list[Array]:
+        if not isinstance(leaves, list):
+            leaves = list(leaves)
+        binding, table = self.binding, self.table
+        held = binding.enter(leaves)
+        made: dict[int, Array] = {}
+        taken = binding.taken
+        for one in self.results:
+            index = one.index
+            if one.slot >= 0 and taken[index]:
+                made[index] = leaves[one.slot]
+            else:
+                made[index] = array = np.empty(one.shape, one.dtype)
+                table[index] = array.ctypes.data
+        at = table.ctypes.data
+        for part in self.parts:
+            if isinstance(part, Segment):
+                part.schedule.run(at, threads_for(part.cost))
+                if self.checks and self.status_word.value:
+                    self._report(leaves)
+            else:
+                self._refer(part, made, leaves)
+        del held
+        return [self._result(*one, made, leaves) for one in self.shapes]
+
+    def _report(self, leaves: Sequence[Any]) -> None:
+        """A kernel met a wrong index: the reference says which."""
+        self.status_word.value = 0
+        reference.compile(self.recorded)(leaves)
+        raise AssertionError("a kernel has reported a wrong index that the reference does not know of")
+
+    def _array(self, window: Window, made: dict[int, Array], leaves: Sequence[Any]) -> Array:
+        """A window as an array, which must not outlive the run if it lies in the arena."""
+        buffer = self.buffers[window.buffer]
+        match buffer.kind:
+            case "temporary":
+                raw: Any = self.arena[buffer.offset : buffer.offset + buffer.nbytes]
+            case "constant":
+                raw = buffer.detail
+            case "number":
+                raw = self.numbers[buffer.index : buffer.index + 1]
+            case "leaf":
+                raw = np.ascontiguousarray(leaves[buffer.detail])
+            case _:
+                raw = made[window.buffer]
+        flat = raw.reshape(-1).view(window.dtype.numpy)
+        strides = tuple(s * window.dtype.itemsize for s in window.strides)
+        return as_strided(flat[window.offset :], window.shape, strides)
+
+    def _refer(self, part: Reference, made: dict[int, Array], leaves: Sequence[Any]) -> None:
+        node = part.node
+        with np.errstate(all="ignore"):
+            inputs = [self._array(window, made, leaves) for window in part.inputs]
+            found = node.op.reference(*inputs, **node.attributes)
+        for window, array in zip(part.outputs, found if isinstance(found, tuple) else (found,), strict=True):
+            array = np.ascontiguousarray(np.broadcast_to(array, window.shape), window.dtype.numpy)
+            if array.base is not None:
+                array = array.copy()  # a view of what it was given, which may lie in the arena
+            made[window.buffer] = array.reshape(-1)
+            self.table[window.buffer] = array.ctypes.data
+
+    def _result(
+        self, how: str, where: Any, offset: int, n: int, shape: tuple[int, ...], made: dict[int, Array],
+        leaves: Sequence[Any],
+    ) -> Array:  # fmt: skip
+        match how:
+            case "whole":
+                array = made[where]
+            case "slice":
+                array = made[where].reshape(-1)[offset : offset + n]
+            case "leaf":
+                return np.asarray(leaves[where])
+            case "part":
+                array = np.ascontiguousarray(leaves[where]).reshape(-1)[offset : offset + n]
+            case _:
+                return self._array(where, made, leaves).copy()
+        return array if shape == array.shape else array.reshape(shape)
+
+
+def _parts(steps: Sequence[Step]) -> list[Segment | Reference]:
+    """Instructions between NumPy calls belong together."""
+    parts: list[Any] = []
+    for step in steps:
+        if isinstance(step, Reference):
+            parts.append(step)
+        elif parts and isinstance(parts[-1], list):
+            parts[-1].append(step)
+        else:
+            parts.append([step])
+    return [Segment(part) if isinstance(part, list) else part for part in parts]
+
+
+def _aligned(nbytes: int) -> Array:
+    """Memory that begins at a multiple of 64 bytes."""
+    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + nbytes]
+
+
+def compile(outputs: tuple[Node, ...]) -> Program:
+    """The program that computes these nodes. ``engines/protocol.py`` says what is called and given."""
+    return Program(outputs)
+
+
+__all__ = ["STATUS", "Program", "compile"]

@@ -1,0 +1,153 @@
+"""When and by whom instructions are done: phases, tasks, slabs.
+
+Two instructions that follow each other need no barrier between them where each slab of the second needs only the same
+slab of the first: a thread takes a slab through the whole *chain* of instructions, and what it has just written is
+still in its cache. A chain begins where an instruction needs all of something; its slabs are the tasks of a phase.
+A unit's result does not depend on who does it together with which others (``kernel``), so the division into tasks
+changes no bit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from math import gcd
+
+from zerograd.engines.native.kernel import Access, Instruction
+from zerograd.settings import settings
+
+TASKS = 8  # into how many tasks for each thread a large chain is divided, if it can be
+LEAST_SLABS = 4  # fewer than this leave threads without work, then a barrier is better
+TASK_COST = 20_000  # nanoseconds of work below which a task is not divided
+SMALL = 60_000  # nanoseconds of work below which a whole program is one chain
+
+
+class Chain:
+    """Instructions that are done slab by slab.
+
+    Attributes:
+        instructions: in order.
+        slabs: into how many slabs all of them can be divided.
+        phase: when.
+    """
+
+    __slots__ = ("instructions", "phase", "slabs")
+
+    def __init__(self, instruction: Instruction, phase: int) -> None:
+        self.instructions = [instruction]
+        self.slabs = instruction.units
+        self.phase = phase
+
+    @property
+    def cost(self) -> float:
+        return sum(one.cost * one.units for one in self.instructions)
+
+
+Call = tuple[Instruction, int, int]  # with low and high
+
+
+class Phases:
+    """The chains of each phase.
+
+    Attributes:
+        chains: all, in order of their phases.
+        moment: for each instruction the phase it is done in.
+    """
+
+    def __init__(self, instructions: Sequence[Instruction]) -> None:
+        self.writer: dict[int, list[tuple[Instruction, Access]]] = {}
+        self.readers: dict[int, list[Instruction]] = {}
+        self.of: dict[Instruction, Chain] = {}
+        self.alone = sum(one.cost * one.units for one in instructions) < SMALL
+        if self.alone:
+            self._in_order(instructions)
+        else:
+            for one in instructions:
+                self._put(one)
+        found = dict.fromkeys(self.of[one] for one in instructions)
+        self.chains = sorted(found, key=lambda chain: chain.phase)
+        self.moment = {one: self.of[one].phase for one in instructions}
+
+    def _in_order(self, instructions: Sequence[Instruction]) -> None:
+        """One chain, in one slab: everything is done in its order by one thread."""
+        chain = Chain(instructions[0], 0)
+        chain.instructions = list(instructions)
+        chain.slabs = 1
+        self.of = dict.fromkeys(instructions, chain)
+
+    def _put(self, one: Instruction) -> None:
+        links = self._links(one)
+        phase = max((chain.phase for chain in links), default=0)
+        same = [chain for chain in links if chain.phase == phase]
+        slabs = one.units
+        for chain in same:
+            slabs = gcd(slabs, gcd(chain.slabs, links[chain]))
+        if same and slabs < LEAST_SLABS and not self._indivisible(one, same):
+            self.of[one] = Chain(one, phase + 1)
+        else:
+            self._append(one, same, slabs, phase)
+        for access in one.writes:
+            self.writer.setdefault(access.buffer, []).append((one, access))
+
+    def _indivisible(self, one: Instruction, chains: list[Chain]) -> bool:
+        """Whether nothing is lost by doing all of it in one task."""
+        return all(chain.slabs <= 1 or chain.cost < TASK_COST for chain in chains) and one.cost * one.units < TASK_COST
+
+    def _links(self, one: Instruction) -> dict[Chain, int]:
+        """The chains it depends on, each with the number of slabs under which it needs only its own."""
+        links: dict[Chain, int] = {}
+        for access in (*one.reads, *one.writes):
+            for writer, written in self.writer.get(access.buffer, ()):
+                chain = self.of[writer]
+                links[chain] = gcd(links.get(chain, 0), gcd(access.slabs, written.slabs))
+        return links
+
+    def _append(self, one: Instruction, chains: list[Chain], slabs: int, phase: int) -> None:
+        if not chains:
+            self.of[one] = Chain(one, phase)
+            return
+        chain = chains[0]
+        for other in chains[1:]:
+            for instruction in other.instructions:
+                self.of[instruction] = chain
+            chain.instructions.extend(other.instructions)
+        chain.instructions.append(one)
+        chain.slabs = slabs
+        self.of[one] = chain
+
+    def tasks(self) -> list[list[list[Call]]]:
+        """For each phase its tasks, for each task its calls; the longest tasks of a phase come first."""
+        last = max((chain.phase for chain in self.chains), default=-1)
+        phases: list[list[tuple[float, list[Call]]]] = [[] for _ in range(last + 1)]
+        for chain in self.chains:
+            parts = self._parts(chain)
+            for part in range(parts):
+                calls = [
+                    (one, part * one.units // parts, (part + 1) * one.units // parts)
+                    if chain.slabs > 1 or len(chain.instructions) == 1
+                    else (one, 0, one.units)
+                    for one in chain.instructions
+                ]
+                phases[chain.phase].append((-chain.cost / parts, [call for call in calls if call[1] < call[2]]))
+        return [[calls for _, calls in sorted(tasks, key=lambda task: task[0]) if calls] for tasks in phases]
+
+    def _parts(self, chain: Chain) -> int:
+        """How many tasks a chain becomes.
+
+        Several for each thread, so that one who comes late does less; but not so many that an instruction works on
+        fewer units than it needs to be fast, unless threads would be idle. Slabs stay whole.
+        """
+        if self.alone:
+            return 1
+        threads = settings.threads or os.cpu_count() or 1
+        wanted = min(TASKS * threads, max(1, int(chain.cost // TASK_COST)))
+        grain = min(one.units // one.grain for one in chain.instructions)
+        wanted = min(wanted, max(grain, threads))
+        if len(chain.instructions) == 1:
+            return min(wanted, chain.slabs)  # any division will do
+        return max(n for n in range(1, max(wanted, 1) + 1) if chain.slabs % n == 0)
+
+
+def cost_of(instructions: Sequence[Instruction]) -> float:
+    """Nanoseconds of work on one thread, roughly."""
+    return sum(one.cost * one.units for one in instructions)

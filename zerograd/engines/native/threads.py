@@ -1,0 +1,160 @@
+"""The team: the memory that all threads of a program share, the workers, and how many threads a program is worth.
+
+A worker is a thread that sits in native code and never comes back to Python. It owns nothing, and a program is right
+with any number of workers, none too: whoever begins a program takes part and does what nobody else has taken.
+"""
+
+from __future__ import annotations
+
+import _thread
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+from enum import IntEnum
+
+import numpy as np
+
+from zerograd.settings import settings
+
+MOST = 1024  # threads that can take part
+ALONE = 80_000  # nanoseconds of work below which waking others costs more than they take off: see threads_for
+SHARE = 40_000  # nanoseconds of work that a thread more is worth
+_SPIN, _IDLE_SPIN = 50_000, 100_000  # nanoseconds; to sleep and to be woken takes 30,000 to 60,000
+_ALIGN = 128  # two lines of cache: processors fetch them in pairs
+
+
+class Word(IntEnum):
+    """Where things lie in the team's memory, in i64s. What many threads write has lines of its own.
+
+    STATE: tasks taken, and the limit; see driver.py.
+    DONE: tasks done.
+    ASLEEP: a bit for each thread that sleeps: thread i has bit i, all from the 32nd on share the last.
+    BUSY: 1 while a program has the team.
+    PROGRAM, BUFFERS: that program.
+    THREADS: how many threads may take part in it.
+    SPIN, IDLE_SPIN: pauses before a thread sleeps, within a program and between programs.
+    SCRATCH: the first of the addresses of each thread's scratch memory.
+    """
+
+    STATE = 0
+    DONE = 16
+    ASLEEP = 32
+    BUSY = 48
+    PROGRAM = 64
+    BUFFERS = 65
+    THREADS = 66
+    SPIN = 67
+    IDLE_SPIN = 68
+    SCRATCH = 80
+
+
+class _Memory:
+    """Zeroed memory at an aligned address that is never given back: threads may look at it until the process ends."""
+
+    def __init__(self, size: int) -> None:
+        self._raw = np.zeros(size + _ALIGN, np.uint8)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._raw))
+        start = -self._raw.ctypes.data % _ALIGN
+        self.bytes = self._raw[start : start + size]
+        self.address = self.bytes.ctypes.data
+        self.place = ctypes.c_void_p(self.address)
+
+
+class _Words(_Memory):
+    """The team's memory."""
+
+    def __init__(self) -> None:
+        super().__init__(8 * (Word.SCRATCH + MOST))
+        self.words = self.bytes.view(np.int64)
+        self.set_spin(25.0)
+
+    def set_spin(self, pause: float) -> None:
+        """Say how long one pause takes, in nanoseconds: from 3 to 50, depending on the processor."""
+        self.words[Word.SPIN] = max(1, int(_SPIN / pause))
+        self.words[Word.IDLE_SPIN] = max(1, int(_IDLE_SPIN / pause))
+
+
+class _Own(threading.local):
+    """Scratch memory of a thread that begins programs."""
+
+    size = 0
+    place = ctypes.c_void_p(0)
+    memory: np.ndarray | None = None
+
+
+words = _Words()
+_own = _Own()
+_lock = threading.Lock()
+_limit = MOST  # threads that the system has been willing to give
+_workers = 0  # how many there are; their threads have the numbers 1, 2, ...
+_scratch = 0  # bytes that each worker has
+
+
+def scratch(size: int) -> ctypes.c_void_p:
+    """The address of at least ``size`` bytes for the calling thread, aligned to 64; it stays until a larger demand."""
+    if _own.size < size:
+        grown = max(size, 2 * _own.size)
+        _own.memory = np.empty(grown + _ALIGN, np.uint8)
+        _own.place = ctypes.c_void_p(_own.memory.ctypes.data + (-_own.memory.ctypes.data % _ALIGN))
+        _own.size = grown
+    return _own.place
+
+
+def threads_for(cost: float) -> int:
+    """How many threads a program of ``cost`` nanoseconds of work, on one thread, should be run with.
+
+    A worker that must be woken comes 30 to 60 microseconds late, so two threads break even at about twice that. Which
+    number it is changes no result.
+    """
+    if cost < ALONE:
+        return 1
+    return max(1, min(settings.threads or os.cpu_count() or 1, int(cost / SHARE)))
+
+
+def gather(threads: int, size: int, participate: Callable[..., None]) -> int:
+    """Have workers for ``threads`` threads, if the system allows, each with ``size`` bytes of scratch.
+
+    Returns:
+        How many threads can take part, the caller included.
+    """
+    threads = min(threads, _limit)
+    if _workers + 1 < threads or _scratch < size:
+        with _lock:
+            _provide(threads, size)
+            _start(threads - 1, participate)
+    return min(threads, _limit)
+
+
+def _provide(threads: int, size: int) -> None:
+    """Scratch memory for the present and coming workers. The old stays: a worker may be using it."""
+    global _scratch
+    if _scratch >= size and _workers + 1 >= threads:
+        return
+    grown = _scratch if _scratch >= size else max(size, 2 * _scratch)
+    first = 1 if grown > _scratch else _workers + 1
+    for index in range(first, max(threads, _workers + 1)):
+        words.words[Word.SCRATCH + index] = _Memory(grown).address
+    _scratch = grown
+
+
+def _start(count: int, participate: Callable[..., None]) -> None:
+    global _limit, _workers
+    while _workers < count:
+        try:
+            _thread.start_new_thread(participate, (words.place, ctypes.c_void_p(_workers + 1), ctypes.c_void_p(0)))
+        except RuntimeError:  # no more threads, or the interpreter is about to end
+            _limit = _workers + 1
+            return
+        _workers += 1
+
+
+def _forget() -> None:
+    """In the child of a fork no worker lives, and what the others were doing there is nobody's."""
+    global _limit, _lock, _workers
+    _lock, _limit, _workers = threading.Lock(), MOST, 0
+    words.words[: Word.SPIN] = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,82 @@
+"""The arguments of a call: what a program is chosen by, and what it binds anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zerograd.tensor.base import TensorBase
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
+
+
+class Arguments:
+    """The arguments of one call, taken apart.
+
+    Attributes:
+        key: what decides what the function does with them: their structure, the types of tensors, other values.
+        tensors: those whose data is bound anew in each call.
+        objects: those that are the same in each call of this key: parameters, models, loaders.
+        traced: a tensor among them has a history, so the call is in the middle of something.
+    """
+
+    __slots__ = ("key", "objects", "tensors", "traced")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.tensors: list[Any] = []
+        self.objects: list[Any] = []
+        self.traced = False
+        parts = [self._described(one) for one in args]
+        if kwargs:
+            parts.append(self._described(kwargs))
+        self.key = (len(args), *parts, self._shared())
+
+    def _described(self, one: Any) -> Any:
+        kind = type(one)
+        if isinstance(one, TensorBase):
+            if one._leaf is None and one._own is None:
+                self.traced = self.traced or one._tracked()
+                self.tensors.append(one)
+                return described(one)
+        elif kind in PLAIN:
+            return kind, repr(one) if kind is float or kind is complex else one
+        elif kind is tuple or kind is list or (isinstance(one, tuple) and hasattr(kind, "_fields")):
+            return kind, *[self._described(part) for part in one]
+        elif isinstance(one, dict) and kind is dict:
+            return kind, tuple(one), *[self._described(part) for part in one.values()]
+        self.objects.append(one)
+        return "the same", id(one)
+
+    def _shared(self) -> tuple[int, ...]:
+        """Which tensors share memory."""
+        if len(self.tensors) < 2:
+            return ()
+        ids = [id(one._storage) for one in self.tensors]
+        return () if len(set(ids)) == len(ids) else tuple(map(ids.index, ids))
+
+
+def described(tensor: Any) -> Any:
+    """What there is to know of a tensor but its data."""
+    storage = tensor._storage
+    if tensor._plain:
+        return tensor.__class__, storage.type, storage.strides
+    moving = steps_of_data(tensor)
+    layout = tensor._layout
+    return (
+        tensor.__class__,
+        tensor._type,
+        storage.strides if not moving else None,
+        tensor._detached,
+        moving,
+        tensor._steps[moving:],
+        layout and (layout.shape, layout.strides),
+        storage.type if not moving else None,
+    )
+
+
+def steps_of_data(tensor: Any) -> int:
+    """How many of its views, the first ones, only say which part of the data is bound."""
+    views = tensor._steps
+    base = tensor if tensor._base is None else tensor._base
+    if base._leaf is not None or base._own is not None:
+        return 0
+    return next((i for i in range(len(views), 0, -1) if views[i - 1].moves), 0)

@@ -1,0 +1,138 @@
+"""When a function runs as it is, when it is watched, and when its program is replayed."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from zerograd import dtypes
+from zerograd.ir.record import Recorder, recorder
+from zerograd.program.arguments import Arguments
+from zerograd.program.bindings import Doubt
+from zerograd.program.capture import Part, Record, captured
+from zerograd.program.compare import difference
+from zerograd.program.program import Program
+from zerograd.program.surroundings import Surroundings
+from zerograd.runtime.realize import launch
+from zerograd.runtime.structure import structure
+
+MOST_RUNS = 8  # watched runs in a row that gave no program, before a function is left alone
+MOST_PROGRAMS = 8  # for the same arguments
+MOST_KEYS = 48  # kinds of arguments of one function
+
+
+class Compiled:
+    """A function and its programs.
+
+    Attributes:
+        programs: by the key of the arguments and the modes.
+        records: of the last watched run, where that gave no program.
+        runs: how many watched runs there have been since the last replay.
+        reason: why nothing is captured any more.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.programs: dict[Any, list[Program]] = {}
+        self.records: dict[Any, Record] = {}
+        self.runs: dict[Any, int] = {}
+        self.reason: str | None = None
+        self.lock = threading.RLock()
+
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        own = recorder.own
+        trace = own.trace
+        if self.reason is not None or trace.watch is not None or trace.arrivals or own.depth or own.exact_lines:
+            return self.function(*args, **kwargs)
+        if not self.lock.acquire(blocking=False):
+            return self.function(*args, **kwargs)
+        try:
+            return self._call(own, args, kwargs)
+        finally:
+            self.lock.release()
+
+    def _call(self, own: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = Arguments(args, kwargs)
+        if given.traced:
+            return self.function(*args, **kwargs)
+        key = (given.key, own.grad_enabled, own.inference, own.autocast, dtypes.get_default_dtype())
+        for program in self.programs.get(key, ()):
+            try:
+                result = program.replay(own, given.tensors)
+            except Doubt:
+                continue
+            self.runs[key] = 0
+            return result
+        return self._run(key, given, args, kwargs)
+
+    def _run(self, key: Any, given: Arguments, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the body, watched."""
+        if len(self.runs) >= MOST_KEYS and key not in self.runs:
+            self._give_up("its arguments have other shapes, or other values, in every call")
+            return self.function(*args, **kwargs)
+        launch()
+        known = self.programs.get(key, [])
+        before = self.records.pop(key, None) or (known[0].record if known else None)
+        around = Surroundings(self.function, given.objects)
+        result, found = captured(self.function, args, kwargs, given, before)
+        if isinstance(found, Part):
+            self.reason = ""
+            return result
+        reason = found if isinstance(found, str) else None
+        if around.reads_on is not None:
+            reason = f"it can see the iterator {around.reads_on}, and nobody knows what that gives next"
+        reason = reason or around.changed()
+        if reason is None and isinstance(found, Record):
+            launch()
+            around.structure = structure.changes
+            reason = self._judge(key, before, found, around)
+        if reason is not None:
+            self.runs[key] = self.runs.get(key, 0) + 1
+            if self.runs[key] >= MOST_RUNS:
+                self._give_up(reason)
+        return result
+
+    def _judge(self, key: Any, before: Record | None, record: Record, around: Surroundings) -> str | None:
+        """Make a program of two runs that did the same, or find that there is one; else say why not."""
+        if not record.gradients.complete or before is None:
+            self.records[key] = record
+            return "it touches other gradients in every call"
+        programs = self.programs.setdefault(key, [])
+        for program in programs:
+            if difference(program.record, record) is None:
+                program.around = around
+                programs.remove(program)
+                programs.insert(0, program)
+                return "something that it can see has changed before every call"
+        reason = difference(before, record)
+        if reason is not None:
+            self.records[key] = record
+            return reason
+        programs.insert(0, Program(record, around))
+        del programs[MOST_PROGRAMS:]
+        self.runs[key] = 0
+        return None
+
+    def _give_up(self, reason: str) -> None:
+        """Let the function run as it is from now on, and say so."""
+        self.reason = reason
+        self.programs.clear()
+        self.records.clear()
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        warnings.warn(f"torch.compile runs {name} as it is: {reason}", UserWarning, stacklevel=6)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, captured and replayed where that can be done."""
+    state = Compiled(function)
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return state.call(args, kwargs)
+
+    run._torchdynamo_orig_callable = function  # pyright: ignore[reportAttributeAccessIssue]
+    run._compiled = state  # pyright: ignore[reportAttributeAccessIssue]
+    return run

@@ -1,0 +1,152 @@
+"""A program: what a function did in two runs, to be done again without the function."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from zerograd.ir.graph import Node
+from zerograd.ir.record import Recorder, traces
+from zerograd.ir.trace import Trace
+from zerograd.program.bindings import Bindings, Doubt, storage_at
+from zerograd.program.capture import Record
+from zerograd.program.making import maker, new_storage
+from zerograd.program.origins import Kept
+from zerograd.program.stepping import Stepping, take_back
+from zerograd.program.surroundings import Surroundings
+from zerograd.runtime.realize import compute
+from zerograd.tensor.base import TensorBase
+from zerograd.tensor.leaf import Arrived
+
+
+class Program:
+    """A record made ready for replays.
+
+    Where the step leaves gradients behind that its next call clears unread, a replay is computed only when something
+    of it is read, or by the next replay, when its gradients are dead: so they are never written.
+
+    Attributes:
+        record: what it does.
+        around: what the function could see then.
+        defers: it is computed later.
+        owed: the last replay, not computed yet, and its result.
+    """
+
+    owed: tuple[Trace, Any] | None = None
+
+    def __init__(self, record: Record, around: Surroundings) -> None:
+        self.record = record
+        self.around = around
+        self.bindings = Bindings(record)
+        self.stepping = Stepping(record.events)
+        self.written = [
+            (storage_at(place, []) if isinstance(place, Kept) else None, place, node, times)
+            for place, node, times in record.storages
+        ]
+        self.make = maker(record.result)
+        found = record.gradients
+        touched = list(zip(found.tensors, found.needs, found.leaves, strict=True))
+        self.needs = [(tensor, need) for tensor, need, _ in touched if need is not None]
+        self.none_left = [tensor for tensor, _, left in touched if left is None]
+        self.left = [(tensor, left) for tensor, _, left in touched if left is not None and left is not True]
+        self.arrived = {tensor._leaf: node for tensor, node in self.left if isinstance(node, Node) and tensor._leaf}
+        self.defers = bool(self.left) and not self.needs
+        self.plan = record.trace.plan
+
+    def __del__(self) -> None:
+        if self.owed is not None and not sys.is_finalizing():
+            compute(self.owed[0])
+
+    def replay(self, own: Recorder, tensors: list[Any]) -> Any:
+        """Do what the body would do.
+
+        Raises:
+            Doubt: it cannot be told that the body would do this; nothing has been done.
+        """
+        if not self.around.are_same():
+            raise Doubt
+        self.bindings.check()
+        self.stepping.check()
+        for tensor, need in self.needs:
+            if (tensor._grad is not None) is not need:
+                raise Doubt
+        for storage, *_ in self.written:
+            if storage is not None and storage.shared is not None and storage.shared.is_shared():
+                raise Doubt
+        numbers: dict[int, Any] = {}
+        undo = self.stepping.advance(numbers)
+        try:
+            if self.owed is not None:
+                self._settle()
+            leaves = self.bindings.bind(own, tensors)
+        except BaseException:
+            take_back(undo)
+            raise
+        for slot, number in numbers.items():
+            leaves[slot] = number
+        drawn = self.bindings.draw(leaves)
+        return self._leave(own, leaves, drawn, tensors)
+
+    def _settle(self) -> None:
+        """Compute the last replay; its gradients end now."""
+        assert self.owed is not None
+        trace = self.owed[0]
+        if trace.serial in traces:
+            for arrived in trace.arrivals:
+                for tensor, _ in self.left:
+                    if tensor._grad is arrived:
+                        tensor._grad = None
+            compute(trace)
+        self.plan = trace.plan
+        self.owed = None
+
+    def _leave(self, own: Recorder, leaves: list[Any], drawn: list[Any], tensors: list[Any]) -> Any:
+        """Leave the trace behind that the body would have left."""
+        trace = self._trace(leaves)
+        serial = trace.serial
+        for pack, nodes, times in self.record.packs:
+            for tensor in own.trace.shown.pop(id(pack), ()):
+                if tensor is not None:
+                    tensor._serial = 0
+            pack.nodes, pack.serial, pack.buffers = nodes, serial, None
+            pack.version += times
+            trace.packs.append(pack)
+        for storage, place, node, times in self.written:
+            storage = storage or storage_at(place, tensors)
+            storage.node, storage.serial, storage.buffer, storage.shared = node, serial, None, None
+            storage.version += times
+            trace.pending.append(storage)
+        for tensor in self.none_left:
+            tensor._grad = None
+        self.stepping.note()
+        made = [new_storage(trace, one, drawn) for one in self.record.made]
+        if self.left:
+            self._leave_gradients(trace, made, tensors)
+        result = self.make(trace, made, tensors)
+        if self.defers:
+            self.owed = trace, result
+        else:
+            compute(trace)
+            self.plan = trace.plan
+        return result
+
+    def _trace(self, leaves: list[Any]) -> Trace:
+        """A trace as recording would have made it."""
+        trace = Trace()
+        before = self.record.trace
+        trace.alone, trace.leaves, trace.plan = True, leaves, self.plan
+        trace.sources, trace.passages, trace.freed = before.sources, before.passages, before.freed
+        traces[trace.serial] = trace
+        return trace
+
+    def _leave_gradients(self, trace: Trace, made: list[Any], tensors: list[Any]) -> None:
+        arrived = object.__new__(Arrived)
+        arrived.nodes, arrived.serial = self.arrived, trace.serial
+        trace.arrivals.append(arrived)
+        for tensor, left in self.left:
+            if left.__class__ is not Node:
+                tensor._grad = maker(left)(trace, made, tensors)
+            elif tensor._leaf is not None:
+                tensor._grad = arrived
+            else:
+                tensor._grad = TensorBase.of_node(left, trace)

@@ -18,7 +18,7 @@ from zerograd.engines.native.products.tile import Tile
 ACROSS, ALONG, ANY = "across", "along", "any"  # which stride of the source is one number: of w, of k, neither
 
 
-CHUNK = 32  # k of all panels that are copied before the next, where neighbours in w are neighbours in memory
+CHUNK = 16  # k of all panels that are copied before the next, where neighbours in w are neighbours in memory
 
 
 class Source:

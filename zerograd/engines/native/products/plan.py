@@ -223,7 +223,7 @@ class _General:
         writes = Access(packed, self.items * self.panels)
         instruction = Instruction(
             _packing(self.tile, self.b.type, kind), [self.b.access(2)], [writes], numbers,
-            self.items * self.panels, panel * self.bytes / 8,
+            self.items * self.panels, panel * self.bytes / 16,
         )  # fmt: skip
         return [instruction], Access(packed, self.items)
 

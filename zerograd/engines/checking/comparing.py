@@ -119,7 +119,7 @@ def agreeing(wanted: Array, got: Array, bound: Bound) -> Array:
 
 def _same(a: Array, b: Array) -> Array:
     if a.dtype.kind == "c":
-        return _same(a.real, b.real) & _same(a.imag, b.imag)
+        return _same(np.real(a), np.real(b)) & _same(np.imag(a), np.imag(b))
     if a.dtype.kind in "iub":
         return a == b
     return ((a == b) & (np.signbit(a) == np.signbit(b))) | (np.isnan(a) & np.isnan(b))

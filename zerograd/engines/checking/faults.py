@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Sequence
 from itertools import count as counting
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from zerograd import dtypes
-from zerograd.engines.checking.trial import evaluate
+from zerograd.engines.checking.trial import above, evaluate
 from zerograd.engines.checking.variants import Meaning, engine_of, usual
 from zerograd.engines.protocol import Compile, Program
 from zerograd.ir.graph import Array, Node
@@ -223,7 +225,7 @@ def _writing(outputs: tuple[Node, ...]) -> Program:
 
 def _unfused(outputs: tuple[Node, ...]) -> Program:
     """A mistake of fusion: mul is wrong if tanh reads it."""
-    bad = {one for node in _all(outputs) if node.op.name == "tanh" for one in node.inputs if one.op.name == "mul"}
+    bad = {one for node in above(outputs, {}) if node.op.name == "tanh" for one in node.inputs if one.op.name == "mul"}
 
     def run(leaves: Sequence[Any]) -> list[Array]:
         if not bad:
@@ -233,12 +235,6 @@ def _unfused(outputs: tuple[Node, ...]) -> Program:
     return run
 
 
-def _all(outputs: tuple[Node, ...]) -> list[Node]:
-    from zerograd.ir.traverse import topological
-
-    return topological(outputs)
-
-
 KEPT: dict[str, Compile] = {
     "strides of leaves ignored": _misreading,
     "results overwritten by the next run": _remembering,
@@ -246,6 +242,25 @@ KEPT: dict[str, Compile] = {
     "leaves written to": _writing,
     "mul into tanh fused wrongly": _unfused,
 }
+
+
+def _dying(outputs: tuple[Node, ...]) -> Program:
+    """The interpreter is gone, as after a write to memory that is not there."""
+    return lambda leaves: os._exit(13)
+
+
+def _endless(outputs: tuple[Node, ...]) -> Program:
+    """A barrier that nobody comes to."""
+
+    def run(leaves: Sequence[Any]) -> list[Array]:
+        while True:
+            time.sleep(1)
+
+    return run
+
+
+DEADLY: dict[str, Compile] = {"dies": _dying, "never ends": _endless}
+"""Engines that take their process with them."""
 
 FAULTS: dict[str, Compile] = {**{name: engine_of(meanings) for name, meanings in COMPUTED.items()}, **KEPT}
 """Engines of which each does something wrong."""

@@ -255,7 +255,7 @@ def _var(step: Step, type: TensorType) -> Array | float:
 def _norm(step: Step, type: TensorType) -> Array | None:
     axes, p = step.attributes["axes"], step.attributes["p"]
     if p == 0 or math.isinf(p):
-        return None
+        return 8.0 * eps(type.dtype) * size_of(step.outs[0]) if p and step.xs[0].dtype.kind == "c" else None
     n = _number_of(step, axes)
     found = (terms_factor(n) + 8.0 * max(p, 1 / p)) * eps(type.dtype) * size_of(step.outs[0])
     return found if p == 1 else found + (n * smallest_normal(type)) ** (1 / p)

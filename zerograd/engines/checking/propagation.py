@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from zerograd.engines.checking import choices
+from zerograd.engines.checking import choices, signs
 from zerograd.engines.checking.local import MATRICES, deviations
 from zerograd.engines.checking.step import SIGNIFICANT, Bound, Step, moved, size_of, times, wide
-from zerograd.engines.checking.tolerances import own_eps, smallest, words
+from zerograd.engines.checking.tolerances import FREE_SIGN, own_eps, smallest, words
 from zerograd.engines.checking.trial import types_of
 from zerograd.ir.graph import Array, TensorType
 from zerograd.ops.scan import recurrence
@@ -37,11 +37,12 @@ def arrived(step: Step) -> tuple[Bound, ...]:
 
 
 def _rounded(e: Bound, out: Array, type: TensorType) -> Bound:
-    """Both engines round what they get, each to its side."""
+    """Both engines round what they get, each to its side; a 0 may have been a small number of either sign."""
     if e is None or not type.dtype.is_inexact:
         return e
-    place = np.maximum(own_eps(type.dtype) * size_of(out), smallest(type.dtype))
-    return np.where(e > SIGNIFICANT, e + place, e)
+    size = size_of(out)
+    place = np.maximum(own_eps(type.dtype) * np.where(np.isfinite(size), size, 0.0), smallest(type.dtype))
+    return np.where(e > SIGNIFICANT, e + place, np.where(out == 0, FREE_SIGN, e))
 
 
 def opaque(step: Step) -> tuple[Bound, ...]:
@@ -101,8 +102,19 @@ def _lipschitz(step: Step) -> Array:
     return np.sum([step.bound(i) for i in range(len(step.xs))], axis=0)
 
 
+def _growing(step: Step) -> Array:
+    """Functions that never fall: all operands at their upper ends, then at their lower ends."""
+    base, worst = step.wide_outs(), np.zeros(step.outs[0].shape)
+    if base is None:
+        return sampled(step)
+    for sign in (1, -1):
+        ends = [wide(x) if e is None else wide(x) + sign * e for x, e in zip(step.xs, step.es, strict=True)]
+        worst = np.maximum(worst, _distance(np.asarray(step.applied(*ends)), base[0]))
+    return worst
+
+
 def _furthest(step: Step) -> Array:
-    """Choices between operands by size move no further than the operand that moves furthest."""
+    """What moves no further than the operand that moves furthest."""
     return np.max([step.bound(i) for i in range(len(step.xs))], axis=0)
 
 
@@ -126,6 +138,15 @@ def _div(step: Step) -> Array:
     room = np.where(ey > 0, y - ey, y)
     found = (ex + times(x / y, ey)) / room
     return np.where((ex == 0) & (ey == 0), 0.0, np.where((ey > 0) & ~(room > 0), np.inf, found))
+
+
+def _root(step: Step) -> Array:
+    """What is never negative is not so by rounding either."""
+    if step.xs[0].dtype.kind == "c" or not signs.never_negative(step.node.inputs[0]):
+        return sampled(step)
+    x, e = wide(step.xs[0]), step.bound(0)
+    up, down = np.sqrt(x + e) - np.sqrt(x), np.sqrt(x) - np.sqrt(np.maximum(x - e, 0))
+    return np.where(e == 0, 0.0, np.maximum(up, down).astype(np.float64))
 
 
 def _waves(step: Step) -> Array:
@@ -270,7 +291,8 @@ SAME = "variable copy stop attach dead_end sampled graft neg conjugate real imag
 RULES: dict[str, Rule] = {
     **_by_name(_first, f"{SAME} abs"),
     **_by_name(_lipschitz, "add sub complex"),
-    **_by_name(_furthest, "maximum minimum fmax fmin clamp clamp_min clamp_max relu logaddexp"),
+    **_by_name(_growing, "maximum minimum fmax fmin clamp clamp_min clamp_max relu"),
+    "logaddexp": _furthest,
     **_by_name(_moved_along, MOVING),
     **_by_name(_bilinear, "matmul conv conv_input conv_weight"),
     **_by_name(_moved_along, "sum cumsum fold"),
@@ -281,6 +303,8 @@ RULES: dict[str, Rule] = {
     **_by_name(_waves, "sin cos"),
     **_by_name(opaque, " ".join(MATRICES)),
     "mul": _mul,
+    "sqrt": _root,
+    "root": _root,
     "square": _square,
     "div": _div,
     "cast": _cast,
@@ -302,8 +326,8 @@ RULES: dict[str, Rule] = {
 
 NOT_ROUNDING = frozenset(
     words(f"""{MOVING} {SAME} where gather index scatter maximum minimum fmax fmin clamp clamp_min clamp_max relu max
-              min argmax argmin max_at min_at sort cummax cummin median nanmedian median_at nanmedian_at mode_at max_pool
-              pairs unpairs complex""")
+              min argmax argmin max_at min_at sort cummax cummin median nanmedian median_at nanmedian_at mode_at
+              max_pool pairs unpairs complex""")
 )
 """Ops whose results are elements of their operands."""
 

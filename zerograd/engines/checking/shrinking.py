@@ -14,7 +14,7 @@ import numpy as np
 
 from zerograd.engines.checking.comparing import Expectation, expected, extremes
 from zerograd.engines.checking.tolerances import STRICT, Freedoms
-from zerograd.engines.checking.trial import Trial, above, arrays_in, cut
+from zerograd.engines.checking.trial import Trial, above, arrays_in, cut, is_number
 from zerograd.ir.graph import Node, leaf, output
 from zerograd.ir.traverse import format_graph
 
@@ -44,7 +44,7 @@ class _Search:
         return part if self.fails(part) else None
 
     def _values(self, nodes: Any) -> dict[Node, Any]:
-        return {one: self.whole.values[one] for one in nodes if not isinstance(one.type, tuple)}
+        return {one: self.whole.values[one] for one in nodes if not isinstance(one.type, tuple) and not is_number(one)}
 
     def _single(self) -> Expectation | None:
         """One op that fails with the reference's operands."""

@@ -60,10 +60,12 @@ ROUNDED: Final = {
 ULPS: Final = {name: ulps for ulps, names in ROUNDED.items() for name in names.split()}
 """Units in the last place; for matrices (256) in units of the largest element."""
 
-COMPLEX_ULPS: Final = dict.fromkeys(("mul", "div", "square", "reciprocal", "sqrt", "root", "abs", "sign"), 8.0)
+COMPLEX_ULPS: Final[dict[str, float]] = dict.fromkeys(
+    ("mul", "div", "square", "reciprocal", "sqrt", "root", "abs", "sign"), 8.0
+)
 """Exact for real numbers only."""
 
-ABSOLUTE: Final = dict.fromkeys(
+ABSOLUTE: Final[dict[str, float]] = dict.fromkeys(
     [
         "sin",
         "cos",

@@ -11,7 +11,7 @@ import numpy as np
 
 from zerograd.engines.checking.comparing import Expectation, agreeing
 from zerograd.engines.checking.drawing import Draw
-from zerograd.engines.protocol import Compile
+from zerograd.engines.protocol import Compile, Program
 from zerograd.ir.graph import Array
 
 ENGINES = {"reference": "zerograd.engines.reference", "native": "zerograd.engines.native"}
@@ -42,10 +42,10 @@ def engine(name: str) -> Engine:
     if name in ENGINES:
         module = importlib.import_module(ENGINES[name])
         return Engine(name, module.compile, getattr(module, "set_num_threads", None))
-    from zerograd.engines.checking.faults import FAULTS
+    from zerograd.engines.checking.faults import DEADLY, FAULTS
     from zerograd.engines.checking.variants import SOUND
 
-    known: dict[str, Compile] = {**SOUND, **FAULTS}
+    known: dict[str, Compile] = {**SOUND, **FAULTS, **DEADLY}
     if name not in known:
         raise ValueError(f"there is no engine {name!r}; there are: {', '.join([*ENGINES, *known])}")
     return Engine(name, known[name])
@@ -64,11 +64,13 @@ def faults_of(
     before = [np.array(one) for one in leaves]
     found: list[str] = []
     first: list[Array] | None = None
+    programs: list[Program] = []
     try:
         for number in threads:
             if engine.set_threads is not None:
                 engine.set_threads(number)
             program = engine.compile(expectation.trial.outputs)
+            programs.append(program)
             results = program(leaves)
             kept = [np.array(one) for one in results]
             if first is None:
@@ -80,12 +82,21 @@ def faults_of(
             found += _changed("in a second run", kept, again)
             found += _changed("while a second run was made", kept, results)
         if relaid is not None and not found:
-            moved = expectation.differences(program(_relaid(leaves, relaid)))
+            moved = expectation.differences(programs[-1](_relaid(leaves, relaid)))
             found += [f"with its data in another layout, {one}" for one in moved]
     except Exception as error:
         found.append(f"{type(error).__name__}: {error}")
-    found += _changed("in a leaf", before, [np.asarray(one) for one in leaves])
-    return found
+    written = _changed("in a leaf", before, [np.asarray(one) for one in leaves])
+    if written:
+        _restore(leaves, before)
+    return found + written
+
+
+def _restore(leaves: Sequence[Any], values: Sequence[Array]) -> None:
+    """Undo what an engine has done to the data, so that the trial can be made again."""
+    for one, value in zip(leaves, values, strict=True):
+        if isinstance(one, np.ndarray) and one.flags.writeable:
+            one[...] = value
 
 
 def _relaid(leaves: Sequence[Any], seed: int) -> list[Any]:

@@ -6,10 +6,12 @@ import functools
 import threading
 import warnings
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 from zerograd import dtypes
 from zerograd.ir.record import Recorder, recorder
+from zerograd.ir.trace import Trace
 from zerograd.program.arguments import Arguments
 from zerograd.program.bindings import Doubt
 from zerograd.program.capture import Part, Record, captured
@@ -44,8 +46,7 @@ class Compiled:
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         own = recorder.own
-        trace = own.trace
-        if self.reason is not None or trace.watch is not None or trace.arrivals or own.depth or own.exact_lines:
+        if self.reason is not None or own.depth or own.exact_lines or _in_the_middle(own.trace):
             return self.function(*args, **kwargs)
         if not self.lock.acquire(blocking=False):
             return self.function(*args, **kwargs)
@@ -123,6 +124,13 @@ class Compiled:
         self.records.clear()
         name = getattr(self.function, "__qualname__", repr(self.function))
         warnings.warn(f"torch.compile runs {name} as it is: {reason}", UserWarning, stacklevel=6)
+
+
+def _in_the_middle(trace: Trace) -> bool:
+    """Whether a step is under way: it is being watched, or gradients wait for an optimizer."""
+    if trace.watch is not None:
+        return True
+    return bool(trace.arrivals) and not trace.finished_step and any(getrefcount(one) > 3 for one in trace.arrivals)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

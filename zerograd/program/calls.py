@@ -33,6 +33,7 @@ class Compiled:
         programs: by the key of the arguments and the modes.
         records: of the last watched run, where that gave no program.
         runs: how many watched runs there have been since the last replay.
+        is_part: with gradients on, a call is in the middle of a step.
         reason: why nothing is captured any more.
     """
 
@@ -42,10 +43,13 @@ class Compiled:
         self.records: dict[Any, Record] = {}
         self.runs: dict[Any, int] = {}
         self.reason: str | None = None
+        self.is_part = False
         self.lock = threading.RLock()
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         own = recorder.own
+        if self.is_part and own.grad_enabled:
+            return self.function(*args, **kwargs)
         if self.reason is not None or own.depth or own.exact_lines or _in_the_middle(own.trace):
             return self.function(*args, **kwargs)
         if not self.lock.acquire(blocking=False):
@@ -80,7 +84,7 @@ class Compiled:
         around = Surroundings(self.function, given.objects)
         result, found = captured(self.function, args, kwargs, given, before)
         if isinstance(found, Part):
-            self.reason = ""
+            self.is_part = True
             return result
         reason = found if isinstance(found, str) else None
         if around.reads_on is not None:

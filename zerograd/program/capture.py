@@ -153,7 +153,9 @@ class _Taking:
         found.packs_met = [entry.holder for entry in self.watch.entries if isinstance(entry.holder, Pack)]
         results = Results(self.trace, self.places, self.given.tensors, self.drawn)
         found.result = results.of(result)
-        found.gradients = self.gradients.taken(self.trace, self.watch.cleared, results)
+        used = any(isinstance(event, OptimizerStep) for event in found.events)
+        used = used or any(isinstance(self.places.get(key), GradientOf) for key in self.seen)
+        found.gradients = self.gradients.taken(self.trace, self.watch.cleared, used, results)
         found.made = results.storages
         found.met = list(self.seen.values())
         found.lines = self.watch.leaves.lines

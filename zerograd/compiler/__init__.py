@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from zerograd import errors, program
+from zerograd.compiler.modules import OptimizedModule
 from zerograd.nn.modules.module import Module
 
 MODES = ("default", "lite", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
@@ -23,10 +24,20 @@ def compile(
     options: dict[str, Any] | None = None,
     disable: bool = False,
 ) -> Any:
-    """A function that does what ``model`` does; a module is returned as it is. Also a decorator, with options.
+    """A function that does what ``model`` does, without running its Python every time. Also a decorator, with options.
 
-    Everything is recorded and met again anyway, so there is nothing to be prepared; the options are accepted.
+    Meant for a whole training step: gradients, optimizer and schedules included. The function runs as it is a few
+    times; when two calls have done the same, later ones replay that: they bind the present values of arguments,
+    parameters, states and buffers, draw random numbers anew, and let optimizers and schedules compute their numbers.
+    A changed learning rate, loaded weights, another shape, ``eval()``, a variable that the function uses: all of it
+    counts in the next call. What cannot be replayed (a value that is read inside, a counter kept in Python, a tensor
+    stored somewhere) runs as it is, and a warning says why, once. Other side effects, such as printing, are not
+    repeated. A module gives an `OptimizedModule`; its calls become part of the step around them.
 
+    Args:
+        model: a function, a method, or a module.
+        disable: leave it as it is.
+        fullgraph, dynamic, backend, mode, options: accepted; they change nothing.
     Raises:
         AssertionError: ``model`` is no function.
         RuntimeError: an unknown mode, or both mode and options.
@@ -42,9 +53,10 @@ def compile(
         )
     if not callable(model):
         raise AssertionError(f"torch.compile takes a function or a module, not {type(model).__name__}")
-    if disable or isinstance(model, Module | type):
+    if disable or isinstance(model, type):
         return model
-
+    if isinstance(model, Module):
+        return model if isinstance(model, OptimizedModule) else OptimizedModule(model)
     return program.compiled(model)
 
 

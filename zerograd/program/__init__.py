@@ -22,6 +22,6 @@ The laws:
    that still have a history, since one program for the whole is faster than two.
 """
 
-from zerograd.program.compiled import compiled as compiled
+from zerograd.program.calls import compiled as compiled
 
 __all__ = ["compiled"]

@@ -56,12 +56,17 @@ class Bindings:
         Raises:
             Doubt: it is not.
         """
-        for pack, _, _ in self.packs:
-            if not pack.whole:
-                raise Doubt
         for _, storage, _ in self.kept:
             if storage.history is not None:
                 raise Doubt
+
+    def loosen(self, pack: Any) -> None:
+        """A pack has dissolved: its members are ordinary storages."""
+        for one, first, _ in self.packs:
+            if one is pack:
+                members = [member() for member in pack.members]
+                self.kept += [(first + i, storage, ()) for i, storage in enumerate(members) if storage is not None]
+        self.packs = [one for one in self.packs if one[0] is not pack]
 
     def bind(self, own: Recorder, tensors: list[Any]) -> list[Any]:
         """The data of the leaves, but numbers and draws."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from sys import getrefcount
 from typing import Any
 
-from zerograd.ir.graph import Node, variable
+from zerograd.ir.graph import Node
 from zerograd.ir.record import Edge
 from zerograd.ir.trace import Trace
 from zerograd.program.arguments import Arguments, steps_of_data
@@ -17,6 +17,7 @@ from zerograd.program.origins import Constant, Given, GradientOf, Kept, OfDraw, 
 from zerograd.program.results import Results, Unknown
 from zerograd.program.watch import Draw, Entry, OptimizerStep, Watch
 from zerograd.tape.differentiate import kept_by
+from zerograd.tensor.base import TensorBase
 from zerograd.tensor.pack import Pack
 from zerograd.tensor.storage import Storage
 
@@ -88,7 +89,7 @@ def _recorded(
     if watch.reason is not None:
         return watch.reason
     trace.forget_anchored()
-    if _has_future(trace):
+    if _has_future(trace, result):
         return Part()
     if any(isinstance(source, Edge) for source in trace.passages.values()):
         return "it goes on from a tensor that has a history from before the call"
@@ -98,12 +99,24 @@ def _recorded(
         return str(unknown)
 
 
-def _has_future(trace: Trace) -> bool:
-    """Whether something that lives on has a history that is still to be differentiated."""
-    tracked = [one._at for one in trace.results if getrefcount(one) > 3 and one._serial and one._at.tracked]
-    tracked += [one.node for one in trace.pending if getrefcount(one) > 3 and one.buffer is None and one.node.tracked]
-    live = [node for node in tracked if node.op is not variable]
-    return bool(live) and (not trace.freed or bool(kept_by(tuple(dict.fromkeys(live)), trace.freed)))
+def _has_future(trace: Trace, result: Any) -> bool:
+    """Whether the function returns something with a history that is still to be differentiated."""
+    nodes = []
+    for tensor in _tensors_in(result):
+        if tensor._leaf is None and tensor._tracked():
+            if tensor._serial == trace.serial:
+                nodes.append(tensor._at)
+            elif tensor._storage.serial == trace.serial:
+                nodes.append(tensor._storage.node)
+    return bool(nodes) and (not trace.freed or bool(kept_by(tuple(dict.fromkeys(nodes)), trace.freed)))
+
+
+def _tensors_in(result: Any) -> Iterator[Any]:
+    if isinstance(result, TensorBase):
+        yield result
+    elif isinstance(result, tuple | list | dict):
+        for one in result.values() if isinstance(result, dict) else result:
+            yield from _tensors_in(one)
 
 
 class _Taking:
@@ -124,7 +137,6 @@ class _Taking:
             self.places[id(storage)] = GradientOf(tensor)
         draws = [event for event in watch.events if isinstance(event, Draw)]
         self.drawn = {id(draw.array): OfDraw(number) for number, draw in enumerate(draws)}
-        self.arguments = {id(tensor): index for index, tensor in enumerate(given.tensors)}
 
     def record(self, result: Any) -> Record:
         found = Record(self.watch, self.given.key)
@@ -139,9 +151,11 @@ class _Taking:
                 members = zip(pack.members, pack.nodes, strict=True)
                 found.storages += [(Kept(member), node, times) for member, node in members if member() is not None]
         found.packs_met = [entry.holder for entry in self.watch.entries if isinstance(entry.holder, Pack)]
-        results = Results(self.trace, self.places, self.arguments, self.drawn)
+        results = Results(self.trace, self.places, self.given.tensors, self.drawn)
         found.result = results.of(result)
-        found.gradients = self.gradients.taken(self.trace, self.watch.cleared, results)
+        used = any(isinstance(event, OptimizerStep) for event in found.events)
+        used = used or any(isinstance(self.places.get(key), GradientOf) for key in self.seen)
+        found.gradients = self.gradients.taken(self.trace, self.watch.cleared, used, results)
         found.made = results.storages
         found.met = list(self.seen.values())
         found.lines = self.watch.leaves.lines
@@ -208,6 +222,8 @@ class _Taking:
         return origins
 
     def _of_pack(self, pack: Pack) -> list[Origin]:
+        for member in pack.members:
+            self.seen[id(member())] = member
         if self._lasts(pack):
             return [OfPack(pack, number) for number in range(len(pack.members))]
         return [OfPlace(Kept(member), ()) for member in pack.members]

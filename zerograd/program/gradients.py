@@ -33,8 +33,9 @@ class Gradients:
         pairs = [(tensor, self.found[id(tensor)]) for tensor in self.tensors]
         return [(tensor, grad._storage) for tensor, grad in pairs if grad is not None and not grad._steps]
 
-    def taken(self, trace: Trace, cleared: dict[int, Any], results: Results) -> Gradients:
-        """Looks at the gradients after the step."""
+    def taken(self, trace: Trace, cleared: dict[int, Any], used: bool, results: Results) -> Gradients:
+        """Looks at the gradients after the step, which may have used those of before."""
+        idle = not used and not trace.freed
         known = set(map(id, self.tensors))
         touched = {id(tensor): tensor for tensor in cleared.values()}
         for source in trace.sources.values():
@@ -46,7 +47,7 @@ class Gradients:
         self.tensors = list(touched.values())
         for tensor in self.tensors:
             found = self.found.get(id(tensor))
-            self.needs.append(None if id(tensor) in cleared else found is not None)
+            self.needs.append(None if idle or id(tensor) in cleared else found is not None)
             try:
                 self.leaves.append(self._left(tensor, found, trace, results))
             except Unknown:

@@ -10,7 +10,7 @@ from zerograd.ir.graph import Node, TensorType
 from zerograd.ir.trace import Trace
 from zerograd.program.bindings import storage_at
 from zerograd.program.origins import Constant, OfDraw
-from zerograd.program.results import Argument, New, Several, Window
+from zerograd.program.results import Argument, New, Several, Shown, Window
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.storage import Storage
 from zerograd.tensor.tensor import Tensor
@@ -26,6 +26,8 @@ def maker(how: Any) -> Maker:
             return lambda trace, made, tensors: TensorBase.of_node(node, trace)
         case Argument(number):
             return lambda trace, made, tensors: tensors[number]
+        case Shown():
+            return _shown(how)
         case Window():
             return _window(how)
         case Several():
@@ -42,6 +44,18 @@ def _several(how: Several) -> Maker:
     if hasattr(kind, "_fields"):
         return lambda *of: kind(*[make(*of) for make in makers])
     return lambda *of: kind([make(*of) for make in makers])
+
+
+def _shown(how: Shown) -> Maker:
+    def make(trace: Trace, made: list[Storage], tensors: list[Any]) -> Any:
+        tensor = tensors[how.number]
+        if not how.steps:
+            return tensor._alias()
+        for step in how.steps:
+            tensor = tensor._see(step)
+        return tensor
+
+    return make
 
 
 def _window(how: Window) -> Maker:

@@ -39,10 +39,12 @@ class Program:
         self.around = around
         self.bindings = Bindings(record)
         self.stepping = Stepping(record.events)
-        self.written = [
+        self.written: list[tuple[Any, Any, Node, int]] = [
             (storage_at(place, []) if isinstance(place, Kept) else None, place, node, times)
             for place, node, times in record.storages
         ]
+        self.packs_written = list(record.packs)
+        self.packs = list(dict.fromkeys([one[0] for one in (*self.bindings.packs, *record.packs)]))
         self.make = maker(record.result)
         found = record.gradients
         touched = list(zip(found.tensors, found.needs, found.leaves, strict=True))
@@ -63,16 +65,7 @@ class Program:
         Raises:
             Doubt: it cannot be told that the body would do this; nothing has been done.
         """
-        if not self.around.are_same():
-            raise Doubt
-        self.bindings.check()
-        self.stepping.check()
-        for tensor, need in self.needs:
-            if (tensor._grad is not None) is not need:
-                raise Doubt
-        for storage, *_ in self.written:
-            if storage is not None and storage.shared is not None and storage.shared.is_shared():
-                raise Doubt
+        self._check()
         numbers: dict[int, Any] = {}
         undo = self.stepping.advance(numbers)
         try:
@@ -86,6 +79,37 @@ class Program:
             leaves[slot] = number
         drawn = self.bindings.draw(leaves)
         return self._leave(own, leaves, drawn, tensors)
+
+    def _check(self) -> None:
+        """That the body would do what it did.
+
+        Raises:
+            Doubt: it might not.
+        """
+        if not self.around.are_same():
+            raise Doubt
+        if not all([pack.whole for pack in self.packs]):  # noqa: C419  faster
+            self._loosen()
+        self.bindings.check()
+        self.stepping.check()
+        for tensor, need in self.needs:
+            if (tensor._grad is not None) is not need:
+                raise Doubt
+        for storage, *_ in self.written:
+            if storage is not None and storage.shared is not None and storage.shared.is_shared():
+                raise Doubt
+
+    def _loosen(self) -> None:
+        """Handle the members of packs that have dissolved one by one."""
+        for pack in [one for one in self.packs if not one.whole]:
+            if any(member() is None for member in pack.members):
+                raise Doubt
+            self.packs.remove(pack)
+            self.bindings.loosen(pack)
+            for nodes, times in [(nodes, times) for one, nodes, times in self.packs_written if one is pack]:
+                members = zip(pack.members, nodes, strict=True)
+                self.written += [(member(), None, node, times) for member, node in members]
+        self.packs_written = [one for one in self.packs_written if one[0].whole]
 
     def _settle(self) -> None:
         """Compute the last replay; its gradients end now."""
@@ -104,7 +128,7 @@ class Program:
         """Leave the trace behind that the body would have left."""
         trace = self._trace(leaves)
         serial = trace.serial
-        for pack, nodes, times in self.record.packs:
+        for pack, nodes, times in self.packs_written:
             for tensor in own.trace.shown.pop(id(pack), ()):
                 if tensor is not None:
                     tensor._serial = 0

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from zerograd.ir.graph import Node
 from zerograd.ir.trace import Trace
-from zerograd.program.origins import Constant, OfDraw, Place
+from zerograd.program.origins import Constant, Given, OfDraw, Place
 from zerograd.program.watch import same_value
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.storage import Storage
@@ -31,6 +31,13 @@ class Window(NamedTuple):
     storage: int | Place
     facts: tuple[tuple[str, Any], ...]
     base: Any
+
+
+class Shown(NamedTuple):
+    """A view of the ``number``-th tensor among the arguments, or (no steps) another tensor that shows the same."""
+
+    number: int
+    steps: tuple[Any, ...]
 
 
 class Same(NamedTuple):
@@ -72,18 +79,17 @@ class Results:
     Attributes:
         trace: of the call.
         places: where storages that existed before the call are, by id.
-        arguments: the numbers of the tensors among the arguments, by id.
+        given: the tensors among the arguments; ``arguments`` their numbers, by id.
         drawn: the arrays of random numbers, by id.
         storages: the nodes of the storages made during the call, or their data.
         tensors: the new tensors that are accounted for, and by ``seen`` the storages, both by id.
     """
 
-    def __init__(
-        self, trace: Trace, places: dict[int, Place], arguments: dict[int, int], drawn: dict[int, OfDraw]
-    ) -> None:
+    def __init__(self, trace: Trace, places: dict[int, Place], given: list[Any], drawn: dict[int, OfDraw]) -> None:
         self.trace = trace
         self.places = places
-        self.arguments = arguments
+        self.given = given
+        self.arguments = {id(tensor): number for number, tensor in enumerate(given)}
         self.drawn = drawn
         self.storages: list[Node | Constant | OfDraw] = []
         self.tensors: dict[int, Any] = {}
@@ -125,11 +131,26 @@ class Results:
             raise Unknown("it returns a tensor with attributes of the program's own")
         storage = one._storage
         place: Any = self.places.get(id(storage))
+        if isinstance(place, Given):
+            return self._shown(one, place.number)
         if place is None:
             place = self._new(storage)
         base = None if one._base is None else self.of_tensor(one._base)
         facts = tuple((name, vars(one)[name]) for name in FACTS if name in vars(one))
         return Window(place, facts, base)
+
+    def _shown(self, one: Any, number: int) -> Shown:
+        """A view of an argument, however its data lies there."""
+        argument = self.given[number]
+        count = len(argument._steps)
+        rest = tuple([view.step for view in one._steps[count:]])
+        if one._steps[:count] != argument._steps or (
+            rest
+            and one._base is not argument
+            and one._base is not (argument if argument._base is None else argument._base)
+        ):
+            raise Unknown("it returns a view of a view of an argument")
+        return Shown(number, rest)
 
     def _new(self, storage: Storage) -> int:
         known = self.seen.get(id(storage))

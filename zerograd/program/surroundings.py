@@ -74,6 +74,8 @@ class Space:
 
 
 _MISSING = object()
+_MAKERS = ("__init__", "__new__", "__post_init__", "__repr__")  # methods that a step does not call
+_REFLECTION = ("__dict__", "vars", "getattr", "setattr", "__getattribute__")  # names that code may not spell out
 
 
 def _content(cell: Any) -> Any:
@@ -98,9 +100,12 @@ class Surroundings:
         self.reads_on: str | None = None
         self.streams: list[tuple[Any, Any]] = []
         self._met: set[int] = set()
+        self._objects: list[tuple[str, dict[str, Any], int]] = []
+        self._used: set[str] = set()
         self._walk(function, "", 0)
         for one in objects:
             self._walk(one, type(one).__name__, 0)
+        self._watch_attributes()
         self._position = _positions()
 
     def are_same(self) -> bool:
@@ -139,7 +144,19 @@ class Surroundings:
         attributes = getattr(value, "__dict__", None)
         self._walk_class(type(value), depth)
         if attributes is not None:
-            self._add(Space(f"{title or 'self'}.", attributes, tuple(attributes)), depth + 1)
+            self._objects.append((f"{title or 'self'}.", attributes, depth + 1))
+
+    def _watch_attributes(self) -> None:
+        """Watch the attributes of the objects that were met, as far as any code that was met names them."""
+        while self._objects:
+            known = len(self._used)
+            objects, self._objects = self._objects, []
+            for title, attributes, depth in objects:
+                everything = not self._used.isdisjoint(_REFLECTION)
+                names = tuple(name for name in attributes if everything or name in self._used)
+                self._add(Space(title, attributes, names), depth)
+            if len(self._used) > known:  # code has been met that names more
+                self._objects += objects
 
     def _walk_class(self, kind: type, depth: int) -> None:
         for one in kind.__mro__:
@@ -148,14 +165,15 @@ class Surroundings:
                 plain = tuple(name for name, x in vars(one).items() if isinstance(x, SIMPLE) and name[:2] != "__")
                 if plain:
                     self._add(Space(f"{one.__name__}.", vars(one), plain), depth)
-                for member in list(vars(one).values()):
-                    if isinstance(member, FunctionType | property | staticmethod | classmethod):
+                for name, member in list(vars(one).items()):
+                    if name not in _MAKERS and isinstance(member, FunctionType | property | staticmethod | classmethod):
                         self._walk(getattr(member, "fget", None) or getattr(member, "__func__", member), "", depth)
 
     def _walk_function(self, function: FunctionType, title: str, depth: int) -> None:
         if _is_library(function.__module__):
             return
         code = function.__code__
+        self._used.update(_names(code))
         if function.__closure__:
             self._add(Space("", function.__closure__, code.co_freevars), depth)
         for values in (function.__defaults__ or (), tuple((function.__kwdefaults__ or {}).values())):

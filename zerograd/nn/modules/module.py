@@ -112,13 +112,23 @@ class Module(HookRegistration, Conversion, StateDict):
     _call_impl = __call__
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self.__dict__["_hooked"] = hooked = any(self.__dict__[name] for name in CALL_HOOKS)
+        if self._compiled_call_impl is not None:
+            return self._compiled_call_impl(*args, **kwargs)
+        return self._call_uncompiled(*args, **kwargs)
+
+    def _call_uncompiled(self, *args: Any, **kwargs: Any) -> Any:
+        hooked = any(self.__dict__[name] for name in CALL_HOOKS)
+        self.__dict__["_hooked"] = hooked or self._compiled_call_impl is not None
         if hooked or EVERYWHERE:
             return HookedCall(self, args, kwargs).run()
         return self.forward(*args, **kwargs)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Accepted; calls are recorded and compiled in any case. Source: torch.nn.Module.compile."""
+        """Compile the calls of this module, in place, as ``torch.compile`` does. Source: torch.nn.Module.compile."""
+        from zerograd.compiler import compile
+
+        self.__dict__["_compiled_call_impl"] = compile(self._call_uncompiled, *args, **kwargs)
+        self.__dict__["_hooked"] = True
 
     # -----------------------------------------------------------------------------------------------
     # registration

@@ -6,10 +6,12 @@ import functools
 import threading
 import warnings
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 from zerograd import dtypes
 from zerograd.ir.record import Recorder, recorder
+from zerograd.ir.trace import Trace
 from zerograd.program.arguments import Arguments
 from zerograd.program.bindings import Doubt
 from zerograd.program.capture import Part, Record, captured
@@ -31,6 +33,7 @@ class Compiled:
         programs: by the key of the arguments and the modes.
         records: of the last watched run, where that gave no program.
         runs: how many watched runs there have been since the last replay.
+        is_part: with gradients on, a call is in the middle of a step.
         reason: why nothing is captured any more.
     """
 
@@ -40,12 +43,14 @@ class Compiled:
         self.records: dict[Any, Record] = {}
         self.runs: dict[Any, int] = {}
         self.reason: str | None = None
+        self.is_part = False
         self.lock = threading.RLock()
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         own = recorder.own
-        trace = own.trace
-        if self.reason is not None or trace.watch is not None or trace.arrivals or own.depth or own.exact_lines:
+        if self.is_part and own.grad_enabled:
+            return self.function(*args, **kwargs)
+        if self.reason is not None or own.depth or own.exact_lines or _in_the_middle(own.trace):
             return self.function(*args, **kwargs)
         if not self.lock.acquire(blocking=False):
             return self.function(*args, **kwargs)
@@ -79,7 +84,7 @@ class Compiled:
         around = Surroundings(self.function, given.objects)
         result, found = captured(self.function, args, kwargs, given, before)
         if isinstance(found, Part):
-            self.reason = ""
+            self.is_part = True
             return result
         reason = found if isinstance(found, str) else None
         if around.reads_on is not None:
@@ -123,6 +128,13 @@ class Compiled:
         self.records.clear()
         name = getattr(self.function, "__qualname__", repr(self.function))
         warnings.warn(f"torch.compile runs {name} as it is: {reason}", UserWarning, stacklevel=6)
+
+
+def _in_the_middle(trace: Trace) -> bool:
+    """Whether a step is under way: it is being watched, or gradients wait for an optimizer."""
+    if trace.watch is not None:
+        return True
+    return bool(trace.arrivals) and not trace.finished_step and any(getrefcount(one) > 3 for one in trace.arrivals)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from zerograd.engines.native.convolutions import geometry
+from zerograd.engines.native.convolutions.blocks import Operand
 from zerograd.engines.native.convolutions.geometry import Shape3
-from zerograd.engines.native.convolutions.plan import Operand, Stencil
+from zerograd.engines.native.convolutions.plan import Stencil
+from zerograd.engines.native.convolutions.plan_weights import WeightGradient
 from zerograd.engines.native.lower import Lowering, special
 from zerograd.ir.graph import Node
 from zerograd.shapes import Shape, contiguous_strides
@@ -69,3 +71,22 @@ def _add(lowering: Lowering, node: Node, shape: Shape3, strides: tuple[int, ...]
     target = lowering.new_window(node.type)
     lowering.steps.extend(Stencil(lowering, shape, x, w, Operand(target, type), strides).instructions())
     lowering.place(node, target)
+
+
+@special("conv_weight")
+def _conv_weight(lowering: Lowering, node: Node) -> bool:
+    if not _possible(node):
+        return False
+    x, y = node.inputs
+    groups = node.attributes["groups"]
+    depth, rows, columns = _axes(node, node.attributes["kernel"], x.shape[2:], y.shape[2:])
+    shape = Shape3(
+        x.shape[0], groups, x.shape[1] // groups, y.shape[1] // groups,
+        geometry.depth_forward(*depth), geometry.forward(*rows), geometry.forward(*columns),
+    )  # fmt: skip
+    type = TYPES[node.dtype.name]
+    source, other = (Operand(lowering.whole(one), type) for one in node.inputs)
+    target = lowering.new_window(node.type)
+    lowering.steps.extend(WeightGradient(lowering, shape, source, other, Operand(target, type)).instructions())
+    lowering.place(node, target)
+    return True

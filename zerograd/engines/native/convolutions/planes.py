@@ -1,4 +1,4 @@
-"""The planes of a block of positions: copied from the source with zeros around, one for each channel, tap in depth, phase.
+"""The planes of a block of positions, one for each channel, tap in depth and phase: the source with zeros around.
 
     plane[channel, tap in depth, phase of rows, phase of columns][j, i]
         = source[channel, depth, step * (row + j) + a - before, step * (column + i) + b - before]

@@ -66,7 +66,7 @@ class Form(Frozen):
 
 
 def stencil_kernel(form: Form, epilogue: Epilogue | None = None) -> Kernel:
-    """Reads x, packed A, the table of taps (i32 bytes), the table of parts; writes y. Scratch: see ``scratch_bytes``."""
+    """Reads x, packed A, the table of taps (i32 bytes), that of parts; writes y. Scratch: see ``scratch_bytes``."""
     return Kernel("stencil", _Stencil(form, epilogue).text())
 
 

@@ -61,6 +61,7 @@ class Fusion:
     def __init__(self, order: Sequence[Node]) -> None:
         self.home: dict[Node, Group] = {}
         self.seen: dict[Node, tuple[Node, Window]] = {}
+        self._own: dict[Node, tuple[Node, Window]] = {}
         self._groups: list[Group] = []
         for position, node in enumerate(order):
             self._place(node, position)
@@ -70,11 +71,13 @@ class Fusion:
 
     def base(self, node: Node) -> tuple[Node, Window]:
         """The computed node behind ``node``, and the window through which it is seen."""
-        found = self.seen.get(node)
+        found = self.seen.get(node) or self._own.get(node)
         if found is None:
-            if isinstance(node.type, tuple):
-                return node, Window(0, node.type[0].dtype, (), ())  # nobody looks at it but its outputs
-            found = node, Window.whole(0, memory_dtype(node.type), node.shape)
+            if isinstance(node.type, tuple):  # nobody looks at it but its outputs
+                found = node, Window(0, node.type[0].dtype, (), ())
+            else:
+                found = node, Window.whole(0, memory_dtype(node.type), node.shape)
+            self._own[node] = found
         return found
 
     def _place(self, node: Node, position: int) -> None:
@@ -198,7 +201,8 @@ class Fusion:
 
     def _try_merge(self, group: Group, other: Group) -> None:
         mine, its = group.domain, other.domain
-        assert mine is not None and its is not None
+        assert mine is not None
+        assert its is not None
         if mine.inner is not None and its.inner is not None:
             return
         dims = mine.refined_by(its.dims)

@@ -117,7 +117,8 @@ class _Work:
             strides = domain.strides(window)
         else:
             outer = Domain(domain.outer_dims).strides(window)
-            assert outer is not None and domain.inner is not None
+            assert outer is not None
+            assert domain.inner is not None
             rest = iter(outer)
             strides = tuple(0 if inner else next(rest) for inner in domain.inner)
         assert strides is not None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node, TensorType
 from zerograd.shapes import Shape, contiguous_strides, count
@@ -30,7 +32,7 @@ class Window:
     @classmethod
     def whole(cls, buffer: int, dtype: dtype, shape: Shape) -> Window:
         """A buffer that holds the value and nothing else, in row-major order."""
-        return cls(buffer, dtype, shape, contiguous_strides(shape))
+        return cls(buffer, dtype, shape, _contiguous(shape))
 
     def seen(self, shape: Shape, strides: Shape, offset: int = 0) -> Window:
         """Another window onto the same buffer, ``offset`` elements further."""
@@ -55,10 +57,11 @@ class Window:
         return f"{self.dtype.name}{list(self.shape)}@{self.buffer}+{self.offset}{list(self.strides)}"
 
 
+_contiguous = lru_cache(1 << 14)(contiguous_strides)
+
+
 def memory_dtype(type: TensorType) -> dtype:
     """The dtype in memory: numbers of the program travel unrounded."""
-    from zerograd import dtypes
-
     if not type.weak:
         return type.dtype
     if type.dtype.is_floating_point:
@@ -116,6 +119,7 @@ MOVES: dict[str, Callable[[Window, Node], Window | None]] = {
 """Ops whose result is a window onto their first operand; ``None`` where the elements must be moved after all."""
 
 
+@lru_cache(1 << 14)
 def reshaped_strides(shape: Shape, strides: Shape, new: Shape) -> Shape | None:
     """Strides under which the same elements, in the same order, have another shape; ``None``: there are none."""
     if not count(shape):
@@ -148,7 +152,7 @@ def merged(dims: list[Block]) -> list[Block]:
             continue
         if blocks:
             size, outer = blocks[-1]
-            if all([a == n * b for a, b in zip(outer, strides, strict=True)]):
+            if all([a == n * b for a, b in zip(outer, strides, strict=True)]):  # noqa: C419  faster
                 blocks[-1] = size * n, strides
                 continue
         blocks.append((n, strides))

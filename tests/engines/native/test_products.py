@@ -137,7 +137,7 @@ def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int])
 
         return finish
 
-    program = Prepared(memory, plan(a, b, c, memory.new, epilogue=epilogue, operands=places))
+    program = Prepared(memory, plan(a, b, c, memory.new, epilogue=epilogue, named="bias, weight, max", operands=places))
     program.run(lambda units: [0, units // 3, units])
     array = memory.array(c.buffer, np.float32)
     found = np.lib.stride_tricks.as_strided(array, (m, n), [s * 4 for s in c.strides])

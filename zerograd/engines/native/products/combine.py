@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from zerograd.engines.native.emit import Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
-from zerograd.engines.native.products.finish import Epilogue, Spot
+from zerograd.engines.native.products.finish import Epilogue, Spot, described
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.tile import Tile
 
 COMBINE_NUMBERS = ("columns", "slices", "slice_bytes", "c_row")
 
 
-def combine_kernel(tile: Tile, out: str, operands: int, accumulate: bool, epilogue: Epilogue | None) -> Kernel:
+def combine_kernel(
+    tile: Tile, out: str, operands: int, accumulate: bool, epilogue: Epilogue | None, named: str | None = None
+) -> Kernel:
     """Reads the partial sums [slice, row, column] (operands 0 and 1), writes C (the last operand). Units: rows.
 
     Numbers: COMBINE_NUMBERS; ``slice_bytes`` from one slice to the next, ``c_row`` from one row of C to the next.
     """
+    form = (tile, out, operands, accumulate)
+    return described("combine", form, lambda: _text(tile, out, operands, accumulate, epilogue), epilogue, named)
+
+
+def _text(tile: Tile, out: str, operands: int, accumulate: bool, epilogue: Epilogue | None) -> str:
     f = KernelFunction()
     n = {word: f.number(2 * operands + i) for i, word in enumerate(COMBINE_NUMBERS)}
     partial, c = f.place(0), f.place(operands - 1)
@@ -43,7 +50,7 @@ def combine_kernel(tile: Tile, out: str, operands: int, accumulate: bool, epilog
         f.if_(f.compare("slt", whole, n["columns"]), lambda: vector(row, whole, mask))
 
     f.loop(f.low, f.high, 1, one_row)
-    return Kernel("combine", f.finish())
+    return f.finish()
 
 
 __all__ = ["COMBINE_NUMBERS", "combine_kernel"]

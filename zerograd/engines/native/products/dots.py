@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from zerograd.engines.native.emit import Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
-from zerograd.engines.native.products.finish import Epilogue, Spot
+from zerograd.engines.native.products.finish import Epilogue, Spot, described
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.packing import transposed
 from zerograd.engines.native.products.tile import Tile
@@ -30,12 +30,12 @@ class DotForm(Frozen):
         self.accumulate, self.operands = accumulate, operands
 
 
-def dot_kernel(form: DotForm, epilogue: Epilogue | None = None) -> Kernel:
+def dot_kernel(form: DotForm, epilogue: Epilogue | None = None, named: str | None = None) -> Kernel:
     """C = A @ B, for A with contiguous rows and B with contiguous columns. Units: items * columns.
 
     Numbers: DOT_NUMBERS, strides in bytes.
     """
-    return Kernel("dots", _Dots(form, epilogue).text())
+    return described("dots", form, lambda: _Dots(form, epilogue).text(), epilogue, named)
 
 
 class _Dots:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from zerograd.engines.native.emit import Operand, Value, lanes, size
-from zerograd.engines.native.kernel import KernelFunction
+from zerograd.engines.native.kernel import Kernel, KernelFunction
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.tile import Tile
 
@@ -28,6 +29,13 @@ class Spot:
 Finish = Callable[[KernelFunction, Value, Spot], Value]
 # Emits, once, what is the same for all vectors (addresses of operands); gives what is emitted for each vector.
 Epilogue = Callable[[KernelFunction], Finish]
+
+
+def described(kind: str, form: Any, write: Callable[[], str], epilogue: Epilogue | None, named: str | None) -> Kernel:
+    """A kernel known by its form, if its epilogue is too (``named``: all that the epilogue's text depends on)."""
+    if epilogue is not None and named is None:
+        return Kernel(kind, write())
+    return Kernel.described(kind, f"{form!r} {named}", write)
 
 
 class Writer:
@@ -128,4 +136,4 @@ class Writer:
         f.if_(f.compare("sge", columns, tile.columns), whole, edge)
 
 
-__all__ = ["Epilogue", "Finish", "Spot", "Writer"]
+__all__ = ["Epilogue", "Finish", "Spot", "Writer", "described"]

@@ -180,6 +180,10 @@ def pack_kernel(tile: Tile, source: str, kind: str) -> Kernel:
     ``whole_depth``: of all items, where each takes a slice of k (the last may be shorter), else at least
     depth * items.
     """
+    return Kernel.described("pack", repr((tile, source, kind)), lambda: _text(tile, source, kind))
+
+
+def _text(tile: Tile, source: str, kind: str) -> str:
     f = KernelFunction()
     n = {word: f.number(4 + i) for i, word in enumerate(PACK_NUMBERS)}
     start, packed = f.place(0), f.place(1)
@@ -204,7 +208,7 @@ def pack_kernel(tile: Tile, source: str, kind: str) -> Kernel:
 
     # Neighbouring panels read neighbouring columns: a few rows of all panels stay in reach of the cache.
     f.loop(0, n["depth"], chunk, lambda k: f.loop(f.low, f.high, 1, lambda u: unit(u, k)) and None)
-    return Kernel("pack", f.finish())
+    return f.finish()
 
 
 __all__ = ["ACROSS", "ALONG", "ANY", "CHUNK", "PACK_NUMBERS", "Source", "pack", "pack_kernel", "transposed"]

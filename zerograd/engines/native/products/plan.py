@@ -46,6 +46,7 @@ def plan(
     *,
     accumulate: bool = False,
     epilogue: Epilogue | None = None,
+    named: str | None = None,
     operands: Sequence[Access] = (),
     target: Target | None = None,
 ) -> list[Instruction]:
@@ -58,6 +59,8 @@ def plan(
         accumulate: ``C += A @ B``.
         epilogue: applied to the vectors of the result before they are stored. It may read ``operands``: the i-th is
             the kernel's operand 2 + i.
+        named: all that the epilogue's text depends on, the same in every process; then the kernel's text is written
+            only if no compiled code is found.
         target: the processor.
     Units are rows of C over the whole batch, or panels of columns when there are few rows.
     """
@@ -69,7 +72,7 @@ def plan(
     make = _Dots if _dots_fit(a, b) else _General
     few = min(rows, 2) if b.strides[-1] == 1 and columns >= FEW_COLUMNS else 2
     tile = _tile(target or host(), type, few, min(columns, FEW_COLUMNS))
-    return make(tile, a, b, c, new_buffer, accumulate, epilogue, operands).instructions()
+    return make(tile, a, b, c, new_buffer, accumulate, epilogue, operands, named).instructions()
 
 
 def _dots_fit(a: Matrix, b: Matrix) -> bool:
@@ -102,10 +105,10 @@ class _General:
 
     def __init__(
         self, tile: Tile, a: Matrix, b: Matrix, c: Matrix, new_buffer: Callable[[int], int], accumulate: bool,
-        epilogue: Epilogue | None, operands: Sequence[Access],
+        epilogue: Epilogue | None, operands: Sequence[Access], named: str | None = None,
     ) -> None:  # fmt: skip
         self.tile, self.a, self.b, self.c, self.new_buffer = tile, a, b, c, new_buffer
-        self.accumulate, self.epilogue, self.operands = accumulate, epilogue, operands
+        self.accumulate, self.epilogue, self.operands, self.named = accumulate, epilogue, operands, named
         self.items = a.items
         self.rows, self.depth = a.shape[-2:]
         self.columns = b.shape[-1]
@@ -127,7 +130,7 @@ class _General:
         part.whole_depth = self.depth
         read = Access(partial)
         combination = Instruction(
-            combine_kernel(self.tile, self.c.type, self._operands, self.accumulate, self.epilogue),
+            combine_kernel(self.tile, self.c.type, self._operands, self.accumulate, self.epilogue, self.named),
             [read, read, *self.operands, *([self.c.access(3)] * self.accumulate)], [self.c.access(3)],
             [self.columns, slices, self.rows * self.columns * self.bytes, self.c.steps[2]], self.rows,
             slices * self.columns / self.tile.lanes / CLOCK,
@@ -170,9 +173,9 @@ class _General:
         units = self.items * (self.panels if self._by_columns else self.rows)
         total = 2 * self.items * self.rows * self.columns * self.depth
         written = self.items * self.rows * self.columns / self.tile.lanes / CLOCK
+        reads = [self.a.access(along), b, *operands, *([c.access(along)] * self.accumulate)]
         product = Instruction(
-            _product(form, epilogue), [self.a.access(along), b, *operands, *([c.access(along)] * self.accumulate)],
-            [c.access(along)], [numbers[word] for word in NUMBERS], units,
+            _product(form, epilogue, self.named), reads, [c.access(along)], [numbers[word] for word in NUMBERS], units,
             (total / self._speed() + written) / units, scratch_bytes(form, numbers),
         )  # fmt: skip
         return [*before, product]
@@ -267,7 +270,7 @@ class _Dots(_General):
         cost = bytes / BANDWIDTH + 2 * self.rows * self.depth / self._speed() * 2
         c = self.c.access(2)
         reads = [self.a.access(2), self.b.access(2), *self.operands, *([c] * self.accumulate)]
-        return [Instruction(_dots(form, self.epilogue), reads, [c], numbers, units, cost)]
+        return [Instruction(_dots(form, self.epilogue, self.named), reads, [c], numbers, units, cost)]
 
 
 @cache
@@ -275,8 +278,8 @@ def _plain_dots(form: DotForm) -> Kernel:
     return dot_kernel(form)
 
 
-def _dots(form: DotForm, epilogue: Epilogue | None) -> Kernel:
-    return _plain_dots(form) if epilogue is None else dot_kernel(form, epilogue)
+def _dots(form: DotForm, epilogue: Epilogue | None, named: str | None) -> Kernel:
+    return _plain_dots(form) if epilogue is None else dot_kernel(form, epilogue, named)
 
 
 @cache
@@ -289,8 +292,8 @@ def _plain(form: Form) -> Kernel:
     return product_kernel(form)
 
 
-def _product(form: Form, epilogue: Epilogue | None) -> Kernel:
-    return _plain(form) if epilogue is None else product_kernel(form, epilogue)
+def _product(form: Form, epilogue: Epilogue | None, named: str | None) -> Kernel:
+    return _plain(form) if epilogue is None else product_kernel(form, epilogue, named)
 
 
 __all__ = ["plan"]

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from zerograd.engines.native.emit import Operand, Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
-from zerograd.engines.native.products.finish import Epilogue, Spot, Writer
+from zerograd.engines.native.products.finish import Epilogue, Spot, Writer, described
 from zerograd.engines.native.products.packing import ACROSS, ALONG, ANY, Source, pack
 from zerograd.engines.native.products.tile import (
     Rows,
@@ -70,12 +70,12 @@ class Form(Frozen):
         self.a_kind, self.b_kind, self.accumulate, self.operands = a_kind, b_kind, accumulate, operands
 
 
-def product_kernel(form: Form, epilogue: Epilogue | None = None) -> Kernel:
+def product_kernel(form: Form, epilogue: Epilogue | None = None, named: str | None = None) -> Kernel:
     """The kernel. Units: items * rows, or items * panels of columns (``by_columns``).
 
     Scratch: see ``scratch_bytes``. Depth 0 gives zeros.
     """
-    return Kernel("product", _Product(form, epilogue).text())
+    return described("product", form, lambda: _Product(form, epilogue).text(), epilogue, named)
 
 
 def scratch_bytes(form: Form, numbers: Mapping[str, int]) -> int:

@@ -146,7 +146,8 @@ class Program:
         self.table_at = table.ctypes.data
         self.shapes = [self._final(i, window) for i, window in enumerate(self.windows)]
         wanted = [("whole", one.index, one.shape) for one in self.results]
-        self.direct = wanted == [(how, where, shape) for how, where, _, _, shape in self.shapes]
+        alone = len(self.parts) == 1 and isinstance(self.parts[0], Segment)
+        self.direct = alone and wanted == [(how, where, shape) for how, where, _, _, shape in self.shapes]
 
     def _load(self) -> None:
         segments = [part for part in self.parts if isinstance(part, Segment)]
@@ -194,19 +195,22 @@ class Program:
             leaves[one.slot] if taken[one.index] else np.empty(one.shape, one.dtype) for one in self.results
         ]
         self.fresh.enter(arrays)
+        if self.direct:
+            self._run(self.parts[0], leaves)
+            return arrays
         made = dict(zip(self.order, arrays, strict=True))
-        at = self.table_at
         for part in self.parts:
             if isinstance(part, Segment):
-                part.schedule.run(at, threads_for(part.cost))
-                if self.checks and self.status_word.value:
-                    self._report(leaves)
+                self._run(part, leaves)
             else:
                 self._refer(part, made, leaves)
         del held
-        if self.direct:
-            return arrays
         return [self._result(*one, made, leaves) for one in self.shapes]
+
+    def _run(self, segment: Segment, leaves: Sequence[Any]) -> None:
+        segment.schedule.run(self.table_at, threads_for(segment.cost))
+        if self.checks and self.status_word.value:
+            self._report(leaves)
 
     def _report(self, leaves: Sequence[Any]) -> None:
         """A kernel met a wrong index: the reference says which."""

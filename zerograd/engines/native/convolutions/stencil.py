@@ -67,6 +67,8 @@ class Form(Frozen):
 
 def stencil_kernel(form: Form, epilogue: Epilogue | None = None) -> Kernel:
     """Reads x, packed A, the table of taps (i32 bytes), that of parts; writes y. Scratch: see ``scratch_bytes``."""
+    if epilogue is None:
+        return Kernel.described("stencil", repr(form), lambda: _Stencil(form, None).text())
     return Kernel("stencil", _Stencil(form, epilogue).text())
 
 

@@ -56,7 +56,7 @@ def weight_gradient_kernel(form: Form) -> Kernel:
 
     Scratch: the packed positions (few_rows * block_columns * tile.columns numbers, in whole lines), then the planes.
     """
-    return Kernel("weight_gradient", _WeightGradient(form).text())
+    return Kernel.described("weight_gradient", repr(form), lambda: _WeightGradient(form).text())
 
 
 class _WeightGradient:
@@ -217,6 +217,10 @@ def gathering_kernel(tile: Tile, out: str) -> Kernel:
 
     Units: panels of a part, which are (group, block of channels, block of features, panel of the block).
     """
+    return Kernel.described("gathering", f"{tile!r} {out}", lambda: _gathering(tile, out))
+
+
+def _gathering(tile: Tile, out: str) -> str:
     f = KernelFunction()
     n = {word: f.number(4 + i) for i, word in enumerate(GATHERING_NUMBERS)}
     source, target = f.place(0), f.place(1)
@@ -264,7 +268,7 @@ def gathering_kernel(tile: Tile, out: str) -> Kernel:
         f.loop(0, n["depth"], lanes, square)
 
     f.loop(f.low, f.high, 1, unit)
-    return Kernel("gathering", f.finish())
+    return f.finish()
 
 
 __all__ = ["GATHERING_NUMBERS", "NUMBERS", "Form", "gathering_kernel", "weight_gradient_kernel"]

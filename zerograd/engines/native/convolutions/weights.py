@@ -35,6 +35,10 @@ class Panels(Frozen):
 
 def weights_kernel(rows: int, source: str, type: str) -> Kernel:
     """Reads the weights and a table of i32: where each k lies, in bytes; writes the panels. Units: groups * panels."""
+    return Kernel.described("weights", f"{rows} {source} {type}", lambda: _text(rows, source, type))
+
+
+def _text(rows: int, source: str, type: str) -> str:
     f = KernelFunction()
     n = {word: f.number(6 + i) for i, word in enumerate(NUMBERS)}
     start, table, packed = f.place(0), f.place(1), f.place(2)
@@ -63,7 +67,7 @@ def weights_kernel(rows: int, source: str, type: str) -> Kernel:
         f.if_(small, lambda: pack(max(rows - 1, 1)), lambda: pack(rows))
 
     f.loop(f.low, f.high, 1, unit)
-    return Kernel("weights", f.finish())
+    return f.finish()
 
 
 __all__ = ["NUMBERS", "Panels", "weights_kernel"]

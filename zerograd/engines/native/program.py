@@ -30,6 +30,7 @@ from zerograd.engines.native.donation import donations
 from zerograd.engines.native.driver import Schedule
 from zerograd.engines.native.kernel import Instruction
 from zerograd.engines.native.lower import Lowering, Reference, Step
+from zerograd.engines.native.recurrent import lowering as recurrent  # noqa: F401  so does this
 from zerograd.engines.native.schedule import Phases, cost_of
 from zerograd.engines.native.threads import threads_for
 from zerograd.engines.native.windows import Window

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines import reference
-from zerograd.engines.native import contraction, jit, moving, placing  # noqa: F401  they register their kernels
+from zerograd.engines.native import jit, kinds
 from zerograd.engines.native.binding import Binding
 from zerograd.engines.native.buffers import (
     ALIGNMENT,
@@ -26,17 +26,18 @@ from zerograd.engines.native.buffers import (
     Lifetime,
     place,
 )
-from zerograd.engines.native.convolutions import lowering as _convolutions  # noqa: F401
 from zerograd.engines.native.donation import donations
 from zerograd.engines.native.driver import Schedule
 from zerograd.engines.native.kernel import Instruction
 from zerograd.engines.native.lower import Lowering, Reference, Step
-from zerograd.engines.native.pooling import lowering as _pooling  # noqa: F401
 from zerograd.engines.native.schedule import Phases, cost_of
 from zerograd.engines.native.threads import threads_for
 from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Array, Node, leaf
 from zerograd.passes import pipeline
+
+
+kinds.registered()
 
 
 class Result:

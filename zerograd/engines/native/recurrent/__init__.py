@@ -1,0 +1,1 @@
+"""Recurrent layers: all steps of a layer in one kernel, and how nodes become its instructions."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from zerograd.ir.graph import Array
+
 LEAF, NUMBER, CONSTANT, TEMPORARY, RESULT, REFERENCE, STATUS = (
     "leaf", "number", "constant", "temporary", "result", "reference", "status",
 )  # fmt: skip
@@ -30,6 +34,33 @@ class Buffer:
     def __init__(self, index: int, nbytes: int, kind: str, detail: Any = None, dtype: Any = None) -> None:
         self.index, self.nbytes, self.kind, self.detail, self.dtype = index, nbytes, kind, detail, dtype
         self.offset = 0
+
+
+class Arena:
+    """The memory of temporaries: one for all programs, which run one at a time, as large as the largest needs.
+
+    Attributes:
+        memory: begins at a multiple of 64 bytes.
+        grown: how often it has been replaced by a larger one; programs then place their pointers anew.
+    """
+
+    def __init__(self) -> None:
+        self.memory = aligned(0)
+        self.grown = 0
+
+    def reserve(self, nbytes: int) -> None:
+        """Have at least so much memory. What was in it is lost."""
+        if nbytes > len(self.memory):
+            self.memory = aligned(0)  # the old one is given back first
+            self.memory = aligned(nbytes)
+            self.grown += 1
+
+
+def aligned(nbytes: int) -> Array:
+    """Memory that begins at a multiple of 64 bytes."""
+    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + nbytes]
 
 
 class Lifetime:
@@ -64,3 +95,6 @@ def place(lifetimes: Sequence[Lifetime]) -> int:
         placed.append(one)
         total = max(total, start + size)
     return total
+
+
+arena = Arena()

@@ -28,7 +28,7 @@ from zerograd.engines.native.emit import Value
 from zerograd.engines.native.jit import described, load
 from zerograd.engines.native.threads import Word
 
-CALL = 4  # i64s of a call: kernel, numbers, low, high
+CALL = 5  # i64s of a call: kernel, numbers, low, high, private
 TASK = 3  # i64s of a task: its first call, the call after its last, the limit once its phase is done (0: the end)
 HEAD = 4  # i64s that describe a program: its calls, their number, its tasks, the first limit
 _HALF = 32
@@ -39,8 +39,10 @@ _NOWHERE = _word(0)
 def _make_calls(f: ThreadedFunction, calls: Value, first: Value, last: Value, buffers: Value, scratch: Value) -> None:
     def one(index: Value) -> None:
         row = f.pointer(calls, f.mul(index, CALL), "i64")
-        kernel, numbers = f.load("ptr", row), f.load("ptr", row, 1)
-        f.call_at(kernel, buffers, numbers, f.load("i64", row, 2), f.load("i64", row, 3), scratch)
+        kernel, numbers, private = f.load("ptr", row), f.load("ptr", row, 1), f.load("i64", row, 4)
+        table = f.value("ptr", f"select i1 {f.compare('ne', private, 0).name}, ptr {scratch.name}, ptr {buffers.name}")
+        own = f.pointer(scratch, private)
+        f.call_at(kernel, table, numbers, f.load("i64", row, 2), f.load("i64", row, 3), own)
 
     f.loop(first, last, 1, one)
 
@@ -251,20 +253,22 @@ class Schedule:
 
     Args:
         phases: a phase is a list of independent tasks; all are finished before the next phase begins. A task is a list
-            of calls that one thread makes in order: (kernel's address, numbers' address, low, high).
+            of calls that one thread makes in order: (kernel's address, numbers' address, low, high), and where the
+            thread's scratch memory begins with a table of pointers of its own (``locality``), the bytes before the
+            kernel's part of it.
         scratch: bytes of scratch memory that each thread needs.
     """
 
     __slots__ = ("_alone", "_count", "_data", "_first", "_head", "_table", "_wide", "scratch")
 
-    def __init__(self, phases: Sequence[Sequence[Sequence[tuple[int, int, int, int]]]], scratch: int) -> None:
+    def __init__(self, phases: Sequence[Sequence[Sequence[tuple[int, ...]]]], scratch: int) -> None:
         kept = [[task for task in phase if task] for phase in phases]
         kept = [phase for phase in kept if phase]
         limits = np.cumsum([0, *map(len, kept)], dtype=np.int64).tolist()
         following = [*limits[2:], 0]  # by phase: the limit once it is done
         bounds = np.cumsum([0, *(len(task) for phase in kept for task in phase)], dtype=np.int64).tolist()
         after = [limit for phase, limit in zip(kept, following, strict=False) for _ in phase]
-        calls = np.array([call for phase in kept for task in phase for call in task], np.uint64)
+        calls = np.array([(*call, 0)[:CALL] for phase in kept for task in phase for call in task], np.uint64)
         tasks = np.array(list(zip(bounds, bounds[1:], after, strict=False)), np.int64)
         head = np.array([calls.ctypes.data, len(calls), tasks.ctypes.data, limits[min(1, len(kept))]], np.uint64)
         self._data = (calls, tasks, head)

@@ -16,7 +16,6 @@ from zerograd.engines import reference
 from zerograd.engines.native import jit, kinds
 from zerograd.engines.native.binding import Binding
 from zerograd.engines.native.buffers import (
-    ALIGNMENT,
     CONSTANT,
     LEAF,
     NUMBER,
@@ -24,13 +23,15 @@ from zerograd.engines.native.buffers import (
     STATUS,
     TEMPORARY,
     Lifetime,
+    arena,
     place,
 )
 from zerograd.engines.native.donation import donations
 from zerograd.engines.native.driver import Schedule
 from zerograd.engines.native.kernel import Instruction
+from zerograd.engines.native.locality import Locals, entering, local_buffers
 from zerograd.engines.native.lower import Lowering, Reference, Step
-from zerograd.engines.native.schedule import Phases, cost_of
+from zerograd.engines.native.schedule import Chain, Phases, Task, cost_of
 from zerograd.engines.native.threads import threads_for
 from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Array, Node, leaf
@@ -87,14 +88,19 @@ class Program:
     # --- making -----------------------------------------------------------------------------------------------------
 
     def _place_temporaries(self) -> None:
-        """Plan the arena: a temporary lives from the phase that writes it to the last that reads it."""
+        """Plan memory: what one chain needs lies with its threads; other temporaries live in the arena.
+
+        There they live from the phase that writes them to the last that reads them.
+        """
         moment = 0
         spans: dict[int, list[int]] = {}
+        users: dict[int, list[object]] = {}
         self.moments: dict[Instruction, int] = {}
         for part in self.parts:
             if isinstance(part, Reference):
                 for window in part.inputs:
                     spans.setdefault(window.buffer, []).append(moment)
+                    users.setdefault(window.buffer, []).append(part)
                 moment += 1
                 continue
             for i, one in enumerate(part.instructions):
@@ -102,13 +108,30 @@ class Program:
                 self.moments[one] = now = moment + (i if part.phases.alone else part.phases.moment[one])
                 for access in (*one.reads, *one.writes):
                     spans.setdefault(access.buffer, []).append(now)
+                    users.setdefault(access.buffer, []).append(part.phases.of[one])
             moment = 1 + max((self.moments[one] for one in part.instructions), default=moment)
+        self.locals = self._local(users)
+        local = {index for one in self.locals.values() for index in one.buffers}
         lifetimes = [
             Lifetime(self.buffers[index], min(moments), max(moments))
             for index, moments in spans.items()
-            if self.buffers[index].kind == TEMPORARY
+            if self.buffers[index].kind == TEMPORARY and index not in local
         ]
-        self.arena = _aligned(place(lifetimes))
+        self.arena_size = place(lifetimes)
+        self.arena_grown = -1
+
+    def _local(self, users: dict[int, list[object]]) -> dict[Chain, Locals]:
+        """The memory of each chain that is worked through slab by slab."""
+        found: dict[Chain, Locals] = {}
+        for part in self.parts:
+            if isinstance(part, Reference) or part.phases.alone:
+                continue
+            for chain in part.phases.chains:
+                parts = part.phases.parts(chain)
+                local = local_buffers(chain, parts, self.buffers, users)
+                if local:
+                    found[chain] = Locals(chain, parts, local, len(self.buffers))
+        return found
 
     def _make_tables(self) -> None:
         """The pointers to all buffers; those of leaves and results change with each run."""
@@ -117,8 +140,6 @@ class Program:
         status = self.status = np.zeros(8, np.int64)
         for one in self.buffers:
             match one.kind:
-                case "temporary":
-                    table[one.index] = self.arena.ctypes.data + one.offset
                 case "constant":
                     table[one.index] = one.detail.ctypes.data
                 case "number":
@@ -154,6 +175,7 @@ class Program:
     def _load(self) -> None:
         segments = [part for part in self.parts if isinstance(part, Segment)]
         texts = {one.kernel.symbol: one.kernel.source for part in segments for one in part.instructions}
+        texts[entering().symbol] = entering().source
         addresses = jit.load(texts)
         self.held: list[Array] = []
         for part in segments:
@@ -163,14 +185,26 @@ class Program:
                 array = np.array([*numbers, *one.extra], np.int64)
                 self.held.append(array)
                 tables[one] = array.ctypes.data
-            tasks = [
-                [
-                    [(addresses[one.kernel.symbol], tables[one], low, high) for one, low, high in calls]
-                    for calls in phase
-                ]
-                for phase in part.phases.tasks()
-            ]
-            part.schedule = Schedule(tasks, max((one.scratch for one in part.instructions), default=0))
+            phases = [[self._calls(task, addresses, tables) for task in tasks] for tasks in part.phases.tasks()]
+            part.schedule = Schedule(phases, max((self._scratch(chain) for chain in part.phases.chains), default=0))
+
+    def _calls(
+        self, task: Task, addresses: dict[str, int], tables: dict[Instruction, int]
+    ) -> list[tuple[int, int, int, int, int]]:
+        """The calls of a task; if its chain has local memory, the first one enters it."""
+        local = self.locals.get(task.chain)
+        private = local.private if local else 0
+        calls = [(addresses[one.kernel.symbol], tables[one], low, high, private) for one, low, high in task.calls]
+        if local is None:
+            return calls
+        numbers = np.array(local.numbers, np.int64)
+        self.held.append(numbers)
+        return [(addresses[entering().symbol], numbers.ctypes.data, task.part, local.parts, 0), *calls]
+
+    def _scratch(self, chain: Chain) -> int:
+        """Bytes that a thread needs for a task of the chain."""
+        local = self.locals.get(chain)
+        return max(one.scratch for one in chain.instructions) + (local.private if local else 0)
 
     def _final(self, i: int, window: Window) -> tuple[Any, ...]:
         """How the i-th output is had after a run: (how, where, offset, count, shape)."""
@@ -191,6 +225,8 @@ class Program:
         if not isinstance(leaves, list):
             leaves = list(leaves)
         binding = self.binding
+        if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
+            self._enter_arena()
         held = binding.enter(leaves)
         taken = binding.taken.tolist()
         arrays = [
@@ -209,6 +245,15 @@ class Program:
         del held
         return [self._result(*one, made, leaves) for one in self.shapes]
 
+    def _enter_arena(self) -> None:
+        """Place the pointers to temporaries."""
+        arena.reserve(self.arena_size)
+        start = arena.memory.ctypes.data
+        for one in self.buffers:
+            if one.kind == TEMPORARY:
+                self.table[one.index] = start + one.offset
+        self.arena_grown = arena.grown
+
     def _run(self, segment: Segment, leaves: Sequence[Any]) -> None:
         segment.schedule.run(self.table_at, threads_for(segment.cost))
         if self.checks and self.status_word.value:
@@ -225,7 +270,7 @@ class Program:
         buffer = self.buffers[window.buffer]
         match buffer.kind:
             case "temporary":
-                raw: Any = self.arena[buffer.offset : buffer.offset + buffer.nbytes]
+                raw: Any = arena.memory[buffer.offset : buffer.offset + buffer.nbytes]
             case "constant":
                 raw = buffer.detail
             case "number":
@@ -279,13 +324,6 @@ def _parts(steps: Sequence[Step]) -> list[Segment | Reference]:
         else:
             parts.append([step])
     return [Segment(part) if isinstance(part, list) else part for part in parts]
-
-
-def _aligned(nbytes: int) -> Array:
-    """Memory that begins at a multiple of 64 bytes."""
-    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + nbytes]
 
 
 def compile(outputs: tuple[Node, ...]) -> Program:

@@ -43,7 +43,18 @@ class Chain:
         return sum(one.cost * one.units for one in self.instructions)
 
 
-Call = tuple[Instruction, int, int]  # with low and high
+class Task:
+    """What one thread does without waiting for others: (instruction, low, high) in order, for a part of a chain."""
+
+    __slots__ = ("calls", "chain", "cost", "part")
+
+    def __init__(self, chain: Chain, part: int, parts: int) -> None:
+        self.chain, self.part, self.cost = chain, part, chain.cost / parts
+        calls = [
+            (one, part * one.units // parts, (part + 1) * one.units // parts) if parts > 1 else (one, 0, one.units)
+            for one in chain.instructions
+        ]
+        self.calls = [call for call in calls if call[1] < call[2]]
 
 
 class Phases:
@@ -115,23 +126,16 @@ class Phases:
         chain.slabs = slabs
         self.of[one] = chain
 
-    def tasks(self) -> list[list[list[Call]]]:
-        """For each phase its tasks, for each task its calls; the longest tasks of a phase come first."""
+    def tasks(self) -> list[list[Task]]:
+        """For each phase its tasks; the longest come first."""
         last = max((chain.phase for chain in self.chains), default=-1)
-        phases: list[list[tuple[float, list[Call]]]] = [[] for _ in range(last + 1)]
+        phases: list[list[Task]] = [[] for _ in range(last + 1)]
         for chain in self.chains:
-            parts = self._parts(chain)
-            for part in range(parts):
-                calls = [
-                    (one, part * one.units // parts, (part + 1) * one.units // parts)
-                    if chain.slabs > 1 or len(chain.instructions) == 1
-                    else (one, 0, one.units)
-                    for one in chain.instructions
-                ]
-                phases[chain.phase].append((-chain.cost / parts, [call for call in calls if call[1] < call[2]]))
-        return [[calls for _, calls in sorted(tasks, key=lambda task: task[0]) if calls] for tasks in phases]
+            parts = self.parts(chain)
+            phases[chain.phase] += [Task(chain, part, parts) for part in range(parts)]
+        return [sorted((task for task in tasks if task.calls), key=lambda task: -task.cost) for tasks in phases]
 
-    def _parts(self, chain: Chain) -> int:
+    def parts(self, chain: Chain) -> int:
         """How many tasks a chain becomes.
 
         Several for each thread, so that one who comes late does less; but not so many that an instruction works on

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+from zerograd.engines.native.checks import report, wrapped
 from zerograd.engines.native.emit import Value, vector
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
 from zerograd.engines.native.lower import Lowering, special
@@ -61,15 +62,9 @@ class _Rows(KernelFunction):
 
     def place_at(self, places: Value, i: Value) -> Value:
         """The i-th place, from the front; a wrong one is reported, and counts as 0."""
-        at = self.load("i64", places, i)
-        at = self.select(self.compare("slt", at, 0), self.add(at, self.rows), at)
-        wrong = self.compare("uge", at, self.rows)
-
-        def report() -> None:
-            self.store(self.const(1, "i64"), self.load("ptr", self.buffers))
-
-        self.if_(wrong, report)
-        return self.select(wrong, 0, at)
+        at, wrong = wrapped(self, self.load("i64", places, i), self.rows)
+        report(self, wrong)
+        return at
 
     def copy(self, source: Value, target: Value, nbytes: Value) -> None:
         """Bytes from one place to another."""
@@ -99,28 +94,6 @@ def _picking() -> Kernel:
 
     f.loop(f.low, f.high, 1, unit)
     return Kernel("picking", f.finish())
-
-
-@functools.cache
-def _wrapping() -> Kernel:
-    """units: places; the table is only named for its number of rows."""
-    f = _Rows(2)
-    places, target = f.place(0), f.place(1)
-    f.loop(f.low, f.high, 1, lambda i: f.store(f.place_at(places, i), target, i))
-    return Kernel("wrapping", f.finish())
-
-
-@special("wrap")
-def _wrap(lowering: Lowering, node: Node) -> bool:
-    size, units = node.attributes["size"], count(node.shape)
-    if not size or not units:
-        return False
-    places, target = lowering.whole(node.inputs[0]), lowering.new_window(node.type)
-    reads = [Access(places.buffer, 1 if places.offset else units, places.byte_offset)]
-    lowering.steps.append(Instruction(_wrapping(), reads, [Access(target.buffer, units)], [size, 0, 0], units, 2.0))
-    lowering.place(node, target)
-    _reports(lowering, places, size)
-    return True
 
 
 @special("index")

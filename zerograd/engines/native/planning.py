@@ -10,6 +10,7 @@ from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import values
 from zerograd.engines.native.buffers import LEAF
+from zerograd.engines.native.checks import CHECKED
 from zerograd.engines.native.combining import combine
 from zerograd.engines.native.domains import Domain, without_ones
 from zerograd.engines.native.fusion import ALL, COLUMNS, FULL, ROWS, Group
@@ -195,6 +196,8 @@ class _Work:
         scratch = 8 * row * kernel.kept
         reads, writes = accesses[: len(self.reads)], accesses[len(self.reads) :]
         main = Instruction(kernel.kernel, reads, writes, plan.extra, units, elements * price + 5, scratch)
+        if any(node.op.name in CHECKED for node in plan.order):
+            main.reports = True
         if kernel.passes == 1:
             main.in_place = self._in_place()
         return [main, *self._combined(units, row)]

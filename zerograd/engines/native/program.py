@@ -76,7 +76,8 @@ class Program:
         self.recorded = outputs
         self.outputs = pipeline.run(outputs)
         lowering = Lowering(self.outputs)
-        self.buffers, self.windows, self.checks = lowering.buffers, lowering.results, bool(lowering.checked)
+        self.buffers, self.windows = lowering.buffers, lowering.results
+        self.checks = any(isinstance(step, Instruction) and step.reports for step in lowering.steps)
         for window in self.windows:
             if self.buffers[window.buffer].kind == TEMPORARY:
                 self.buffers[window.buffer].kind = RESULT
@@ -229,9 +230,7 @@ class Program:
             self._enter_arena()
         held = binding.enter(leaves)
         taken = binding.taken.tolist()
-        arrays = [
-            leaves[one.slot] if taken[one.index] else np.empty(one.shape, one.dtype) for one in self.results
-        ]
+        arrays = [leaves[one.slot] if taken[one.index] else np.empty(one.shape, one.dtype) for one in self.results]
         self.fresh.enter(arrays)
         if self.direct:
             self._run(self.parts[0], leaves)

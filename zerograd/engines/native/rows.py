@@ -16,6 +16,7 @@ from typing import Any
 
 from zerograd.dtypes import dtype
 from zerograd.engines.native import values
+from zerograd.engines.native.checks import NO_MATTER
 from zerograd.engines.native.emit import Value, vector
 from zerograd.engines.native.fusion import ALL, COLUMNS, FULL, ROWS
 from zerograd.engines.native.kernel import KernelFunction
@@ -24,6 +25,7 @@ from zerograd.ir.graph import Node
 from zerograd.shapes import Shape
 
 BLOCK = 4096  # elements of a row that are folded before the result joins the rest: long sums stay accurate
+UNSEEN = {"dtype", *NO_MATTER}  # attributes that kernels do not depend on, or that are named apart
 CHEAP = 5  # operations that are rather done again than kept
 
 
@@ -139,7 +141,7 @@ def _other_attributes(node: Node) -> dict[str, Any]:
     """The attributes that are no matter of shapes."""
     if node.op.name in MOVES or node.op.name in values.FOLDS:
         return {}
-    return {name: value for name, value in node.attributes.items() if name != "dtype"}
+    return {name: value for name, value in node.attributes.items() if name not in UNSEEN}
 
 
 class Passes:
@@ -550,7 +552,7 @@ class Along:
                 found = values.load(self.f, node.type.dtype, self.width, self._scratch(node), index, self.mask)
             else:
                 operands = [self._operand(node, i) for i in range(len(node.inputs))]
-                found = values.emit(self.f, node, operands)
+                found = values.emit(self.f, node, operands, self.mask)
             self.known[node] = found
         return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from zerograd import dtypes
 from zerograd.dtypes import dtype
-from zerograd.engines.native import choice, conversion, elementwise
+from zerograd.engines.native import checks, choice, conversion, elementwise
 from zerograd.engines.native.conversion import HALVES, MEMORY, REGISTER, load, register, store
 from zerograd.engines.native.emit import Function, Value, lanes, size, vector
 from zerograd.engines.native.windows import MOVES, memory_dtype
@@ -40,14 +40,18 @@ def supported(node: Node) -> bool:
     kinds = [memory_dtype(one.type) for one in node.inputs] + [memory_dtype(node.type)]
     if node.op.name in MOVES:
         return all(map(stored, kinds))
+    if node.op.name in checks.CHECKED:
+        return all(map(stored, kinds)) and checks.supported(node.op.name, kinds)
     return elementwise.supported(node.op.name, kinds)
 
 
-def emit(f: Function, node: Node, operands: list[Value]) -> Value:
-    """An element, or a vector of elements, of a node."""
+def emit(f: Function, node: Node, operands: list[Value], mask: Value | None = None) -> Value:
+    """An element, or a vector of elements, of a node; the mask tells which lanes of a vector count."""
     if node.op.name in MOVES:
         return operands[0]
     kinds = [memory_dtype(one.type) for one in node.inputs]
+    if node.op.name in checks.CHECKED:
+        return checks.emit(f, node.op.name, node.attributes, kinds, operands, mask)
     return elementwise.emit(f, node.op.name, node.attributes, kinds, operands)
 
 

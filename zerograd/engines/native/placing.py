@@ -5,9 +5,11 @@ from __future__ import annotations
 from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import conversion
-from zerograd.engines.native.emit import Value
+from zerograd.engines.native.emit import Value, vector
+from zerograd.engines.native.emit import size as bytes_of
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
 from zerograd.engines.native.lower import Lowering, special
+from zerograd.engines.native.target import host
 from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Node
 from zerograd.shapes import count
@@ -17,18 +19,20 @@ NUMBERS = ("size", "places", "inner")  # of the axis; along it in the index; ele
 WAYS = {"scatter": PUT, "scatter_add": ADD, "gather": TAKE}
 
 
-def _kernel(kind: dtype, way: str, zero: bool) -> Kernel:
-    description = f"{kind.name} {way} {zero}"
-    return Kernel.described("placing", description, lambda: _text(kind, way, zero))
+def _kernel(kind: dtype, way: str, zero: bool, last: bool) -> Kernel:
+    description = f"{kind.name} {way} {zero} {last}"
+    return Kernel.described("placing", description, lambda: _text(kind, way, zero, last))
 
 
-def _text(kind: dtype, way: str, zero: bool) -> str:
+def _text(kind: dtype, way: str, zero: bool, last: bool) -> str:
     """Reads places and values (PUT, ADD) or the table (TAKE), writes the result. Units: what lies before the axis.
 
-    A place from -size on counts from the end; a wrong one is reported, and counts as 0.
+    A place from -size on counts from the end; a wrong one is reported, and counts as 0. ``zero``: what is put into are
+    zeros; ``last``: nothing lies behind the axis.
     """
     f = KernelFunction()
     n = {word: f.number(6 + i) for i, word in enumerate(NUMBERS)}
+    n["inner"] = f.operand(1, "i64") if last else n["inner"]
     places, other, target = f.place(0), f.place(1), f.place(2)
     plane, index = f.mul(n["size"], n["inner"]), f.mul(n["places"], n["inner"])
     other_plane, target_plane = (plane, index) if way == TAKE else (index, plane)
@@ -43,12 +47,14 @@ def _text(kind: dtype, way: str, zero: bool) -> str:
             )
         )
         if zero:
-            nothing = f.const(0, conversion.MEMORY[kind])
-            f.loop(0, target_plane, 1, lambda i: f.store(nothing, sink, i))
+            _clear(f, sink, target_plane, conversion.MEMORY[kind])
 
         def along(i: Value) -> None:
             start = f.mul(i, n["inner"])
-            f.loop(0, n["inner"], 1, lambda j: one(f.add(start, j), j))
+            if last:
+                one(i, f.operand(0, "i64"))
+            else:
+                f.loop(0, n["inner"], 1, lambda j: one(f.add(start, j), j))
 
         def one(i: Value, j: Value) -> None:
             place = f.load("i64", at, i)
@@ -68,6 +74,15 @@ def _text(kind: dtype, way: str, zero: bool) -> str:
 
     f.loop(f.low, f.high, 1, unit)
     return f.finish()
+
+
+def _clear(f: KernelFunction, sink: Value, size: Value, type: str) -> None:
+    """Zeros."""
+    width = 4 * host().lanes // bytes_of(type)
+    whole = f.and_(size, -width)
+    wide = vector(type, width)
+    f.loop(0, whole, width, lambda i: f.store(f.const(0, wide), sink, i))
+    f.loop(whole, size, 1, lambda i: f.store(f.const(0, type), sink, i))
 
 
 def _possible(node: Node, way: str) -> bool:
@@ -103,7 +118,7 @@ def _place(lowering: Lowering, node: Node) -> bool:
         return Access(window.buffer, units if whole else 1, window.byte_offset)
 
     made = Instruction(
-        _kernel(node.dtype, way, zero),
+        _kernel(node.dtype, way, zero, count(x.shape[axis + 1 :]) == 1),
         [access(index), access(other)],
         [Access(target.buffer, units)],
         [x.shape[axis], places.shape[axis], count(x.shape[axis + 1 :])],

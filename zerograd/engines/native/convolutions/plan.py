@@ -19,7 +19,7 @@ from zerograd.engines.native.products.tile import Tile, tile_for
 from zerograd.engines.native.target import host
 from zerograd.engines.native.windows import Window
 
-DEPTH = 320  # k in a block
+DEPTH = 640  # k in a block
 ROWS_OF_DEPTH = 160  # rows of planes that a panel reads in a block of k: two cache lines each
 BLOCK_PANELS = 8
 RATE, CLOCK = 0.7, 2.5  # of the peak; cycles in a nanosecond

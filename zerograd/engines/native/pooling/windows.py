@@ -42,8 +42,10 @@ class Form(Frozen):
         self.places, self.weights = places, weights
 
     def kernel(self) -> Kernel:
-        """Reads x, the table of rows [rows, row_taps], of columns [column_taps, column_pitch], both i32, and weights
-        laid as one of them; writes y and, if they are wanted, places (i64). Strides of planes in bytes."""
+        """Reads x, two tables of i32 and perhaps weights laid as one of them; writes y and perhaps places (i64).
+
+        The tables: of rows [rows, row_taps], of columns [column_taps, column_pitch]. Strides of planes are in bytes.
+        """
         return Kernel.described("windows", repr(self), lambda: _Windows(self).text())
 
 

@@ -125,11 +125,12 @@ class Trace:
         watch: who wants to know where the data comes from, or ``None``.
         alone: no recorder goes on with it: it is computed when one of its values is asked for.
         plan: how it was computed, or is likely to be.
+        certain: all that it holds is needed, and ``plan`` computes just that.
     """
 
     __slots__ = (
-        "__weakref__", "alone", "arrivals", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes", "packs",
-        "passages", "pending", "plan", "results", "roots", "serial", "shown", "sources", "values", "watch",
+        "__weakref__", "alone", "arrivals", "certain", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes",
+        "packs", "passages", "pending", "plan", "results", "roots", "serial", "shown", "sources", "values", "watch",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -152,6 +153,7 @@ class Trace:
         self.watch: Watch | None = None
         self.alone = False
         self.plan: Any = None
+        self.certain = False
 
     def forget_anchored(self) -> None:
         """Hold no new tensor that has got a storage since: if nobody else holds it, that is not needed either."""

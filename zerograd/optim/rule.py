@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from zerograd import dtypes, errors
 from zerograd.ir.record import grad_mode, recorder
 from zerograd.optim.cohort import Cohort, Grouping, Numbers
@@ -180,8 +182,10 @@ class Rule(Optimizer):
         """The counters after the next step of a cohort, its numbers, and its switches."""
         numbers = dict(cohort.numbers)
         dtype = self._dtype_of_counters(group)
-        operands, switches = self.schedule(group, Situation(numbers, lambda value: _rounded(value, dtype)))
-        numbers = {name: _rounded(value, dtype) for name, value in numbers.items()}
+        rounded = _ROUNDED[dtype]
+        operands, switches = self.schedule(group, Situation(numbers, rounded))
+        for name, value in numbers.items():
+            numbers[name] = rounded(value)
         return numbers, operands, tuple(switches.items())
 
     def _apply(self, group: Group, cohort: Cohort, arrived: Arrived | None) -> None:
@@ -217,6 +221,13 @@ class Rule(Optimizer):
         cohort.note_versions()
         cohort.present = tuple(name for name in self.names if cohort.states[0].get(name) is not None)
         cohort.note_states()
+
+
+_ROUNDED: dict[dtypes.dtype, Callable[[float], float]] = {
+    dtypes.float32: lambda value: float(np.float32(value)),
+    dtypes.float64: float,
+}
+"""A number as a tensor of this dtype holds it."""
 
 
 def _rounded(value: float, dtype: dtypes.dtype) -> float:

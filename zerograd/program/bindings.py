@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zerograd.ir.record import Recorder, wait_for
@@ -68,7 +68,7 @@ class Bindings:
                 self.kept += [(first + i, storage, ()) for i, storage in enumerate(members) if storage is not None]
         self.packs = [one for one in self.packs if one[0] is not pack]
 
-    def bind(self, own: Recorder, tensors: list[Any]) -> list[Any]:
+    def bind(self, own: Recorder, tensors: Sequence[Any]) -> list[Any]:
         """The data of the leaves, but numbers and draws."""
         leaves = self.constants.copy()
         for pack, first, end in self.packs:
@@ -100,7 +100,7 @@ class Bindings:
         return arrays
 
 
-def storage_at(place: Place, tensors: list[Any]) -> Storage:
+def storage_at(place: Place, tensors: Sequence[Any]) -> Storage:
     """The storage that is at a place in this call."""
     if isinstance(place, Given):
         return tensors[place.number]._storage

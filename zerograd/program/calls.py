@@ -10,6 +10,7 @@ from sys import getrefcount
 from typing import Any
 
 from zerograd import dtypes
+from zerograd.ir.graph import TensorType
 from zerograd.ir.record import Recorder, recorder
 from zerograd.ir.trace import Trace
 from zerograd.program.arguments import Arguments
@@ -20,6 +21,7 @@ from zerograd.program.program import Program
 from zerograd.program.surroundings import Surroundings
 from zerograd.runtime.realize import launch
 from zerograd.runtime.structure import structure
+from zerograd.tensor.tensor import Tensor
 
 MOST_RUNS = 8  # watched runs in a row that gave no program, before a function is left alone
 MOST_PROGRAMS = 8  # for the same arguments
@@ -33,6 +35,7 @@ class Compiled:
         programs: by the key of the arguments and the modes.
         records: of the last watched run, where that gave no program.
         runs: how many watched runs there have been since the last replay.
+        quick: the program replayed last, its modes and the types of its arguments, where these are plain tensors.
         is_part: with gradients on, a call is in the middle of a step.
         reason: why nothing is captured any more.
     """
@@ -44,6 +47,7 @@ class Compiled:
         self.runs: dict[Any, int] = {}
         self.reason: str | None = None
         self.is_part = False
+        self.quick: tuple[Program, Any, list[TensorType]] | None = None
         self.lock = threading.RLock()
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -60,16 +64,26 @@ class Compiled:
             self.lock.release()
 
     def _call(self, own: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        modes = own.grad_enabled, own.inference, own.autocast, dtypes.get_default_dtype()
+        quick = self.quick
+        if quick is not None and not kwargs and quick[1] == modes and _fit(args, quick[2]):
+            try:
+                return quick[0].replay(own, args)
+            except Doubt:
+                self.quick = None
         given = Arguments(args, kwargs)
         if given.traced:
             return self.function(*args, **kwargs)
-        key = (given.key, own.grad_enabled, own.inference, own.autocast, dtypes.get_default_dtype())
+        key = (given.key, *modes)
         for program in self.programs.get(key, ()):
             try:
                 result = program.replay(own, given.tensors)
             except Doubt:
                 continue
             self.runs[key] = 0
+            kinds = [tensor._storage.type for tensor in given.tensors]
+            if not kwargs and _fit(args, kinds):
+                self.quick = program, modes, kinds
             return result
         return self._run(key, given, args, kwargs)
 
@@ -125,9 +139,25 @@ class Compiled:
         """Let the function run as it is from now on, and say so."""
         self.reason = reason
         self.programs.clear()
+        self.quick = None
         self.records.clear()
         name = getattr(self.function, "__qualname__", repr(self.function))
         warnings.warn(f"torch.compile runs {name} as it is: {reason}", UserWarning, stacklevel=6)
+
+
+def _fit(args: tuple[Any, ...], kinds: list[TensorType]) -> bool:
+    """Whether the arguments are plain tensors of these types, each with memory of its own."""
+    if len(args) != len(kinds):
+        return False
+    met: list[Any] = []
+    for tensor, kind in zip(args, kinds, strict=True):
+        if tensor.__class__ is not Tensor or not tensor._plain:
+            return False
+        storage = tensor._storage
+        if storage.type is not kind or storage.strides is not None or storage in met or tensor._tracked():
+            return False
+        met.append(storage)
+    return True
 
 
 def _in_the_middle(trace: Trace) -> bool:

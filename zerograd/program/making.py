@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zerograd import dtypes
@@ -15,7 +15,7 @@ from zerograd.tensor.base import TensorBase
 from zerograd.tensor.storage import Storage
 from zerograd.tensor.tensor import Tensor
 
-Maker = Callable[[Trace, list[Storage], list[Any]], Any]
+Maker = Callable[[Trace, list[Storage], Sequence[Any]], Any]
 """(trace, new storages, the tensors among the arguments) -> the result."""
 
 
@@ -47,7 +47,7 @@ def _several(how: Several) -> Maker:
 
 
 def _shown(how: Shown) -> Maker:
-    def make(trace: Trace, made: list[Storage], tensors: list[Any]) -> Any:
+    def make(trace: Trace, made: list[Storage], tensors: Sequence[Any]) -> Any:
         tensor = tensors[how.number]
         if not how.steps:
             return tensor._alias()
@@ -62,7 +62,7 @@ def _window(how: Window) -> Maker:
     base = None if how.base is None else maker(how.base)
     facts = dict(how.facts)
 
-    def make(trace: Trace, made: list[Storage], tensors: list[Any]) -> Any:
+    def make(trace: Trace, made: list[Storage], tensors: Sequence[Any]) -> Any:
         tensor = object.__new__(Tensor)
         vars(tensor).update(facts)
         tensor._storage = made[how.storage] if isinstance(how.storage, int) else storage_at(how.storage, tensors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from zerograd.ir.graph import Node
@@ -30,9 +31,13 @@ class Program:
         around: what the function could see then.
         defers: it is computed later.
         owed: the last replay, not computed yet, and its result.
+        silent: how it is computed when nobody can see its gradients.
+        held: how many new tensors and values a replay leaves behind.
     """
 
     owed: tuple[Trace, Any] | None = None
+    silent: Any = None
+    held = (0, 0)
 
     def __init__(self, record: Record, around: Surroundings) -> None:
         self.record = record
@@ -59,7 +64,7 @@ class Program:
         if self.owed is not None and not sys.is_finalizing():
             compute(self.owed[0])
 
-    def replay(self, own: Recorder, tensors: list[Any]) -> Any:
+    def replay(self, own: Recorder, tensors: Sequence[Any]) -> Any:
         """Do what the body would do.
 
         Raises:
@@ -116,15 +121,29 @@ class Program:
         assert self.owed is not None
         trace = self.owed[0]
         if trace.serial in traces:
+            silent = len(self.arrived) == len(self.left)
             for arrived in trace.arrivals:
                 for tensor, _ in self.left:
                     if tensor._grad is arrived:
                         tensor._grad = None
-            compute(trace)
-        self.plan = trace.plan
+                    else:
+                        silent = False
+            self._compute(trace, silent)
         self.owed = None
 
-    def _leave(self, own: Recorder, leaves: list[Any], drawn: list[Any], tensors: list[Any]) -> Any:
+    def _compute(self, trace: Trace, silent: bool) -> None:
+        """Compute a replay; ``silent``: nobody can see its gradients. All else is needed, and is the same each time."""
+        held = len(trace.results), len(trace.pending)
+        if silent and self.silent is not None and held == self.held:
+            trace.certain, trace.plan = True, self.silent
+            compute(trace)
+            return
+        compute(trace)
+        self.plan = trace.plan
+        if silent and held == self.held:
+            self.silent = trace.plan
+
+    def _leave(self, own: Recorder, leaves: list[Any], drawn: list[Any], tensors: Sequence[Any]) -> Any:
         """Leave the trace behind that the body would have left."""
         trace = self._trace(leaves)
         serial = trace.serial
@@ -147,11 +166,11 @@ class Program:
         if self.left:
             self._leave_gradients(trace, made, tensors)
         result = self.make(trace, made, tensors)
+        self.held = len(trace.results), len(trace.pending)
         if self.defers:
             self.owed = trace, result
         else:
-            compute(trace)
-            self.plan = trace.plan
+            self._compute(trace, not self.left)
         return result
 
     def _trace(self, leaves: list[Any]) -> Trace:
@@ -163,7 +182,7 @@ class Program:
         traces[trace.serial] = trace
         return trace
 
-    def _leave_gradients(self, trace: Trace, made: list[Any], tensors: list[Any]) -> None:
+    def _leave_gradients(self, trace: Trace, made: list[Any], tensors: Sequence[Any]) -> None:
         arrived = object.__new__(Arrived)
         arrived.nodes, arrived.serial = self.arrived, trace.serial
         trace.arrivals.append(arrived)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from operator import is_
 from typing import Any
 
@@ -21,7 +22,7 @@ class Stepping:
     """
 
     def __init__(self, events: list[Draw | OptimizerStep | Action]) -> None:
-        self.events = [event for event in events if isinstance(event, OptimizerStep | Action)]
+        self.events: list[Any] = [event for event in events if isinstance(event, OptimizerStep | Action)]
         groups: dict[int, tuple[Any, Any, list[Any]]] = {}
         for event in self.events:
             if isinstance(event, OptimizerStep):
@@ -52,18 +53,17 @@ class Stepping:
         undo: list[Undo] = []
         try:
             for event in self.events:
-                if isinstance(event, Action):
+                if event.__class__ is not OptimizerStep:
                     undo.append(_memory_of(event.again))
                     event.again()
                     continue
-                step, slots = event
-                cohort = step.cohort
+                (optimizer, group, cohort, known), slots = event
                 before = cohort.numbers
-                numbers, operands, switches = step.optimizer.scheduled(step.group, cohort)
-                if switches != step.switches:
+                numbers, operands, switches = optimizer.scheduled(group, cohort)
+                if switches != known:
                     raise Doubt
                 cohort.numbers = numbers
-                undo.append(lambda cohort=cohort, before=before: setattr(cohort, "numbers", before))
+                undo.append(partial(setattr, cohort, "numbers", before))
                 leaves.update(zip(slots, (*numbers.values(), *operands), strict=True))
         except Exception:
             take_back(undo)

@@ -11,7 +11,7 @@ import functools
 import random
 import sys
 from collections.abc import Callable, Iterator
-from operator import is_
+from operator import is_, itemgetter
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -36,15 +36,19 @@ class Space:
     Attributes:
         title: what messages put before a name.
         names, values: as they were.
+        look: gives the values of a dictionary, quickly.
     """
 
-    __slots__ = ("holder", "names", "title", "values")
+    __slots__ = ("holder", "look", "names", "title", "values")
 
     def __init__(self, title: str, holder: Any, names: tuple[Any, ...] | None = None) -> None:
         self.title = title
         self.holder = holder
         self.names = names
         self.values = self.now()
+        self.look: Callable[[Any], Any] | None = None
+        if names is not None and len(names) > 1 and isinstance(holder, dict):
+            self.look = itemgetter(*names)
 
     def now(self) -> list[Any]:
         """The values as they are."""
@@ -56,6 +60,14 @@ class Space:
         return [holder.get(name, _MISSING) for name in self.names]
 
     def is_same(self) -> bool:
+        if self.look is not None:
+            try:
+                return all(map(is_, self.look(self.holder), self.values)) or self._is_equal()
+            except KeyError:
+                return False
+        return self._is_equal()
+
+    def _is_equal(self) -> bool:
         now = self.now()
         return len(now) == len(self.values) and (
             all(map(is_, now, self.values)) or all(map(same_value, now, self.values))
@@ -112,7 +124,10 @@ class Surroundings:
         """Whether a body would see what it saw."""
         if self.structure != structure.changes:
             return False
-        return all([space.is_same() for space in self.spaces])  # noqa: C419  faster
+        for space in self.spaces:  # noqa: SIM110  faster
+            if not space.is_same():
+                return False
+        return True
 
     def changed(self) -> str | None:
         """What is not as it was, in words."""
@@ -154,7 +169,8 @@ class Surroundings:
             for title, attributes, depth in objects:
                 everything = not self._used.isdisjoint(_REFLECTION)
                 names = tuple(name for name in attributes if everything or name in self._used)
-                self._add(Space(title, attributes, names), depth)
+                if names:
+                    self._add(Space(title, attributes, names), depth)
             if len(self._used) > known:  # code has been met that names more
                 self._objects += objects
 

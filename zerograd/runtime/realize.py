@@ -65,19 +65,13 @@ def compute(trace: Trace) -> None:
 
 def _compute(trace: Trace) -> None:
     with lock:
-        results, live, packs = _alive(trace)
-        nodes: list[Node] = [one._at for one in results]
-        nodes += [value.node for value in live]
-        for pack in packs:
-            nodes += pack.nodes
-        if not nodes:
+        if trace.certain:
+            results, live, packs, plan = trace.results, trace.pending, trace.packs, trace.plan
+        else:
+            results, live, packs = _alive(trace)
+            plan = _matching(trace, results, live, packs)
+        if plan is None:
             return
-        wanted = tuple(nodes)
-        entered = _entered(trace, wanted) if trace.passages else ()
-        plan = trace.plan or recorder.own.last_plan
-        if plan is None or wanted != plan.wanted or entered != plan.entered or trace.freed != plan.freed:
-            plan = _planned(wanted, entered, trace.freed)
-        trace.plan = plan
         try:
             computed: Sequence[Array | None] = plan.program(trace.leaves)
         except Exception:
@@ -97,6 +91,23 @@ def _compute(trace: Trace) -> None:
             pack.buffers = list(islice(arrays, len(pack.nodes)))  # pyright: ignore[reportAttributeAccessIssue]
         trace.roots = plan.roots
         trace.values = {node: array for node, place in plan.kept if (array := computed[place]) is not None}
+
+
+def _matching(trace: Trace, results: list[Any], live: list[Value], packs: list[Values]) -> Plan | None:
+    """How to compute these; ``None``: there is nothing to do."""
+    nodes: list[Node] = [one._at for one in results]
+    nodes += [value.node for value in live]
+    for pack in packs:
+        nodes += pack.nodes
+    if not nodes:
+        return None
+    wanted = tuple(nodes)
+    entered = _entered(trace, wanted) if trace.passages else ()
+    plan = trace.plan or recorder.own.last_plan
+    if plan is None or wanted != plan.wanted or entered != plan.entered or trace.freed != plan.freed:
+        plan = _planned(wanted, entered, trace.freed)
+    trace.plan = plan
+    return plan
 
 
 def _planned(nodes: tuple[Node, ...], entered: tuple[Node, ...], freed: tuple[frozenset[Node], ...]) -> Plan:

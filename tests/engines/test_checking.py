@@ -189,3 +189,14 @@ def test_an_engine_that_takes_its_process_along_is_told_of(name: str, told: str)
 def test_the_reference_is_what_programs_expect() -> None:
     found = random_program(3)
     assert not found.differences(reference.compile(found.trial.outputs)(found.trial.leaves))
+
+
+def test_0_times_what_is_undecided_is_undecided() -> None:
+    x = np.array([1.0, 2.0], np.float32)
+
+    def make(x: Node, zero: Node) -> Node:
+        less = registry["sub"](registry["exp"](x), registry["exp"](registry["copy"](x)))
+        return registry["mul"](zero, registry["div"](x, less))
+
+    found = expectation_of(make, x, np.zeros(2, np.float32))
+    assert np.isinf(found.bounds[found.trial.outputs[0]]).all()

@@ -62,6 +62,8 @@ def jumps(step: Step) -> Array | bool:
 def _compared(step: Step) -> Array:
     """Undecided where the operands may be equal."""
     x, y, e = wide(step.xs[0]), wide(step.xs[1]), step.bound(0) + step.bound(1)
+    if step.node.inputs[0] is step.node.inputs[1]:  # a value and itself, as in a search for NaN
+        return np.where(np.isinf(e), np.inf, 0.0)
     if x.dtype.kind in "iub":
         return np.where(e > 0, np.inf, 0.0)
     apart = np.abs(x - y)

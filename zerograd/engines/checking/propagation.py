@@ -33,6 +33,7 @@ def arrived(step: Step) -> tuple[Bound, ...]:
     rule = RULES.get(step.name) or (sampled if step.node.op.elementwise else opaque)
     found = rule(step)
     found = found if isinstance(found, tuple) else (found,)
+    found = tuple(e if e is None else np.where(np.isnan(e), np.inf, e) for e in found)  # 0 times what is undecided
     return found if step.name in NOT_ROUNDING else tuple(map(_rounded, found, step.outs, types_of(step.node)))
 
 
@@ -104,9 +105,10 @@ def _lipschitz(step: Step) -> Array:
 
 def _growing(step: Step) -> Array:
     """Functions that never fall: all operands at their upper ends, then at their lower ends."""
-    base, worst = step.wide_outs(), np.zeros(step.outs[0].shape)
+    base = step.wide_outs()
     if base is None:
         return sampled(step)
+    worst = np.where(np.isinf(_furthest(step)), np.inf, 0.0)
     for sign in (1, -1):
         ends = [wide(x) if e is None else wide(x) + sign * e for x, e in zip(step.xs, step.es, strict=True)]
         worst = np.maximum(worst, _distance(np.asarray(step.applied(*ends)), base[0]))

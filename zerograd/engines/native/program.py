@@ -76,6 +76,7 @@ class Program:
         self.outputs = pipeline.run(outputs)
         lowering = Lowering(self.outputs)
         self.buffers, self.windows, self.checks = lowering.buffers, lowering.results, bool(lowering.checked)
+        self._lowered(lowering)
         for window in self.windows:
             if self.buffers[window.buffer].kind == TEMPORARY:
                 self.buffers[window.buffer].kind = RESULT
@@ -85,6 +86,13 @@ class Program:
         self._load()
 
     # --- making -----------------------------------------------------------------------------------------------------
+
+    def _lowered(self, lowering: Lowering) -> None:
+        """For programs that keep more of it."""
+
+    def _call(self, one: Instruction, kernel: int, numbers: int, low: int, high: int) -> tuple[int, int, int, int]:
+        """How the driver calls an instruction: with the addresses of its code and numbers, for some of its units."""
+        return kernel, numbers, low, high
 
     def _place_temporaries(self) -> None:
         """Plan the arena: a temporary lives from the phase that writes it to the last that reads it."""
@@ -165,7 +173,7 @@ class Program:
                 tables[one] = array.ctypes.data
             tasks = [
                 [
-                    [(addresses[one.kernel.symbol], tables[one], low, high) for one, low, high in calls]
+                    [self._call(one, addresses[one.kernel.symbol], tables[one], low, high) for one, low, high in calls]
                     for calls in phase
                 ]
                 for phase in part.phases.tasks()

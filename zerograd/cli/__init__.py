@@ -1,1 +1,1 @@
-"""The command line: `zerograd run`, `zerograd demo`."""
+"""The command line: `zerograd run`, `zerograd profile`, `zerograd demo`."""

@@ -12,6 +12,9 @@ from pathlib import Path
 from zerograd import version
 from zerograd.cli import runner
 
+WITH_PROGRAM = {"run": frozenset[str](), "profile": frozenset(["--rows", "--trace"])}
+"""The commands that run a program, with those of their options that take a value."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, 1 after an uncaught exception, 2 after a wrong argument.
@@ -21,19 +24,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     own, program = split_off_program(list(sys.argv[1:] if arguments is None else arguments))
     options = parser().parse_args(own)
-    if options.command == "run":
+    if options.command in WITH_PROGRAM:
         options.program_arguments = program
     return options.action(options)
 
 
 def split_off_program(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The command's own arguments, and those of the program that `run` names: all that follow its name."""
-    if arguments[:1] == ["run"]:
-        for position, argument in enumerate(arguments[1:], start=1):
-            if argument == "-m":
-                return arguments[: position + 2], arguments[position + 2 :]
-            if argument.startswith("-m") or not argument.startswith("-"):
-                return arguments[: position + 1], arguments[position + 1 :]
+    """The command's own arguments, and those of the program that it names: all that follow the program's name."""
+    if not arguments or arguments[0] not in WITH_PROGRAM:
+        return arguments, []
+    options = iter(range(1, len(arguments)))
+    for position in options:
+        argument = arguments[position]
+        if argument == "-m":
+            return arguments[: position + 2], arguments[position + 2 :]
+        if argument in WITH_PROGRAM[arguments[0]]:
+            next(options, None)  # what follows is its value
+        elif argument.startswith("-m") or not argument.startswith("-"):
+            return arguments[: position + 1], arguments[position + 1 :]
     return arguments, []
 
 
@@ -45,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     main_parser.add_argument(
         "--version", action=ShowVersion, nargs=0, help="show zerograd's version and what it stands on"
     )
-    commands = main_parser.add_subparsers(dest="command", required=True, metavar="{run,demo}")
+    commands = main_parser.add_subparsers(dest="command", required=True, metavar="{run,profile,demo}")
 
     run = commands.add_parser(
         "run",
@@ -54,10 +62,29 @@ def parser() -> argparse.ArgumentParser:
         description="Run a Python program in which `import torch` and what is imported from it is zerograd. "
         "PyTorch is not loaded, even if it is installed.",
     )
-    program = run.add_mutually_exclusive_group(required=True)
-    program.add_argument("script", nargs="?", help="a Python file, or a folder with a __main__.py")
-    program.add_argument("-m", dest="module", metavar="module", help="a module or package, as in python -m")
+    add_program(run)
     run.set_defaults(action=run_program)
+
+    profile = commands.add_parser(
+        "profile",
+        help="run a program as `run` does, and say what its time went into",
+        usage="zerograd profile [-h] [--rows N] [--trace FILE] (script.py | -m module) [arguments of the program ...]",
+        description="Run a Python program with zerograd in place of PyTorch, then print to standard error: the time of "
+        "each kernel with the line that it computes, arithmetic rate and bandwidth, what fell back to NumPy, "
+        "compilation, programs and their memory. Writes a trace for chrome://tracing or ui.perfetto.dev.",
+    )
+    profile.add_argument(
+        "--rows", type=positive, metavar="N", default=25, help="of the table of kernels; default: %(default)s"
+    )
+    profile.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        default=Path("zerograd_trace.json"),
+        help="where the trace goes; default: %(default)s",
+    )
+    add_program(profile)
+    profile.set_defaults(action=profile_program)
 
     demo = commands.add_parser(
         "demo",
@@ -88,6 +115,13 @@ def parser() -> argparse.ArgumentParser:
     return main_parser
 
 
+def add_program(command: argparse.ArgumentParser) -> None:
+    """The argument that names a program."""
+    program = command.add_mutually_exclusive_group(required=True)
+    program.add_argument("script", nargs="?", help="a Python file, or a folder with a __main__.py")
+    program.add_argument("-m", dest="module", metavar="module", help="a module or package, as in python -m")
+
+
 def positive(text: str) -> int:
     """A whole number of at least 1."""
     number = int(text)
@@ -111,6 +145,13 @@ def run_program(options: argparse.Namespace) -> int:
     if options.module is not None:
         return runner.run_module(options.module, options.program_arguments)
     return runner.run_script(options.script, options.program_arguments)
+
+
+def profile_program(options: argparse.Namespace) -> int:
+    """`zerograd profile`."""
+    from zerograd.cli.profile import profile
+
+    return profile(lambda: run_program(options), options.rows, options.trace)
 
 
 def run_demo(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from zerograd.engines import profiling
 from zerograd.engines.protocol import Program
 from zerograd.ir.graph import Array, Node, leaf
 from zerograd.ir.traverse import topological
@@ -33,9 +34,8 @@ def compile(outputs: tuple[Node, ...]) -> Program:
         elif node.op is full and node.type.nbytes <= SMALL:
             constants.append((register[node], node.op.reference(**node.attributes)))
         else:
-            function = partial(node.op.reference, **node.attributes) if node.attributes else node.op.reference
             places = tuple(register[one] for one in operands[node])
-            steps.append((function, places, register[node], tuple(drops.get(node, ())), node))
+            steps.append((_function(node), places, register[node], tuple(drops.get(node, ())), node))
     results = [register[node] for node in outputs]
     size = len(order)
     verify = settings.check_programs
@@ -56,6 +56,14 @@ def compile(outputs: tuple[Node, ...]) -> Program:
         return [np.asarray(values[place]) for place in results]
 
     return run
+
+
+def _function(node: Node) -> Any:
+    """What computes a node from its inputs' arrays."""
+    function = partial(node.op.reference, **node.attributes) if node.attributes else node.op.reference
+    if profiling.current is not None:
+        return profiling.current.timed(function, node, profiling.FIRST_RUN)
+    return function
 
 
 def _operands(node: Node) -> tuple[Node, ...]:

@@ -25,6 +25,7 @@ from typing import Any, Self
 from zerograd import dtypes
 from zerograd.ir.graph import Array, Call, Node, Op, TensorType, leaf, output, recorded_by, variable
 from zerograd.ir.layout import elementwise_strides
+from zerograd.ir.origins import origins
 from zerograd.ir.trace import Number, Point, Source, Trace
 from zerograd.settings import settings
 from zerograd.shapes import Shape
@@ -68,6 +69,7 @@ class Recorder:
         self.leaf_nodes: dict[tuple[int, TensorType], Node] = {}
         self.number_nodes: dict[type, dict[int, Node]] = {kind: {} for kind in (bool, int, float, complex)}
         self.plans: dict[Any, Any] = {}
+        origins.of.clear()
         self.last_plan: Any = None  # how the last trace was computed, likely the next one too
 
     def set_grad_enabled(self, enabled: bool) -> None:
@@ -338,6 +340,8 @@ def _new_node(op: Op, inputs: tuple[Node, ...], attributes: dict[str, Any], trac
     several = isinstance(type, tuple)
     tracked = tracked and any(one.dtype.is_inexact for one in (type if several else (type,)))
     node = Node(op, inputs, attributes, type, tracked)
+    if origins.on:
+        origins.note(node, user_line)
     if op.elementwise and not isinstance(type, tuple):
         node.strides = elementwise_strides(op.name, type.shape, inputs)
     if several:

@@ -20,6 +20,7 @@ from typing import Any
 from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node, Op, TensorType, output
+from zerograd.ir.origins import origins
 from zerograd.ir.traverse import topological
 from zerograd.ops import bitwise, movement
 from zerograd.ops.elementwise import add, cast, eq, maximum, minimum, mul, ne
@@ -108,6 +109,7 @@ class Graph:
         self._tried: dict[tuple[Op, ...], tuple[Rule, ...]] = {}  # by the ops of a node and of its inputs
         self._known: dict[Any, Node] = {}  # by what was asked for: the node in normal form
         self.facts: dict[Any, Any] = {}  # what rules have found out about nodes, for later
+        self._old: Node | None = None  # the node that is being rewritten
 
     # --- whole graphs ------------------------------------------------------------------------------------
 
@@ -116,6 +118,7 @@ class Graph:
         new: dict[Node, Node] = {}
         node_of = self.node
         for old in topological(outputs):
+            self._old = old
             inputs = old.inputs
             new[old] = node_of(
                 old.op, tuple([new[one] for one in inputs]) if inputs else inputs, old.attributes, old.type
@@ -131,6 +134,7 @@ class Graph:
         """
         new: Replaced = {}
         for old in order:
+            self._old = old
             if old in builders:
                 new[old] = builders[old](new)
             elif not new.keys().isdisjoint(old.inputs):
@@ -166,6 +170,8 @@ class Graph:
         if type is None:
             type = op.infer(*[one.type for one in inputs], **attributes)
         made = Node(op, inputs, attributes, type, False)
+        if origins.on:
+            origins.pass_on(self._old, made)
         if isinstance(type, tuple):
             made.results = tuple([Node(output, (made,), {"index": i}, one, False) for i, one in enumerate(type)])
         return made

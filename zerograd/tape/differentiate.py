@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from zerograd.ir.graph import Node, output, variable
+from zerograd.ir.origins import origins
 from zerograd.ir.record import bind, grad_mode, recorder
 from zerograd.ir.trace import Trace
 from zerograd.ir.traverse import topological
@@ -171,7 +172,11 @@ def apply_rule(node: Node, position: int, grad: Any, resolve: Callable[[Node], N
     rule = node.op.rule(position)
     if rule is None:
         return None
-    part = rule[0](**{name: _argument(name, node, position, grad, resolve) for name in rule[1]})
+    origins.behind = node
+    try:
+        part = rule[0](**{name: _argument(name, node, position, grad, resolve) for name in rule[1]})
+    finally:
+        origins.behind = None
     if part is not None and part.type is not node.inputs[position].type:
         raise AssertionError(
             f"the gradient of {node.op.name} for input {position} has type {part.type},"

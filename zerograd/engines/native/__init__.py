@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 
 def compile(outputs: tuple[Node, ...]) -> Program:
     """The program that computes these nodes. What makes programs is loaded when the first is wanted."""
+    from zerograd.engines import profiling
+
+    if profiling.current is not None:
+        from zerograd.engines.native.timed import TimedProgram
+
+        return TimedProgram(outputs, profiling.current)
     from zerograd.engines.native.program import compile
 
     return compile(outputs)

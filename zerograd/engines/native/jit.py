@@ -14,6 +14,7 @@ import json
 import os
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +29,33 @@ _addresses: dict[str, int] = {}  # by symbol
 _linker: Any = None
 _numbers = itertools.count()  # names of LLVM's libraries
 Text = str | Callable[[], str]
+
+
+class Counts:
+    """What ``load`` has done so far in this process.
+
+    Attributes:
+        known: functions that were in memory.
+        found: those that were on the disk.
+        compiled: those that were compiled.
+        seconds: how long all of it took.
+    """
+
+    __slots__ = ("compiled", "found", "known", "seconds")
+
+    def __init__(self) -> None:
+        self.known = self.found = self.compiled = 0
+        self.seconds = 0.0
+
+    def copy(self) -> Counts:
+        """The counts as they are now."""
+        made = Counts()
+        for name in Counts.__slots__:
+            setattr(made, name, getattr(self, name))
+        return made
+
+
+counts = Counts()
 Code = Image | bytes  # bytes: an object that LLVM must link
 
 
@@ -71,13 +99,18 @@ def load(texts: Mapping[str, Text], externals: Mapping[str, int] | None = None) 
         RuntimeError: a text is no LLVM IR, or calls what there is not.
     """
     with _lock:
+        start = time.perf_counter()
         missing = {name: text for name, text in texts.items() if name not in _addresses}
+        counts.known += len(texts) - len(missing)
         if missing:
             codes = {name: code for name, text in missing.items() if (code := _recall(name, text)) is not None}
             made = _compile({name: _written(text) for name, text in missing.items() if name not in codes})
             for name, code in made.items():
                 codestore.store.put(_key(name, missing[name]), _packed(code))
             _link(codes | made, externals or {})
+            counts.found += len(codes)
+            counts.compiled += len(made)
+        counts.seconds += time.perf_counter() - start
         return {name: _addresses[name] for name in texts}
 
 

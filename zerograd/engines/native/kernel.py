@@ -17,9 +17,13 @@ among threads gives the same bits; different units write to different places.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from zerograd.engines.native.emit import Function, Operand, Value
 from zerograd.engines.native.jit import Text, described, symbol
+
+if TYPE_CHECKING:
+    from zerograd.ir.graph import Node
 
 PARAMETERS = (("ptr", "buffers"), ("ptr", "numbers"), ("i64", "low"), ("i64", "high"), ("ptr", "scratch"))
 NAME = "kernel"  # the symbol in a text before its hash is known
@@ -112,9 +116,12 @@ class Instruction:
         grain: with fewer units than this in a call, it is slow.
         in_place: (written, read) buffers where the one may be the other: each element is read before it is written.
         reports: it may report a wrong index in the status word, buffer 0.
+        nodes: what it computes, alone or with other instructions; nothing for a copy.
     """
 
-    __slots__ = ("cost", "extra", "grain", "in_place", "kernel", "reads", "reports", "scratch", "units", "writes")
+    __slots__ = (
+        "cost", "extra", "grain", "in_place", "kernel", "nodes", "reads", "reports", "scratch", "units", "writes",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -133,3 +140,4 @@ class Instruction:
         self.grain = 1
         self.in_place: tuple[tuple[int, int], ...] = ()
         self.reports = False
+        self.nodes: tuple[Node, ...] = ()

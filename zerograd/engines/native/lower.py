@@ -137,11 +137,16 @@ class Lowering:
     # --- groups ------------------------------------------------------------------------------------------------
 
     def _lower(self, group: Group) -> None:
+        before = len(self.steps)
         if group.domain is not None:
             self.steps.extend(self.rows.lower(group))
-            return
-        for node in group.place:
-            self._lower_alone(node)
+        else:
+            for node in group.place:
+                self._lower_alone(node)
+        nodes = tuple(group.place)
+        for step in self.steps[before:]:
+            if isinstance(step, Instruction):
+                step.nodes = nodes
 
     def _lower_alone(self, node: Node) -> None:
         if node.op is output:

@@ -41,6 +41,9 @@ from zerograd.passes import pipeline
 kinds.registered()
 
 
+Call = tuple[int, int, int, int, int]  # kernel, numbers, low, high, private: see the driver
+
+
 class Result:
     """An array that a run makes: the buffer behind one or more outputs.
 
@@ -78,6 +81,7 @@ class Program:
         lowering = Lowering(self.outputs)
         self.buffers, self.windows = lowering.buffers, lowering.results
         self.checks = any(isinstance(step, Instruction) and step.reports for step in lowering.steps)
+        self._lowered(lowering)
         for window in self.windows:
             if self.buffers[window.buffer].kind == TEMPORARY:
                 self.buffers[window.buffer].kind = RESULT
@@ -87,6 +91,13 @@ class Program:
         self._load()
 
     # --- making -----------------------------------------------------------------------------------------------------
+
+    def _lowered(self, lowering: Lowering) -> None:
+        """For programs that keep more of it."""
+
+    def _call(self, one: Instruction, kernel: int, numbers: int, low: int, high: int, private: int) -> Call:
+        """How the driver calls an instruction: with the addresses of its code and numbers, for some of its units."""
+        return kernel, numbers, low, high, private
 
     def _place_temporaries(self) -> None:
         """Plan memory: what one chain needs lies with its threads; other temporaries live in the arena.
@@ -191,11 +202,14 @@ class Program:
 
     def _calls(
         self, task: Task, addresses: dict[str, int], tables: dict[Instruction, int]
-    ) -> list[tuple[int, int, int, int, int]]:
+    ) -> list[Call]:
         """The calls of a task; if its chain has local memory, the first one enters it."""
         local = self.locals.get(task.chain)
         private = local.private if local else 0
-        calls = [(addresses[one.kernel.symbol], tables[one], low, high, private) for one, low, high in task.calls]
+        calls = [
+            self._call(one, addresses[one.kernel.symbol], tables[one], low, high, private)
+            for one, low, high in task.calls
+        ]
         if local is None:
             return calls
         numbers = np.array(local.numbers, np.int64)

@@ -13,6 +13,7 @@ import zerograd as torch
 from zerograd.engines import reference
 from zerograd.ir.graph import Op
 from zerograd.ir.record import recorder
+from zerograd.settings import settings
 from zerograd.ops import contraction, elementwise
 from zerograd.runtime import realize
 
@@ -58,6 +59,13 @@ def compilations() -> Generator[list[int]]:
         reference.compile = original
 
 
+@pytest.fixture
+def by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that count or change the calls of NumPy functions."""
+    monkeypatch.setattr(settings, "engine", "reference")
+
+
+@pytest.mark.usefixtures("by_reference")
 def test_a_read_between_forward_and_backward_computes_nothing_twice() -> None:
     w = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     x = torch.tensor([[1.0, 1.0]])
@@ -243,6 +251,7 @@ def test_a_failed_body_changes_nothing() -> None:
     assert x._version == 0
 
 
+@pytest.mark.usefixtures("by_reference")
 def test_an_engine_failure_belongs_to_its_own_value() -> None:
     x = torch.tensor([1.0, 2.0])
     original = elementwise.tanh.reference

@@ -10,7 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from program.test_steps import Step, World, compare, convolutional, programs, supervised, values
+from program.test_steps import (
+    Step,
+    World,
+    clipping,
+    compare,
+    convolutional,
+    programs,
+    supervised,
+    values,
+    with_noise,
+    with_schedule,
+)
 
 import zerograd as torch
 from zerograd import nn
@@ -188,6 +199,25 @@ def write_into_batches(world: World, i: int) -> None:
         x.mul_(0.9)
 
 
+def reset_buffers(world: World, i: int) -> None:
+    if i % 4 == 3 and isinstance(world.model[1], nn.BatchNorm1d):
+        world.model[1].reset_running_stats()
+
+
+def set_some_gradients(world: World, i: int) -> None:
+    if i % 4 == 3:
+        world.model[0].weight.grad = None
+    if i % 4 == 2:
+        world.model[0].bias.grad = torch.ones(8)
+
+
+def overwrite(world: World, i: int) -> None:
+    if i % 3 == 1:
+        with torch.no_grad():
+            world.model[0].bias.fill_(0.5)
+            world.model[0].weight.copy_(torch.full((8, 4), 0.1))
+
+
 def pend(world: World, i: int) -> Any:
     world.pending = getattr(world, "pending", 0.0) + world.model[0].weight.detach().sum()
     return world.pending if i == CALLS - 1 else None
@@ -197,7 +227,7 @@ MEDDLING = [
     shrink, change_rate, change_decay, freeze, evaluate, evaluate_from_now_on, load_model, load_optimizer,
     replace_data, replace_parameter, replace_layer, look_at_gradients, keep_gradients, change_gradients, clear,
     step_once_more, train_outside, add_group, hook_a_parameter, hook_a_layer, hook_the_optimizer, hold_as_numpy,
-    change_state, draw, seed, change_the_wide, write_into_batches, pend,
+    change_state, draw, seed, change_the_wide, write_into_batches, reset_buffers, set_some_gradients, overwrite, pend,
 ]  # fmt: skip
 
 
@@ -211,6 +241,27 @@ def test_what_happens_between_calls_counts(meddle: Meddle) -> None:
 @pytest.mark.parametrize("meddle", [shrink, change_rate, look_at_gradients, keep_gradients, clear, seed, draw, pend])
 def test_such_meddling_costs_no_program(meddle: Meddle) -> None:
     assert programs(meddled(meddle)) == 1
+
+
+@pytest.mark.parametrize("body", [supervised, with_noise, with_schedule, clipping], ids=lambda body: body.__name__)
+@pytest.mark.parametrize("layers", [None, convolutional], ids=["plain", "with buffers and dropout"])
+def test_replays_that_nobody_looks_at_follow_each_other(body: Callable[[World], Step], layers: Any) -> None:
+    one, other = World("Adam", layers), World("Adam", layers)
+    plain, step = body(one), torch.compile(body(other))
+    torch.manual_seed(5)
+    expected = [plain(*one.batches[i % 10]) for i in range(30)]
+    torch.manual_seed(5)
+    found = [step(*other.batches[i % 10]) for i in range(30)]
+    (program,) = next(iter(step._compiled.programs.values()))
+    assert (program.chain is not None) == (program.defers and not program.record.made)
+    assert [values(loss) for loss in found] == [values(loss) for loss in expected]
+    assert other.state() == one.state()
+    grads = [p.grad for p in other.model.parameters()]
+    torch.manual_seed(6)
+    expected = values(plain(*one.batches[0])), one.state()
+    torch.manual_seed(6)
+    assert (values(step(*other.batches[0])), other.state()) == expected
+    assert len(grads) == len([one for one in grads if one is not None])
 
 
 def test_gradients_that_nobody_reads_are_never_computed() -> None:

@@ -17,6 +17,7 @@ from zerograd.program.origins import Kept
 from zerograd.program.stepping import Stepping, take_back
 from zerograd.program.surroundings import Surroundings
 from zerograd.runtime.realize import compute, lock
+from zerograd.runtime.structure import structure
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.leaf import Arrived
 
@@ -53,6 +54,10 @@ class Program:
         ]
         self.packs_written = list(record.packs)
         self.packs = list(dict.fromkeys([one[0] for one in (*self.bindings.packs, *record.packs)]))
+        members = [member() for pack in self.packs for member in pack.members]
+        for storage in (*members, *[one[1] for one in self.bindings.kept]):
+            if storage is not None:
+                structure.meet(storage)
         self.make = maker(record.result)
         found = record.gradients
         touched = list(zip(found.tensors, found.needs, found.leaves, strict=True))

@@ -47,6 +47,7 @@ class Values(Protocol):
     """Values that are computed together: their nodes, and their arrays once computed."""
 
     nodes: tuple[Node, ...]
+    serial: int
     buffers: list[Array] | None
 
     def dissolve(self) -> None:

@@ -70,13 +70,19 @@ class Bindings:
 
     def bind(self, own: Recorder, tensors: Sequence[Any]) -> list[Any]:
         """The data of the leaves, but numbers and draws."""
+        return self.bind_some(own, tensors, self.packs, self.kept)
+
+    def bind_some(
+        self, own: Recorder, tensors: Sequence[Any], packs: list[Any], kept: list[tuple[int, Storage, Views]]
+    ) -> list[Any]:
+        """The same, but only some of what exists from call to call."""
         leaves = self.constants.copy()
-        for pack, first, end in self.packs:
+        for pack, first, end in packs:
             if pack.buffers is None:
                 make_ready(own, pack)
             buffers: Any = pack.buffers
             leaves[first:end] = buffers
-        for slot, storage, views in self.kept:
+        for slot, storage, views in kept:
             if storage.buffer is None:
                 make_ready(own, storage)
             leaves[slot] = storage.buffer if storage.shared is None and not views else seen(storage, views)

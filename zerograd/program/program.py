@@ -11,11 +11,13 @@ from zerograd.ir.record import Recorder, traces
 from zerograd.ir.trace import Trace
 from zerograd.program.bindings import Bindings, Doubt, storage_at
 from zerograd.program.capture import Record
+from zerograd.program.chain import Chain
 from zerograd.program.making import maker, new_storage
 from zerograd.program.origins import Kept
 from zerograd.program.stepping import Stepping, take_back
 from zerograd.program.surroundings import Surroundings
-from zerograd.runtime.realize import compute
+from zerograd.runtime.realize import compute, lock
+from zerograd.runtime.structure import structure
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.leaf import Arrived
 
@@ -32,12 +34,14 @@ class Program:
         defers: it is computed later.
         owed: the last replay, not computed yet, and its result.
         silent: how it is computed when nobody can see its gradients.
+        chain: how replays follow each other, once ``silent`` is known.
         held: how many new tensors and values a replay leaves behind.
     """
 
     owed: tuple[Trace, Any] | None = None
     silent: Any = None
     held = (0, 0)
+    chain: Chain | None = None
 
     def __init__(self, record: Record, around: Surroundings) -> None:
         self.record = record
@@ -50,6 +54,10 @@ class Program:
         ]
         self.packs_written = list(record.packs)
         self.packs = list(dict.fromkeys([one[0] for one in (*self.bindings.packs, *record.packs)]))
+        members = [member() for pack in self.packs for member in pack.members]
+        for storage in (*members, *[one[1] for one in self.bindings.kept]):
+            if storage is not None:
+                structure.meet(storage)
         self.make = maker(record.result)
         found = record.gradients
         touched = list(zip(found.tensors, found.needs, found.leaves, strict=True))
@@ -74,16 +82,57 @@ class Program:
         numbers: dict[int, Any] = {}
         undo = self.stepping.advance(numbers)
         try:
+            if self.chain is not None and self.owed is not None:
+                with lock:
+                    leaves = self._go_on(self.owed[0], own, tensors)
+                if leaves is not None:
+                    self._fill(leaves, numbers)
+                    trace = self.owed[0]
+                    trace.leaves = leaves
+                    self.stepping.note()
+                    result = self.make(trace, [], tensors)
+                    self.owed = trace, result
+                    return result
             if self.owed is not None:
                 self._settle()
             leaves = self.bindings.bind(own, tensors)
         except BaseException:
             take_back(undo)
             raise
+        drawn = self._fill(leaves, numbers)
+        return self._leave(own, leaves, drawn, tensors)
+
+    def _go_on(self, trace: Trace, own: Recorder, tensors: Sequence[Any]) -> list[Any] | None:
+        """Compute the last replay and bind the next one, if nobody has looked at anything between."""
+        if self.chain is None or not self._is_untouched(trace):
+            return None
+        (arrived,) = trace.arrivals
+        for tensor, _ in self.left:
+            if tensor._grad is not arrived:
+                return None
+        for tensor in self.none_left:
+            if tensor._grad is not None:
+                return None
+        return self.chain.go_on(self, trace, own, tensors)
+
+    def _fill(self, leaves: list[Any], numbers: dict[int, Any]) -> list[Any]:
+        """Put numbers and draws into their slots; the draws."""
         for slot, number in numbers.items():
             leaves[slot] = number
-        drawn = self.bindings.draw(leaves)
-        return self._leave(own, leaves, drawn, tensors)
+        return self.bindings.draw(leaves)
+
+    def _is_untouched(self, trace: Trace) -> bool:
+        """Whether nobody has looked at what the last replay has left, nor changed it, but for its gradients."""
+        serial = trace.serial
+        if (len(trace.results), len(trace.pending)) != self.held or serial not in traces:
+            return False
+        for pack, _, _ in self.packs_written:
+            if pack.serial != serial or pack.buffers is not None:
+                return False
+        for storage, _, node, _ in self.written:
+            if storage is None or storage.serial != serial or storage.node is not node:
+                return False
+        return all([one._serial == serial for one in trace.results])  # noqa: C419  faster
 
     def _check(self) -> None:
         """That the body would do what it did.
@@ -106,6 +155,7 @@ class Program:
 
     def _loosen(self) -> None:
         """Handle the members of packs that have dissolved one by one."""
+        self.chain = self.silent = None
         for pack in [one for one in self.packs if not one.whole]:
             if any(member() is None for member in pack.members):
                 raise Doubt
@@ -133,15 +183,16 @@ class Program:
 
     def _compute(self, trace: Trace, silent: bool) -> None:
         """Compute a replay; ``silent``: nobody can see its gradients. All else is needed, and is the same each time."""
-        held = len(trace.results), len(trace.pending)
-        if silent and self.silent is not None and held == self.held:
+        untouched = silent and self._is_untouched(trace)
+        if untouched and self.silent is not None:
             trace.certain, trace.plan = True, self.silent
             compute(trace)
             return
         compute(trace)
         self.plan = trace.plan
-        if silent and held == self.held:
+        if untouched:
             self.silent = trace.plan
+            self.chain = Chain.of(self)
 
     def _leave(self, own: Recorder, leaves: list[Any], drawn: list[Any], tensors: Sequence[Any]) -> Any:
         """Leave the trace behind that the body would have left."""

@@ -214,6 +214,7 @@ class Surroundings:
 
     def _walk_module(self, module: Module, title: str, depth: int) -> None:
         for one in module.modules():
+            structure.meet(one)
             self._walk_class(type(one), depth)
             for name, value in list(vars(one).items()):
                 if not name.startswith("_") and not isinstance(value, (*SIMPLE, TensorBase, Module)):

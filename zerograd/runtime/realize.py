@@ -44,6 +44,10 @@ class Plan:
         self.program: Program = tiers.compile(self.outputs)
         self.kept = tuple((node, place[node]) for node in kept)
 
+    def sorted(self, computed: Sequence[Array | None]) -> Sequence[Array | None]:
+        """What the program has computed, in the order of the nodes that were wanted."""
+        return computed if self.in_order else [computed[place] for place in self.places]
+
 
 def launch() -> None:
     """Compute everything that is pending in this thread and begin a new trace."""
@@ -79,7 +83,7 @@ def _compute(trace: Trace) -> None:
                 _take_apart(results, packs, trace)
                 return
             computed = _rescued(plan, live, trace)
-        arrays = iter(computed if plan.in_order else [computed[place] for place in plan.places])
+        arrays = iter(plan.sorted(computed))
         tracked = iter(plan.tracked)
         for one in results:
             one._computed(next(arrays), Point(trace, one._at) if next(tracked) else None)
@@ -130,8 +134,9 @@ def _alive(trace: Trace) -> tuple[list[Any], list[Value], list[Values]]:
             arrived.settle()  # somebody still has it in .grad
     trace.forget_anchored()
     results = [one for one in trace.results if getrefcount(one) > 3 and one._serial]
-    live = [value for value in trace.pending if getrefcount(value) > 3 and value.buffer is None]
-    packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None]
+    serial = trace.serial  # what has another one has been replaced in another trace
+    live = [v for v in trace.pending if getrefcount(v) > 3 and v.buffer is None and v.serial == serial]
+    packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None and pack.serial == serial]
     return results, live, packs
 
 

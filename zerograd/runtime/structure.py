@@ -6,7 +6,8 @@ function does, and wants to rely on it, compares the count (``program/``).
 
 from __future__ import annotations
 
-from typing import Final
+import weakref
+from typing import Any, Final
 
 
 class Structure:
@@ -14,12 +15,20 @@ class Structure:
 
     Attributes:
         changes: how many there have been.
+        met: modules and storages that somebody relies on, by id; what is done to new ones is no change.
     """
 
-    __slots__ = ("changes",)
+    __slots__ = ("changes", "met")
 
     def __init__(self) -> None:
         self.changes = 0
+        self.met: dict[int, weakref.ref[Any]] = {}
+
+    def meet(self, one: Any) -> None:
+        """Somebody relies on this module or storage from now on, as long as it lives."""
+        number = id(one)
+        if number not in self.met:
+            self.met[number] = weakref.ref(one, lambda _: self.met.pop(number, None))
 
 
 structure: Final = Structure()

@@ -76,7 +76,9 @@ class GradientMethods(TensorBase):
                 "requires_grad can be switched off for leaves only; this tensor was computed from others",
                 hint="use .detach() for a tensor of the same value without history",
             )
-        if requires_grad is not (self._leaf is not None):
+        if bool(requires_grad) is not (self._leaf is not None) and (
+            self._leaf is not None or self._resting_leaf is not None or id(self._storage) in structure.met
+        ):
             structure.changes += 1
         if requires_grad and self._leaf is None:
             self._leaf = self._resting_leaf or GradLeaf(self)

@@ -225,8 +225,9 @@ class Module(HookRegistration, Conversion, StateDict):
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{hint}", name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        structure.changes += 1
         state = self.__dict__
+        if state.get(name, state) is not value and (name in state or id(self) in structure.met):
+            structure.changes += 1
         if isinstance(value, Parameter):
             self._release(name, "_parameters", "parameter")
             self.register_parameter(name, value)

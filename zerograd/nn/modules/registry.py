@@ -33,9 +33,10 @@ class Registry(dict[str, Any]):
         return self._owner() is module
 
     def __setitem__(self, name: str, value: Any) -> None:
-        structure.changes += 1
-        super().__setitem__(name, value)
         owner = self._owner()
+        if name in self or id(owner) in structure.met:
+            structure.changes += 1
+        super().__setitem__(name, value)
         if owner is not None:
             owner.__dict__[name] = value
 

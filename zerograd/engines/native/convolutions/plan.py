@@ -22,8 +22,9 @@ from zerograd.engines.native.windows import Window
 DEPTH = 640  # k in a block
 ROWS_OF_DEPTH = 160  # rows of planes that a panel reads in a block of k: two cache lines each
 BLOCK_PANELS = 8
+CUTTING = 8  # cycles that it costs to cut a vector
 RATE, CLOCK = 0.7, 2.5  # of the peak; cycles in a nanosecond
-VECTORS = {1: 8, 2: 4, 3: 3}  # of a tile with few rows: enough sums to hide the latency of the multiply-add
+VECTORS = {1: 4, 2: 4, 3: 3}  # of a tile with few rows: enough sums to hide the latency of the multiply-add
 
 
 @cache
@@ -118,6 +119,18 @@ class Stencil:
             self.depth * self.tile.rows * 0.5 + 5,
         )
 
+    def _aligned(self, depth: int) -> bool:
+        """Whether panels within rows cost less than panels through rows: the positions computed in vain, the cutting."""
+        tile, columns = self.tile, self.shape.columns
+        count = min(max(part.high - part.low for part in columns.parts), self.blocks.block_columns)
+        if count < tile.columns:
+            return False
+        one = tile.rows * tile.vectors * (depth / 2 + 1)  # cycles of a tile
+        dense = all(part.step == 1 for part in columns.parts)
+        cut = 1 - (count - tile.columns + 1) / self.blocks.pitch if dense else 0
+        through = self.blocks.pitch / tile.columns * (one + cut * CUTTING * tile.rows * tile.vectors)
+        return -(-count // tile.columns) * one < through
+
     def _numbers(self, depths: list[int]) -> dict[str, int]:
         shape, rows, columns, blocks = self.shape, self.shape.rows, self.shape.columns, self.blocks
         deepest = max(depths)
@@ -140,6 +153,7 @@ class Stencil:
             "a_group": panel * self.panels.count, "a_panel": panel,
             "parts": len(depths), "block_depth": block,
             "block_panels": BLOCK_PANELS if pieces > 1 else 1 << 20,
+            "aligned": int(self._aligned(deepest)),
             "sum_panels": BLOCK_PANELS if pieces > 1 else 0,
         }  # fmt: skip
 

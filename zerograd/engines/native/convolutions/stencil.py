@@ -10,7 +10,8 @@
                         for panel of A:        registers
 
 Positions are counted through rows of the planes, so a panel may lie across the end of a row; what is computed for
-positions between rows is dropped when the tile is written. The sum of an element is taken over blocks of DEPTH, each a
+positions between rows is dropped when the tile is written. Or (``aligned``) each row has panels of its own, of which
+the last overlaps the one before. The sum of an element is taken over blocks of DEPTH, each a
 chain of its own, added in order, wherever the element lies in its tile.
 """
 
@@ -36,6 +37,7 @@ NUMBERS = (
     "features", "large", "panels",  # rows of A in a group; panels of so many rows as the tile has; all panels
     "a_group", "a_panel",  # bytes
     "parts", "block_depth", "block_panels",
+    "aligned",  # whether rows of positions have panels of their own, where they are long enough
     "sum_panels",  # the sums of so many panels wait at a time: 0 where k is one block
 )  # fmt: skip
 PART = ("low_row", "high_row", "low_column", "high_column", "y_offset", "depth", "first")
@@ -98,8 +100,11 @@ class _Stencil:
     a_start: Value  # A of the group
     place: Place  # of the part in y
     positions: Value  # of the part, through all its rows
+    aligned: Value  # whether its rows have panels of their own, each ``of_row``
+    of_row: Value
+    panels: Value  # of the part
     part: dict[str, Value]
-    first: Value  # position of the block of panels
+    first: Value  # panel of the block
     k: Value  # where the block of k begins, in the part
     shallow: Value  # how many k it has
     begins: Value  # whether it is the first, the last
@@ -166,9 +171,13 @@ class _Stencil:
         self.place = Place(
             f.pointer(y, f.add(to, part["y_offset"])), rows, columns, n["pitch"], n["y_row"], n["y_column"]
         )
-        step = f.mul(n["block_panels"], self.tile.columns)
+        width = self.tile.columns
+        self.aligned = f.and_(f.compare("ne", n["aligned"], 0), f.compare("sge", columns, width))
+        self.of_row = f.div(f.add(columns, width - 1), width)
+        through = f.div(f.add(self.positions, width - 1), width)
+        self.panels = f.select(self.aligned, f.mul(rows, self.of_row), through)
         some = f.and_(f.compare("sgt", rows, 0), f.compare("sgt", columns, 0))
-        f.if_(some, lambda: f.loop(0, self.positions, step, self._panels) and None)
+        f.if_(some, lambda: f.loop(0, self.panels, n["block_panels"], self._panels) and None)
 
     def _panels(self, first: Value) -> None:
         f, n = self.f, self.n
@@ -181,14 +190,23 @@ class _Stencil:
         left = f.sub(self.part["depth"], k)
         self.shallow = f.least(left, n["block_depth"])
         self.begins, self.ends = f.compare("eq", k, 0), f.compare("sle", left, n["block_depth"])
-        last = f.least(f.add(self.first, f.mul(n["block_panels"], self.tile.columns)), self.positions)
-        f.loop(self.first, last, self.tile.columns, self._panel)
+        f.loop(self.first, f.least(f.add(self.first, n["block_panels"]), self.panels), 1, self._panel)
 
-    def _panel(self, p: Value) -> None:
-        f, n = self.f, self.n
-        number = f.mul(f.div(f.sub(p, self.first), self.tile.columns), n["features"])
+    def _position(self, panel: Value) -> Value:
+        """Where a panel begins."""
+        f, width, place = self.f, self.tile.columns, self.place
+        row = f.div(panel, self.of_row)
+        column = f.mul(f.sub(panel, f.mul(row, self.of_row)), width)
+        in_row = f.add(f.mul(row, place.pitch), f.least(column, f.sub(place.columns, width)))
+        through = f.mul(panel, width)
         if self.form.plain:  # nothing may be read behind the source
-            p = f.least(p, f.sub(self.positions, self.tile.columns))
+            through = f.least(through, f.sub(self.positions, width))
+        return f.select(self.aligned, in_row, through)
+
+    def _panel(self, panel: Value) -> None:
+        f, n = self.f, self.n
+        number = f.mul(f.sub(panel, self.first), n["features"])
+        p = self._position(panel)
         b = f.pointer(self.at, f.mul(p, self.bytes))
         spot = self.writer.spot(self.place, p)
         large = n["large"] if self.form.small else n["panels"]

@@ -177,7 +177,12 @@ def test_images_whose_positions_are_copied_together(seed: int, side: str, monkey
     monkeypatch.setattr(plan, "DEPTH", int(rng.choice([7, 640])))
     made: list[Any] = []
     pack = stencil.pack_panel
-    monkeypatch.setattr(stencil, "pack_panel", lambda *arguments: (made.append(1), pack(*arguments)) and None)
+
+    def packing(*arguments: Any) -> None:
+        made.append(arguments)
+        pack(*arguments)
+
+    monkeypatch.setattr(stencil, "pack_panel", packing)
     plan._stencil.cache_clear()
     rank = int(rng.integers(1, 4))
     kernel, padding = (tuple(map(int, rng.integers(low, 4, rank))) for low in (1, 0))

@@ -120,10 +120,9 @@ class Stencil:
         numbers = self._numbers(depths)
         step = {1: 1, 2: 2}.get(shape.columns.step, 0)
         dense = all(one.step == 1 for _, one in shape.parts)
-        form = stencil.Form(
-            tile, self.panels.small, self.x.type, self.y.type, blocks.plain, step, dense, self.packed
-        )
-        units = shape.images // self.together * shape.groups * shape.depth.target * blocks.row_blocks * blocks.column_blocks
+        form = stencil.Form(tile, self.panels.small, self.x.type, self.y.type, blocks.plain, step, dense, self.packed)
+        units = shape.images // self.together * shape.groups * shape.depth.target
+        units *= blocks.row_blocks * blocks.column_blocks
         positions = shape.depth.target * sum((a.high - a.low) * (b.high - b.low) for a, b in shape.parts)
         flops = 2 * shape.images * shape.groups * shape.features * positions * self.depth / len(depths)
         peak = 4 * tile.lanes * CLOCK * RATE

@@ -12,8 +12,10 @@
 Positions are counted through rows of the planes, so a panel may lie across the end of a row; what is computed for
 positions between rows is dropped when the tile is written. Or (``aligned``) each row has panels of its own, of which
 the last overlaps the one before. Or (``packed``) the positions of several images are counted without gaps, and what a
-panel of them reads is copied together first: for small images and many features. The sum of an element is taken over blocks of DEPTH, each a
-chain of its own, added in order, wherever the element lies in its tile.
+panel of them reads is copied together first: for small images and many features.
+
+The sum of an element is taken over blocks of DEPTH, each a chain of its own, added in order, wherever the element lies
+in its tile.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+import zerograd
 from zerograd.dtypes import from_numpy
 from zerograd.engines.native import program
 from zerograd.ir.graph import Node, TensorType, leaf
@@ -35,29 +36,18 @@ def leaves(*arrays: np.ndarray[Any, Any]) -> list[Node]:
     return [Node(leaf, (), {"slot": i}, type, False) for i, type in enumerate(types)]
 
 
-def own(node: Node, arrays: list[Any], count: int) -> Callable[[], None]:
-    """One run of the op's program; on ``count`` threads."""
+def own(node: Node, arrays: list[Any]) -> Callable[[], Any]:
+    """One run of the op's program."""
     made = program.compile((node,))
-    table = made.table
-    for index, slot in made.leaf_slots:
-        table[index] = arrays[slot].ctypes.data
-    held = [np.zeros(one.shape, one.dtype) for one in made.results]
-    for one, array in zip(made.results, held, strict=True):
-        table[one.index] = array.ctypes.data
-
-    def run() -> None:
-        for part in made.parts:
-            assert isinstance(part, program.Segment)
-            part.schedule.run(table.ctypes.data, count)
-        assert held
-
-    return run
+    assert all(isinstance(part, program.Segment) for part in made.parts), "a part is left to NumPy"
+    return lambda: made(arrays)
 
 
 def measure(shape: tuple[Any, ...], rounds: int, count: int, kind: Any) -> str:
     import torch
 
     torch.set_num_threads(count)
+    zerograd.set_num_threads(count)
     n, channels, features, size, k, stride, padding, groups = shape
     rank = len(size)
     rng = np.random.default_rng(0)
@@ -84,7 +74,7 @@ def measure(shape: tuple[Any, ...], rounds: int, count: int, kind: Any) -> str:
     )
     text = f"{n:3} {channels:4} {features:4} {'x'.join(map(str, size)):9} k{k} s{stride} p{padding} g{groups:<3}"
     for (node, arrays, _), other in zip(nodes, theirs, strict=True):
-        mine = own(node, arrays, count)
+        mine = own(node, arrays)
         times = best((mine, other), rounds, time.thread_time if count == 1 else time.perf_counter)
         text += f" | {flops / times[0] / 1e9:6.1f} {flops / times[1] / 1e9:6.1f} {times[1] / times[0]:5.2f}"
     return text

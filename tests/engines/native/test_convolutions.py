@@ -10,7 +10,7 @@ import pytest
 from engines.native.lowered import Lowered, leaves, random_cuts
 
 from zerograd.engines.native import program
-from zerograd.engines.native.convolutions import blocks, plan, plan_weights
+from zerograd.engines.native.convolutions import blocks, plan, plan_weights, stencil
 from zerograd.engines.native.target import Target, host
 from zerograd.ops import convolution as ops
 
@@ -166,6 +166,33 @@ def test_blocks_of_any_size(seed: int, side: str, monkeypatch: pytest.MonkeyPatc
     for (module, name), (low, high) in limits.items():
         monkeypatch.setattr(module, name, int(rng.integers(low, high)))
     check(random_case(rng), side, seed=seed)
+
+
+@pytest.mark.parametrize("side", SIDES[:2])
+@pytest.mark.parametrize("seed", range(70, 90))
+def test_images_whose_positions_are_copied_together(seed: int, side: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(seed)
+    monkeypatch.setattr(plan, "WORTH_PACKING", 1e9)
+    monkeypatch.setattr(plan, "MOST_TOGETHER", int(rng.integers(1, 9)))
+    monkeypatch.setattr(plan, "DEPTH", int(rng.choice([7, 640])))
+    made: list[Any] = []
+    pack = stencil.pack_panel
+
+    def packing(*arguments: Any) -> None:
+        made.append(arguments)
+        pack(*arguments)
+
+    monkeypatch.setattr(stencil, "pack_panel", packing)
+    plan._stencil.cache_clear()
+    rank = int(rng.integers(1, 4))
+    kernel, padding = (tuple(map(int, rng.integers(low, 4, rank))) for low in (1, 0))
+    stride = tuple(map(int, rng.integers(1, 3, rank))) if side == "conv" else None
+    case = Case(
+        int(rng.choice([8, 24, 32])), 3, int(rng.choice([2, 5, 13])), tuple(map(int, rng.integers(3, 8, rank))), kernel,
+        stride, padding, groups=int(rng.integers(1, 3)),
+    )  # fmt: skip
+    check(case, side, seed=seed)
+    assert made, "no panel was packed"
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -195,7 +195,7 @@ def _native(function: Any, x: Array) -> bool:
             found.append(all(isinstance(part, program.Segment) for part in made.parts))
             return made
 
-    before, realize.tiers = realize.tiers, Tier  # pyright: ignore[reportAttributeAccessIssue]
+    before, realize.tiers = realize.tiers, Tier
     try:
         tensor = zerograd.tensor(x, requires_grad=True)
         function(tensor).square().sum().backward()

@@ -9,7 +9,7 @@ import numpy as np
 
 from zerograd import dtypes
 from zerograd.engines.native.convolutions import stencil, weights
-from zerograd.engines.native.convolutions.blocks import UNITS, Blocks, Operand
+from zerograd.engines.native.convolutions.blocks import PLANES, UNITS, Blocks, Operand
 from zerograd.engines.native.convolutions.geometry import Shape3
 from zerograd.engines.native.convolutions.weights import Panels
 from zerograd.engines.native.emit import size
@@ -22,8 +22,11 @@ from zerograd.engines.native.windows import Window
 DEPTH = 640  # k in a block
 ROWS_OF_DEPTH = 160  # rows of planes that a panel reads in a block of k: two cache lines each
 BLOCK_PANELS = 8
+CUTTING = 8  # cycles that it costs to cut a vector
+MOST_TOGETHER = 8  # images of a unit
+WORTH_PACKING = 0.97
 RATE, CLOCK = 0.7, 2.5  # of the peak; cycles in a nanosecond
-VECTORS = {1: 8, 2: 4, 3: 3}  # of a tile with few rows: enough sums to hide the latency of the multiply-add
+VECTORS = {1: 4, 2: 4, 3: 3}  # of a tile with few rows: enough sums to hide the latency of the multiply-add
 
 
 @cache
@@ -67,6 +70,31 @@ class Stencil:
         self.bytes = size(self.type)
         others = shape.images * shape.groups * shape.depth.target
         self.blocks = Blocks(shape, x, shape.channels, self.tile, self.tile.columns, -(-UNITS // others))
+        self.together, self.packed = self._together()
+        if self.packed:
+            self.blocks = Blocks(shape, x, shape.channels, self.tile, 1 << 40, 1)
+
+    def _together(self) -> tuple[int, bool]:
+        """How many images a unit takes, and whether their positions are copied together without gaps."""
+        shape, tile = self.shape, self.tile
+        if len(shape.parts) > 1 or not all(one.step == 1 for one in shape.parts[0]):
+            return 1, False
+        rows, columns = (part.high - part.low for part in shape.parts[0])
+        laid = self.blocks.planes * (rows + shape.rows.reach) * shape.columns.pitch * self.bytes
+        if laid > PLANES or shape.images * shape.groups * shape.depth.target < UNITS // 2:
+            return 1, False
+        most = min(max(shape.images // (UNITS // 2), 1), 2 * PLANES // laid, MOST_TOGETHER)
+        lines = 1 + (tile.columns - 1) / columns  # that a panel touches
+        product = shape.features * tile.vectors / 2  # cycles for each k
+        packed = product + tile.vectors * (2 + 3 * (lines - 1))
+        costs = [
+            (-(-count * rows * columns // tile.columns) * packed / count, count)
+            for count in range(1, most + 1)
+            if shape.images % count == 0
+        ]
+        cost, count = min(costs)
+        straight = -(-((rows - 1) * self.blocks.pitch + columns) // tile.columns) * product
+        return (count, True) if cost < WORTH_PACKING * straight else (1, False)
 
     def _tables(self) -> tuple[Window, Window, Window, list[int]]:
         taps, places, records, depths = [], [], [], []
@@ -92,17 +120,23 @@ class Stencil:
         numbers = self._numbers(depths)
         step = {1: 1, 2: 2}.get(shape.columns.step, 0)
         dense = all(one.step == 1 for _, one in shape.parts)
-        form = stencil.Form(tile, self.panels.small, self.x.type, self.y.type, self.blocks.plain, step, dense)
-        units = shape.images * shape.groups * shape.depth.target * blocks.row_blocks * blocks.column_blocks
+        form = stencil.Form(tile, self.panels.small, self.x.type, self.y.type, blocks.plain, step, dense, self.packed)
+        units = shape.images // self.together * shape.groups * shape.depth.target
+        units *= blocks.row_blocks * blocks.column_blocks
         positions = shape.depth.target * sum((a.high - a.low) * (b.high - b.low) for a, b in shape.parts)
         flops = 2 * shape.images * shape.groups * shape.features * positions * self.depth / len(depths)
         peak = 4 * tile.lanes * CLOCK * RATE
-        reads = [self.x.access(self.lowering), Access(packed), Access(table.buffer), Access(parts.buffer)]
+        reads = [self._access(self.x), Access(packed), Access(table.buffer), Access(parts.buffer)]
         product = Instruction(
-            _stencil(form), reads, [self.y.access(self.lowering)], [numbers[word] for word in stencil.NUMBERS], units,
+            _stencil(form), reads, [self._access(self.y)], [numbers[word] for word in stencil.NUMBERS], units,
             flops / peak / units + 200, stencil.scratch_bytes(form, numbers, self.blocks.planes),
         )  # fmt: skip
         return [self._packing(packed, places), product]
+
+    def _access(self, operand: Operand) -> Access:
+        """Divided by the images of a unit."""
+        access = operand.access(self.lowering)
+        return Access(access.buffer, max(access.slabs // self.together, 1), access.offset)
 
     def _packing(self, packed: int, places: Window) -> Instruction:
         units = self.shape.groups * self.panels.count
@@ -117,6 +151,18 @@ class Stencil:
             units,
             self.depth * self.tile.rows * 0.5 + 5,
         )
+
+    def _aligned(self, depth: int) -> bool:
+        """Whether panels within rows cost less than panels through rows: positions computed in vain, and cutting."""
+        tile, columns = self.tile, self.shape.columns
+        count = min(max(part.high - part.low for part in columns.parts), self.blocks.block_columns)
+        if count < tile.columns:
+            return False
+        one = tile.rows * tile.vectors * (depth / 2 + 1)  # cycles of a tile
+        dense = all(part.step == 1 for part in columns.parts)
+        cut = 1 - (count - tile.columns + 1) / self.blocks.pitch if dense else 0
+        through = self.blocks.pitch / tile.columns * (one + cut * CUTTING * tile.rows * tile.vectors)
+        return -(-count // tile.columns) * one < through
 
     def _numbers(self, depths: list[int]) -> dict[str, int]:
         shape, rows, columns, blocks = self.shape, self.shape.rows, self.shape.columns, self.blocks
@@ -140,6 +186,8 @@ class Stencil:
             "a_group": panel * self.panels.count, "a_panel": panel,
             "parts": len(depths), "block_depth": block,
             "block_panels": BLOCK_PANELS if pieces > 1 else 1 << 20,
+            "together": self.together, "planes_image": blocks.planes * blocks.plane,
+            "aligned": int(self._aligned(deepest)),
             "sum_panels": BLOCK_PANELS if pieces > 1 else 0,
         }  # fmt: skip
 

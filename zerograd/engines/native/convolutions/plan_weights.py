@@ -20,6 +20,8 @@ from zerograd.engines.native.target import host
 FEW_POSITIONS = 256  # packed at a time: with the features of a panel they take half of the first cache
 SUMS = 256 << 10  # bytes of sums that a unit adds to again and again
 PARTS = 4 << 20  # bytes of all parts
+FEW_FEATURES = 2  # so many are multiplied by vectors of positions, with as many sums as there are registers for
+MOST_DOTS = 12
 MOST_ROWS = 8  # of a tile with one vector: each row takes a register for its address
 RATE, CLOCK = 0.65, 2.5  # of the peak; cycles in a nanosecond
 
@@ -37,6 +39,9 @@ def _gathering(tile: Tile, out: str) -> Kernel:
 def _tile(type: str, depth: int, features: int) -> tuple[Tile, Panels]:
     """The tile, k by features, and the panels of k."""
     largest = tile_for(host(), type)
+    if features <= FEW_FEATURES:
+        panels = Panels(depth, MOST_DOTS)
+        return Tile(panels.rows, 1, 1, type, largest.fused), panels
     few = features <= largest.lanes
     panels = Panels(depth, max(MOST_ROWS, largest.rows) if few else largest.rows)
     return Tile(panels.rows, 1 if few else largest.vectors, largest.lanes, type, largest.fused), panels
@@ -75,7 +80,8 @@ class WeightGradient:
         self.image_groups = _divisor(shape.images, min(UNITS, max(PARTS // part, 1)))
         self.part = part
         most = max(FEW_POSITIONS, 2 * shape.columns.reach)
-        self.blocks = Blocks(shape, x, self.channels, self.tile, 1, 1, most)
+        self.dots = lanes if self.tile.columns == 1 else 0
+        self.blocks = Blocks(shape, x, self.channels, tile_for(host(), self.type), 1, 1, 1 << 40 if self.dots else most)
 
     def instructions(self) -> list[Instruction]:
         shape, tile, blocks = self.shape, self.tile, self.blocks
@@ -85,8 +91,9 @@ class WeightGradient:
         units = self.image_groups * shape.groups * self.channel_blocks * self.feature_blocks
         parts = self.lowering.buffer(self.image_groups * self.part).index
         step = {1: 1, 2: 2}.get(shape.columns.step, 0)
-        form = weight_gradient.Form(tile, self.panels.small, self.x.type, self.y.type, blocks.plain, step)
+        form = weight_gradient.Form(tile, self.panels.small, self.x.type, self.y.type, blocks.plain, step, self.dots)
         few = max(FEW_POSITIONS // blocks.block_columns, 1) if blocks.column_blocks == 1 else 1
+        few = blocks.block_rows if self.dots else few
         packed = -(-few * blocks.block_columns * tile.columns * self.bytes // 64) * 64
         scratch = packed + (0 if blocks.plain else blocks.planes * blocks.plane) + 64
         numbers = self._numbers(few)

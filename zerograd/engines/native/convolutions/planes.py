@@ -39,7 +39,7 @@ class Block(Frozen):
 
 
 class Planes:
-    """Emits the copying.
+    """Emits the copying. Vectors may be written beyond what they are for: what follows is written later.
 
     Args:
         n: values of NUMBERS.
@@ -47,6 +47,9 @@ class Planes:
         step: the stride along columns if it is 1 or 2, 0: any.
         lanes: of a vector of ``type``.
     """
+
+    whole: Value  # numbers of a row that are copied as whole vectors
+    mask: Value  # of the rest
 
     def __init__(self, f: Function, n: Mapping[str, Value], source: str, type: str, step: int, lanes: int) -> None:
         self.f, self.n, self.source, self.type, self.step, self.lanes = f, n, source, type, step, lanes
@@ -102,6 +105,9 @@ class Planes:
         low = clamped(before)
         high = f.intrinsic("smax", clamped(behind), low)
         first = f.add(f.mul(f.add(block.column, low), step), b)
+        count = f.sub(high, low)
+        self.whole = f.and_(count, -self.lanes)
+        self.mask = f.first(f.sub(count, self.whole), self.lanes)
 
         def row(j: Value) -> None:
             i = f.add(f.mul(f.add(block.row, j), n["row_step"]), a)
@@ -111,7 +117,7 @@ class Planes:
             def copy() -> None:
                 self._zeros(to, f.operand(0, "i64"), low)
                 source = f.pointer(start, f.add(f.mul(i, n["x_row"]), f.mul(first, size(self.source))))
-                self._copy(source, f.pointer(to, f.mul(low, self.bytes)), f.sub(high, low))
+                self._copy(source, f.pointer(to, f.mul(low, self.bytes)), count)
                 self._zeros(to, high, pitch)
 
             f.if_(f.and_(inside, here), copy, lambda: self._zeros(to, f.operand(0, "i64"), pitch))
@@ -124,16 +130,19 @@ class Planes:
         """Zeros, and up to a vector more, which is written again."""
         f = self.f
         zero = f.const(0, vector(self.type, self.lanes))
-        f.loop(low, high, self.lanes, lambda i: f.store(zero, to, i))
+        f.store(zero, to, low)
+        f.loop(f.add(low, self.lanes), high, self.lanes, lambda i: f.store(zero, to, i))
 
     def _copy(self, source: Value, to: Value, count: Value) -> None:
         """Every ``step``-th number."""
         f, width = self.f, self.lanes
         taken = f.operand(0, "i64")
         if self.step == 1:
-            taken = f.and_(count, -width)
-            f.loop(0, taken, width, lambda i: self._put(self._read(source, i, width), to, i))
-        elif self.step == 2:
+            f.loop(0, self.whole, width, lambda i: self._put(self._read(source, i, width), to, i))
+            rest = lambda: self._put(self._read(source, self.whole, width, self.mask), to, self.whole)  # noqa: E731
+            f.if_(f.compare("slt", self.whole, count), rest)
+            return
+        if self.step == 2:
             taken = f.and_(f.intrinsic("smax", f.sub(count, 1), 0), -width)  # the last pair may be cut
 
             def pairs(i: Value) -> None:
@@ -145,8 +154,8 @@ class Planes:
         stride = self.n["column_step"] if self.step == 0 else self.step
         f.loop(taken, count, 1, lambda i: self._put(self._read(source, f.mul(i, stride), 1), to, i))
 
-    def _read(self, source: Value, at: Value, count: int) -> Value:
-        return read(self.f, self.source, self.type, count, source, at)
+    def _read(self, source: Value, at: Value, count: int, mask: Value | None = None) -> Value:
+        return read(self.f, self.source, self.type, count, source, at, mask)
 
     def _put(self, x: Value, to: Value, i: Value) -> None:
         assert lanes(x.type) in (1, self.lanes)

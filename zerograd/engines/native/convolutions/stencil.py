@@ -10,8 +10,12 @@
                         for panel of A:        registers
 
 Positions are counted through rows of the planes, so a panel may lie across the end of a row; what is computed for
-positions between rows is dropped when the tile is written. The sum of an element is taken over blocks of DEPTH, each a
-chain of its own, added in order, wherever the element lies in its tile.
+positions between rows is dropped when the tile is written. Or (``aligned``) each row has panels of its own, of which
+the last overlaps the one before. Or (``packed``) the positions of several images are counted without gaps, and what a
+panel of them reads is copied together first: for small images and many features.
+
+The sum of an element is taken over blocks of DEPTH, each a chain of its own, added in order, wherever the element lies
+in its tile.
 """
 
 from __future__ import annotations
@@ -19,12 +23,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from zerograd.engines.native.convolutions import planes
+from zerograd.engines.native.convolutions.panels import Lines, pack_panel
 from zerograd.engines.native.convolutions.planes import Block, Planes
 from zerograd.engines.native.convolutions.writing import Place, Writer
 from zerograd.engines.native.emit import Operand, Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
 from zerograd.engines.native.products.finish import Epilogue
-from zerograd.engines.native.products.tile import Tile
+from zerograd.engines.native.products.tile import Tile, multiply, side_by_side
 from zerograd.frozen import Frozen
 
 NUMBERS = (
@@ -36,6 +41,8 @@ NUMBERS = (
     "features", "large", "panels",  # rows of A in a group; panels of so many rows as the tile has; all panels
     "a_group", "a_panel",  # bytes
     "parts", "block_depth", "block_panels",
+    "together", "planes_image",  # images of a unit, bytes of the planes of each
+    "aligned",  # whether rows of positions have panels of their own, where they are long enough
     "sum_panels",  # the sums of so many panels wait at a time: 0 where k is one block
 )  # fmt: skip
 PART = ("low_row", "high_row", "low_column", "high_column", "y_offset", "depth", "first")
@@ -53,14 +60,17 @@ class Form(Frozen):
         plain: whether the source serves as planes.
         step: the source's stride along columns if it is 1 or 2, 0: any.
         dense: whether neighbouring positions are neighbours in the target.
+        packed: whether panels are copied together; the positions must be the whole of a target.
         operands: how many.
     """
 
-    __slots__ = ("dense", "operands", "plain", "small", "step", "tile", "x", "y")
+    __slots__ = ("dense", "operands", "packed", "plain", "small", "step", "tile", "x", "y")
 
     def __init__(
-        self, tile: Tile, small: bool, x: str, y: str, plain: bool, step: int, dense: bool, operands: int = 5
+        self, tile: Tile, small: bool, x: str, y: str, plain: bool, step: int, dense: bool, packed: bool = False,
+        operands: int = 5,
     ) -> None:  # fmt: skip
+        self.packed = packed
         self.tile, self.small, self.x, self.y = tile, small, x, y
         self.plain, self.step, self.dense, self.operands = plain, step, dense, operands
 
@@ -77,8 +87,9 @@ def scratch_bytes(form: Form, numbers: Mapping[str, int], planes: int) -> int:
     tile = form.tile
     row = tile.columns * size(tile.type)
     sums = numbers["sum_panels"] * numbers["features"] * row
-    laid = 0 if form.plain else planes * numbers["plane"]
-    return spare_bytes(tile) + _line(sums) + laid + 64
+    laid = 0 if form.plain else planes * numbers["plane"] * numbers["together"]
+    panel = numbers["block_depth"] * row if form.packed else 0
+    return spare_bytes(tile) + _line(sums) + panel + laid + 64
 
 
 def spare_bytes(tile: Tile) -> int:
@@ -97,9 +108,13 @@ class _Stencil:
     at: Value  # where the part's first position lies in them
     a_start: Value  # A of the group
     place: Place  # of the part in y
+    lines: Lines  # of the positions, where they are packed
     positions: Value  # of the part, through all its rows
+    aligned: Value  # whether its rows have panels of their own, each ``of_row``
+    of_row: Value
+    panels: Value  # of the part
     part: dict[str, Value]
-    first: Value  # position of the block of panels
+    first: Value  # panel of the block
     k: Value  # where the block of k begins, in the part
     shallow: Value  # how many k it has
     begins: Value  # whether it is the first, the last
@@ -129,6 +144,7 @@ class _Stencil:
         u, row = f.div(u, n["row_blocks"]), f.rem(u, n["row_blocks"])
         u, depth = f.div(u, n["depths"]), f.rem(u, n["depths"])
         image, group = f.div(u, n["groups"]), f.rem(u, n["groups"])
+        image = f.mul(image, n["together"])
         row = f.add(n["first_row"], f.mul(row, n["block_rows"]))
         column = f.add(n["first_column"], f.mul(column, n["block_columns"]))
         self.block = Block(depth, row, column, n["block_rows"])
@@ -138,17 +154,28 @@ class _Stencil:
             self.planes = f.pointer(start, f.add(offset, f.mul(column, self.bytes)))
         else:
             self.planes = f.pointer(f.scratch, self._before_planes())
-            self.laying.lay(start, self.block, self.planes)
+            f.loop(0, n["together"], 1, lambda i: self._lay(start, i))
         self.a_start = f.pointer(self.a, f.mul(group, n["a_group"]))
         y = f.add(f.mul(image, n["y_image"]), f.add(f.mul(group, n["y_group"]), f.mul(depth, n["y_depth"])))
         self.image, self.group = image, group
         f.loop(0, n["parts"], 1, lambda i: self._part(i, f.pointer(self.y, y)))
 
-    def _before_planes(self) -> Value:
-        """Bytes of scratch in front of the planes: a tile and the sums."""
+    def _lay(self, start: Value, i: Value) -> None:
+        """The planes of the unit's i-th image."""
+        f, n = self.f, self.n
+        at = f.pointer(self.planes, f.mul(i, n["planes_image"]))
+        self.laying.lay(f.pointer(start, f.mul(i, n["x_image"])), self.block, at)
+
+    def _before_panel(self) -> Value:
+        """Bytes of scratch in front of the packed panel: a tile and the sums."""
         f, n = self.f, self.n
         sums = f.mul(f.mul(n["sum_panels"], n["features"]), self.row_bytes)
         return f.add(f.and_(f.add(sums, 63), -64), spare_bytes(self.tile))
+
+    def _before_planes(self) -> Value:
+        """Bytes of scratch in front of the planes: also the packed panel."""
+        before = self._before_panel()
+        return self.f.add(before, self.f.mul(self.n["block_depth"], self.row_bytes)) if self.form.packed else before
 
     def _part(self, i: Value, y: Value) -> None:
         f, n, block = self.f, self.n, self.block
@@ -166,9 +193,18 @@ class _Stencil:
         self.place = Place(
             f.pointer(y, f.add(to, part["y_offset"])), rows, columns, n["pitch"], n["y_row"], n["y_column"]
         )
-        step = f.mul(n["block_panels"], self.tile.columns)
+        width = self.tile.columns
+        if self.form.packed:
+            self.lines = Lines(self.at, rows, columns, n["pitch"], n["planes_image"])
+            whole = f.mul(rows, columns)
+            self.positions = f.mul(n["together"], whole)
+            self.place = Place(self.place.start, n["together"], whole, whole, n["y_image"], n["y_column"])
+        self.aligned = f.and_(f.compare("ne", n["aligned"], 0), f.compare("sge", columns, width))
+        self.of_row = f.div(f.add(columns, width - 1), width)
+        through = f.div(f.add(self.positions, width - 1), width)
+        self.panels = f.select(self.aligned, f.mul(rows, self.of_row), through)
         some = f.and_(f.compare("sgt", rows, 0), f.compare("sgt", columns, 0))
-        f.if_(some, lambda: f.loop(0, self.positions, step, self._panels) and None)
+        f.if_(some, lambda: f.loop(0, self.panels, n["block_panels"], self._panels) and None)
 
     def _panels(self, first: Value) -> None:
         f, n = self.f, self.n
@@ -181,15 +217,24 @@ class _Stencil:
         left = f.sub(self.part["depth"], k)
         self.shallow = f.least(left, n["block_depth"])
         self.begins, self.ends = f.compare("eq", k, 0), f.compare("sle", left, n["block_depth"])
-        last = f.least(f.add(self.first, f.mul(n["block_panels"], self.tile.columns)), self.positions)
-        f.loop(self.first, last, self.tile.columns, self._panel)
+        f.loop(self.first, f.least(f.add(self.first, n["block_panels"]), self.panels), 1, self._panel)
 
-    def _panel(self, p: Value) -> None:
-        f, n = self.f, self.n
-        number = f.mul(f.div(f.sub(p, self.first), self.tile.columns), n["features"])
+    def _position(self, panel: Value) -> Value:
+        """Where a panel begins."""
+        f, width, place = self.f, self.tile.columns, self.place
+        row = f.div(panel, self.of_row)
+        column = f.mul(f.sub(panel, f.mul(row, self.of_row)), width)
+        in_row = f.add(f.mul(row, place.pitch), f.least(column, f.sub(place.columns, width)))
+        through = f.mul(panel, width)
         if self.form.plain:  # nothing may be read behind the source
-            p = f.least(p, f.sub(self.positions, self.tile.columns))
-        b = f.pointer(self.at, f.mul(p, self.bytes))
+            through = f.least(through, f.sub(self.positions, width))
+        return f.select(self.aligned, in_row, through)
+
+    def _panel(self, panel: Value) -> None:
+        f, n = self.f, self.n
+        number = f.mul(f.sub(panel, self.first), n["features"])
+        p = f.mul(panel, self.tile.columns) if self.form.packed else self._position(panel)
+        b = self._packed(p) if self.form.packed else f.pointer(self.at, f.mul(p, self.bytes))
         spot = self.writer.spot(self.place, p)
         large = n["large"] if self.form.small else n["panels"]
 
@@ -216,7 +261,18 @@ class _Stencil:
         f, n = self.f, self.n
         k = f.add(self.part["first"], self.k)
         offset = f.add(f.mul(panel, n["a_panel"]), f.mul(k, tile.rows * self.bytes))
-        return through_table(f, tile, f.pointer(self.a_start, offset), f.pointer(self.table, k, "i32"), b, self.shallow)
+        a = f.pointer(self.a_start, offset)
+        if self.form.packed:
+            return multiply(f, tile, side_by_side(tile, a, tile.rows * self.bytes), b, self.row_bytes, self.shallow)
+        return through_table(f, tile, a, f.pointer(self.table, k, "i32"), b, self.shallow)
+
+    def _packed(self, p: Value) -> Value:
+        """A panel copied together."""
+        f = self.f
+        to = f.pointer(f.scratch, self._before_panel())
+        table = f.pointer(self.table, f.add(self.part["first"], self.k), "i32")
+        pack_panel(f, self.tile, self.lines, p, self.positions, table, self.shallow, to)
+        return to
 
     def _end(self, tile: Tile, sums: list[Value], buffer: Value, row: Value, spot: tuple[Value, Value, Value]) -> None:
         """Partial sums wait in scratch memory, final ones go to y."""

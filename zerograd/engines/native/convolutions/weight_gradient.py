@@ -13,11 +13,13 @@ The images are divided into groups whatever the threads; ``gathering_kernel`` ad
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zerograd.engines.native.convolutions import planes
 from zerograd.engines.native.convolutions.planes import Block, Planes
-from zerograd.engines.native.emit import Operand, Value, size
+from zerograd.engines.native.emit import Operand, Value, size, vector
 from zerograd.engines.native.kernel import Kernel, KernelFunction
-from zerograd.engines.native.products.numbers import write
+from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.packing import ALONG, Source, pack, transposed
 from zerograd.engines.native.products.tile import Tile
 from zerograd.frozen import Frozen
@@ -43,12 +45,15 @@ class Form(Frozen):
         x, y: types.
         plain: whether the source serves as planes.
         step: the source's stride along columns if it is 1 or 2, 0: any.
+        lanes: of the vectors of positions that are multiplied where there are few features: the tile is one number
+            wide then; 0: the vectors are features.
     """
 
-    __slots__ = ("plain", "small", "step", "tile", "x", "y")
+    __slots__ = ("lanes", "plain", "small", "step", "tile", "x", "y")
 
-    def __init__(self, tile: Tile, small: bool, x: str, y: str, plain: bool, step: int) -> None:
+    def __init__(self, tile: Tile, small: bool, x: str, y: str, plain: bool, step: int, lanes: int = 0) -> None:
         self.tile, self.small, self.x, self.y, self.plain, self.step = tile, small, x, y, plain, step
+        self.lanes = lanes
 
 
 def weight_gradient_kernel(form: Form) -> Kernel:
@@ -56,7 +61,9 @@ def weight_gradient_kernel(form: Form) -> Kernel:
 
     Scratch: the packed positions (few_rows * block_columns * tile.columns numbers, in whole lines), then the planes.
     """
-    return Kernel.described("weight_gradient", repr(form), lambda: _WeightGradient(form).text())
+    return Kernel.described(
+        "weight_gradient", repr(form), lambda: (_Dots if form.lanes else _WeightGradient)(form).text()
+    )
 
 
 class _WeightGradient:
@@ -70,6 +77,7 @@ class _WeightGradient:
     rows: Value  # positions at a time
     columns: Value
     y_start: Value
+    y_row: Value  # of the feature
     first_panel: Value  # of the unit's features
     target: Value  # the unit's part
 
@@ -79,7 +87,7 @@ class _WeightGradient:
         self.n = {word: f.number(8 + i) for i, word in enumerate(NUMBERS)}
         self.x, self.y, self.table, self.out = (f.place(i) for i in range(4))
         self.bytes = size(self.tile.type)
-        self.laying = Planes(f, self.n, form.x, self.tile.type, form.step, self.tile.lanes)
+        self.laying = Planes(f, self.n, form.x, self.tile.type, form.step, form.lanes or self.tile.lanes)
 
     def text(self) -> str:
         f, n = self.f, self.n
@@ -150,6 +158,11 @@ class _WeightGradient:
         positions = f.mul(self.rows, self.columns)
         left = f.sub(n["features"], feature)
         pack(f, tile, tile.columns, source, f.least(left, tile.columns), positions, f.scratch)
+        self._tiles(p)
+
+    def _tiles(self, p: Value) -> None:
+        """All k."""
+        f, n, tile = self.f, self.n, self.tile
         target = f.pointer(self.target, f.mul(f.mul(p, n["depth"]), tile.columns * self.bytes))
 
         def tiles(tile: Tile, low: Operand, high: Value) -> None:
@@ -176,10 +189,7 @@ class _WeightGradient:
             lambda: zeros,
             lambda: [f.load(tile.vector, target, i * tile.lanes) for i in range(count)],
         )
-        # rows that follow each other without a gap are one row
-        closed = f.compare("eq", n["pitch"], self.columns)
-        rows = f.select(closed, 1, self.rows)
-        columns = f.select(closed, f.mul(self.rows, self.columns), self.columns)
+        rows, columns = self._joined()
         pitch = f.mul(n["pitch"], self.bytes)
 
         def row(_: Value, b: Value, *state: Value) -> list[Value]:
@@ -190,6 +200,12 @@ class _WeightGradient:
         sums = f.loop(0, rows, 1, row, [f.scratch, *heads, *sums])[1 + tile.rows :]
         for i, x in enumerate(sums):
             f.store(x, target, i * tile.lanes)
+
+    def _joined(self) -> tuple[Value, Value]:
+        """Rows that follow each other without a gap are one row."""
+        f = self.f
+        closed = f.compare("eq", self.n["pitch"], self.columns)
+        return f.select(closed, 1, self.rows), f.select(closed, f.mul(self.rows, self.columns), self.columns)
 
     def _row(self, tile: Tile, heads: list[Value], b: Value, columns: Value, sums: list[Value]) -> list[Value]:
         """Neighbouring positions."""
@@ -210,6 +226,45 @@ class _WeightGradient:
         whole = f.mul(f.div(columns, unroll), unroll)
         state = f.loop(0, whole, unroll, lambda t, *state: several(unroll, t, *state), [b, *sums])
         return f.loop(whole, columns, 1, lambda t, *state: several(1, t, *state), state)
+
+
+class _Dots(_WeightGradient):
+    """For few features: positions are multiplied as vectors, y where it lies."""
+
+    def _panel(self, p: Value) -> None:
+        """One feature."""
+        f = self.f
+        feature = f.add(self.first_panel, p)
+        self.y_row = f.pointer(self.y_start, f.mul(feature, self.n["y_feature"]))
+        self._tiles(p)
+
+    def _tile(self, tile: Tile, k: Value, target: Value) -> None:
+        f, n, lanes = self.f, self.n, self.form.lanes
+        table = f.pointer(self.table, k, "i32")
+        heads = [f.pointer(self.at, f.convert(f.load("i32", table, row), "i64")) for row in range(tile.rows)]
+        rows, columns = self._joined()
+        pitch = f.mul(n["pitch"], self.bytes)
+        whole = f.mul(f.div(columns, lanes), lanes)
+        mask = f.first(f.sub(columns, whole), lanes)
+        type = vector(tile.type, lanes)
+
+        def row(r: Value, *sums: Value) -> list[Value]:
+            inside = f.mul(r, pitch)
+            y = f.pointer(self.y_row, f.mul(r, n["y_row"]))
+
+            def several(t: Value, mask: Value | None, sums: Sequence[Value]) -> list[Value]:
+                other = read(f, self.form.y, tile.type, lanes, y, t, mask)
+                at = f.add(inside, f.mul(t, self.bytes))
+                xs = [f.load(type, f.pointer(head, at), 0, mask) for head in heads]
+                return [tile.plus_product(f, x, other, one) for x, one in zip(xs, sums, strict=True)]
+
+            sums = tuple(f.loop(0, whole, lanes, lambda t, *sums: several(t, None, sums), sums))
+            some = f.compare("slt", whole, columns)
+            return f.if_(some, lambda: several(whole, mask, sums), lambda: sums)
+
+        for i, x in enumerate(f.loop(0, rows, 1, row, [f.const(0, type)] * tile.rows)):
+            before = f.if_(self.begins, lambda: f.const(0, tile.type), lambda i=i: f.load(tile.type, target, i))[0]
+            f.store(f.add(before, f.fold(f.add, x)), target, i)
 
 
 def gathering_kernel(tile: Tile, out: str) -> Kernel:
@@ -262,6 +317,9 @@ def _gathering(tile: Tile, out: str) -> str:
                     f.if_(inside, lambda x=x, there=there: put(x, there, left, mask))
 
         def put(x: Value, there: Value, left: Value, mask: Value) -> None:
+            if lanes == 1:
+                write(f, x, out, there)
+                return
             whole = f.compare("sge", left, lanes)
             f.if_(whole, lambda: write(f, x, out, there), lambda: write(f, x, out, there, 0, mask))
 

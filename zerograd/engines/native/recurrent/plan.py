@@ -61,9 +61,12 @@ class Shape:
 
 
 def tile_of(target: Target, type: str, block: int) -> Tile:
-    """Four rows and three vectors with 16 registers, eight and three with 32; fewer rows get more vectors."""
+    """Four rows and three vectors with 16 registers, eight and three with 32; fewer rows get more vectors.
+
+    Where products are rounded before they are added, they need a register too.
+    """
     model = tile_for(target, type)
-    most = target.registers // 4
+    most = target.registers // 4 - (not model.fused)
     tiles = -(-block // most)
     rows = -(-block // tiles)
     vectors = min((target.registers - 1) // (rows + 1), 8)
@@ -119,7 +122,7 @@ def plan(
 
 @cache
 def _kernel(name: str, settings: tuple[object, ...], tile: Tile, type: str) -> Kernel:
-    return walk_kernel(name, CELLS[name](*settings), tile, type)
+    return walk_kernel(name, CELLS[name], settings, tile, type)
 
 
 @cache

@@ -185,7 +185,7 @@ def test_no_division_of_the_sequences_changes_a_bit(name: str, monkeypatch: pyte
     for cuts in ([0, *range(1, units), units], [0, units // 2, units]):
         one.program.run(lambda n, cuts=cuts: cuts if n == units else [0, n])
         assert one.bits() == bits
-    for block in (1, 2, 3, 4, 5, 7, 8, 12, 37, 64):
+    for block in (1, 2, 3, 4, 5, 7, 8, 12, 37):
         monkeypatch.setattr(planning, "_block", lambda batch, weight, block=block: block)
         other = Case(name, size)
         other.check(400)

@@ -239,7 +239,7 @@ class Walk(KernelFunction):
 
 
 def walk_kernel(name: str, make: Callable[..., Cell], settings: tuple[object, ...], tile: Tile, type: str) -> Kernel:
-    """Units: blocks of sequences. Reads the operands of ``make(*settings)`` and the packed weight, writes its results."""
+    """Units: blocks of sequences. Reads the operands of the cell and the packed weight, writes the cell's results."""
     description = repr((name, settings, tile, type))
     return Kernel.described(name, description, lambda: Walk(make(*settings), tile, type).text())
 

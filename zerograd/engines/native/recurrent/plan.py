@@ -20,7 +20,7 @@ LEAST_BLOCK = 4  # sequences that share what is read of the weight
 BLOCK, LARGE_BLOCK = 8, 16  # where the weight fits into the second cache, and where it does not
 SUMS = 8  # independent ones that keep the processor busy
 WASTE = 1.02  # columns computed for each one that a narrower tile would compute
-RATE = 0.7  # of the peak
+RATE = 0.85  # of the peak
 CLOCK = 2.5  # cycles in a nanosecond
 FUNCTIONS = 12  # cycles that a vector of a gate costs, its function and its way through memory
 

@@ -47,10 +47,17 @@ cube = an_input(5, (2, 3, 4))
 rows = an_input(5, (6, 4))
 places = an_input(6, (2, 1), dtypes.int64)
 number = an_input(7, (), dtypes.float32, weak=True)
+words, chosen = an_input(0, (3, 2)), an_input(6, (12,), dtypes.int64)  # a table, and more places than it has rows
+chosen_rows = an_input(5, (12, 3))
 
 
 def full(fill: Any, like: Node = a) -> Node:
     return filled(fill, like.type)
+
+
+def turned_pairs(x: Node) -> Node:
+    """Twelve rows of two as [4, 3], in the order of [3, 4]."""
+    return reshape(permute(reshape(x, shape=(4, 3, 2)), order=(1, 0, 2)), shape=(12, 2))
 
 
 def part(x: Node, *box: tuple[int, int]) -> Node:
@@ -254,6 +261,31 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     "cat_of_reshaped": (
         lambda: cat(reshape(cube, shape=(2, 4, 3)), reshape(cube, shape=(2, 4, 3)), axis=2),
         "reshape(cat(reshape(cube, shape=(8, 3)), reshape(cube, shape=(8, 3)), axis=1), shape=(2, 4, 6))",
+    ),
+    # picked rows
+    "product_of_picked_rows": (
+        lambda: matmul(turned_pairs(indexing.index(words, chosen)), b),
+        "index(matmul(a, b), reshape(permute(reshape(places, shape=(4, 3)), order=(1, 0)), shape=(12,)))",
+    ),
+    "product_with_picked_rows": (
+        lambda: matmul(permute(chosen_rows, order=(1, 0)), indexing.index(words, chosen)),
+        (
+            "matmul(permute(index_write(0.0, cube, places, accumulate=True), order=(1, 0)), "
+            "where(expand(ne(index_write(0.0, 1.0, places, accumulate=True), 0.0)), a, 0.0))"
+        ),
+    ),
+    "sums_of_products_by_place": (
+        lambda: indexing.index_write(
+            full(0, words), matmul(chosen_rows, permute(b, order=(1, 0))), chosen, accumulate=True
+        ),
+        (
+            "where(expand(ne(index_write(0.0, 1.0, places, accumulate=True), 0.0)), "
+            "matmul(index_write(0.0, cube, places, accumulate=True), permute(b, order=(1, 0))), 0.0)"
+        ),
+    ),
+    "sum_with_picked_rows": (
+        lambda: add(indexing.index(words, chosen), expand(an_input(2, (1, 2)), shape=(12, 2))),
+        "index(add(a, expand(v)), places)",
     ),
     # places
     "gather_in_arithmetic": (

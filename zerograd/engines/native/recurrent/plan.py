@@ -18,7 +18,9 @@ FIRST_CACHE = 32 << 10  # bytes
 SECOND_CACHE = 512 << 10
 LEAST_BLOCK = 4  # sequences that share what is read of the weight
 BLOCK, LARGE_BLOCK = 8, 16  # where the weight fits into the second cache, and where it does not
-RATE = 0.7  # of the peak
+SUMS = 8  # independent ones that keep the processor busy
+WASTE = 1.02  # columns computed for each one that a narrower tile would compute
+RATE = 0.85  # of the peak
 CLOCK = 2.5  # cycles in a nanosecond
 FUNCTIONS = 12  # cycles that a vector of a gate costs, its function and its way through memory
 
@@ -60,13 +62,24 @@ class Shape:
         self.steps, self.batch, self.size = steps, batch, size
 
 
-def tile_of(target: Target, type: str, block: int) -> Tile:
-    """Four rows and three vectors with 16 registers, eight and three with 32; fewer rows get more vectors."""
+def tile_of(target: Target, type: str, block: int, columns: int) -> Tile:
+    """Four rows and two or three vectors with 16 registers, eight rows with 32; fewer rows get more vectors.
+
+    As many vectors as there are registers, unless columns are wasted; no fewer than hide the latency of the
+    multiply-add. Where products are rounded before they are added, they need a register too.
+    """
     model = tile_for(target, type)
-    most = target.registers // 4
-    tiles = -(-block // most)
-    rows = -(-block // tiles)
-    vectors = min((target.registers - 1) // (rows + 1), 8)
+    most = target.registers // 4 - (not model.fused)
+    rows = -(-block // -(-block // most))
+    widest = min((target.registers - 1) // (rows + 1), 8)
+    least = min(-(-SUMS // rows), widest)
+
+    def computed(vectors: int) -> int:
+        wide = vectors * model.lanes
+        return -(-columns // wide) * wide
+
+    good = min(computed(vectors) for vectors in range(least, widest + 1)) * WASTE
+    vectors = next(one for one in range(widest, 0, -1) if computed(one) <= good)
     return Tile(rows, vectors, model.lanes, type, model.fused)
 
 
@@ -95,9 +108,9 @@ def plan(
     cell = CELLS[name](*settings)
     single = "double" if type == "double" else "float"
     block = _block(shape.batch, cell.gates * shape.size**2 * size(single))
-    tile = tile_of(target or host(), single, block)
     right = weight if cell.backward else weight.transposed()
     depth, columns = right.shape[-2:]
+    tile = tile_of(target or host(), single, block, columns)
     panels = -(-columns // tile.columns)
     packing, packed = _packing(tile, right, panels, new_buffer)
     if reverse != cell.backward:
@@ -119,7 +132,7 @@ def plan(
 
 @cache
 def _kernel(name: str, settings: tuple[object, ...], tile: Tile, type: str) -> Kernel:
-    return walk_kernel(name, CELLS[name](*settings), tile, type)
+    return walk_kernel(name, CELLS[name], settings, tile, type)
 
 
 @cache

@@ -18,6 +18,7 @@ chain of its own: no result depends on the division into blocks of sequences.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 from zerograd.engines.native.emit import Value, size
@@ -237,9 +238,10 @@ class Walk(KernelFunction):
             self.store(x, at)
 
 
-def walk_kernel(name: str, cell: Cell, tile: Tile, type: str) -> Kernel:
-    """Units: blocks of sequences. Reads the cell's operands and the packed weight, writes its results."""
-    return Kernel(name, Walk(cell, tile, type).text())
+def walk_kernel(name: str, make: Callable[..., Cell], settings: tuple[object, ...], tile: Tile, type: str) -> Kernel:
+    """Units: blocks of sequences. Reads the operands of the cell and the packed weight, writes the cell's results."""
+    description = repr((name, settings, tile, type))
+    return Kernel.described(name, description, lambda: Walk(make(*settings), tile, type).text())
 
 
 __all__ = ["LEFT", "NUMBERS", "PRODUCT", "Cell", "Row", "Walk", "walk_kernel"]

@@ -15,6 +15,7 @@ from zerograd.engines.describing import flops, nbytes, origin, title
 from zerograd.ir.graph import Node
 from zerograd.ir.origins import Origin, origins
 from zerograd.ir.record import recorders
+from zerograd.settings import settings
 
 MOST_EVENTS = 400_000
 FIRST_RUN, FALLBACK = "numpy, first run", "numpy"
@@ -127,7 +128,7 @@ def end() -> Profile:
     assert current is not None, "no profile is being taken"
     found, current = current, None
     found.ended = time.perf_counter_ns()
-    origins.on = False
+    origins.on = bool(settings.debug)
     _forget()
     return found
 

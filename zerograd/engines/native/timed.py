@@ -23,7 +23,7 @@ import numpy as np
 from zerograd.engines import profiling
 from zerograd.engines.describing import flops, nbytes, title
 from zerograd.engines.native import jit
-from zerograd.engines.native.buffers import CONSTANT, TEMPORARY
+from zerograd.engines.native.buffers import CONSTANT, LEAF, TEMPORARY
 from zerograd.engines.native.concurrent import ThreadedFunction
 from zerograd.engines.native.emit import Value
 from zerograd.engines.native.kernel import PARAMETERS, Access, Instruction
@@ -110,7 +110,7 @@ class Records:
 
     def __init__(self, segment: Segment) -> None:
         self.number = {one: i for i, one in enumerate(segment.instructions)}
-        count = sum(len(calls) for phase in segment.phases.tasks() for calls in phase)
+        count = sum(len(task.calls) for tasks in segment.phases.tasks() for task in tasks)
         memory = np.zeros((count + 1) * RECORD, np.int64)
         first = -memory.ctypes.data % 64 // 8
         self.table = memory[first : first + count * RECORD].reshape(count, RECORD)
@@ -245,7 +245,7 @@ class TimedProgram(Program):
         """What it holds.
 
         Returns:
-            Bytes of the arena, of its temporaries if they did not share it, of constants and results; how many results
+            Bytes of the arena, of its temporaries if they did not share it, of constants, leaves and results; how many results
             there are, and how many of them may be written over leaves.
         """
         kinds: dict[str, int] = {}
@@ -254,7 +254,7 @@ class TimedProgram(Program):
         results = [self.buffers[one.index].nbytes for one in self.results]
         return {
             "arena": self.arena_size, "temporaries": kinds.get(TEMPORARY, 0), "constants": kinds.get(CONSTANT, 0),
-            "results": sum(results), "number of results": len(results),
+            "leaves": kinds.get(LEAF, 0), "results": sum(results), "number of results": len(results),
             "may be in place": sum(one.slot >= 0 for one in self.results),
         }  # fmt: skip
 

@@ -7,16 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from zerograd.engines.native.debugging import TOLD
 from zerograd.settings import DEBUG
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """\
 import zerograd as torch
-x = torch.ones(12, 34, requires_grad=True)
-y = torch.sort(x @ torch.ones(34, 5), 1).values.exp()
+x = torch.randn(12, 34, generator=torch.Generator().manual_seed(0), requires_grad=True)
+y = torch.sort(x @ torch.randn(34, 5, generator=torch.Generator().manual_seed(1)), 1).values.exp()
 y.sum().backward()
 print(x.grad.sum().item())
 """
@@ -75,12 +73,12 @@ def test_fallbacks_are_warned_of(tmp_path: Path) -> None:
     assert "matmul" not in text
 
 
-@pytest.mark.parametrize("words", ["", "graphs, instructions,kernels,fallbacks"])
-def test_nothing_changes_what_is_computed(tmp_path: Path, words: str) -> None:
-    done = run(tmp_path, words)
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout) == pytest.approx(12 * 34 * 5 * 2.718281828**34, rel=1e-4)
-    assert bool(done.stderr) == bool(words)
+def test_nothing_changes_what_is_computed(tmp_path: Path) -> None:
+    silent, told = run(tmp_path, ""), run(tmp_path, "graphs, instructions,kernels,fallbacks")
+    assert silent.stderr == ""
+    assert told.stderr != ""
+    assert float(silent.stdout) != 0.0
+    assert told.stdout == silent.stdout
 
 
 def test_other_words_are_refused(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def step_times(bench: Bench) -> list[str]:
     note = (
         "Milliseconds a step. The last columns: how many times the speed of PyTorch's faster mode; and the least time "
         "in which\nthe machine could do the step, its floating-point operations at the rate of products plus the bytes "
-        "of the arrays that\nit is given and gives back at the bandwidth of memory, as a share of the compiled step."
+        "of the arrays that\nit is given and gives back at the bandwidth of memory, as a share of zerograd's faster mode."
     )
     return _section("A training step", "python benchmarks/step.py zerograd|torch loop|compiled PROGRAM", table, note)
 
@@ -152,7 +152,7 @@ def scaling(bench: Bench) -> list[str]:
     counts = list(dict.fromkeys((1, bench.threads)))
     head = ["program"]
     for framework in bench.frameworks:
-        head += [f"{framework}, {count} threads" for count in counts] + ["gain"]
+        head += [f"{framework}, {count} thread{'s'[: count > 1]}" for count in counts] + ["gain"]
     table: Table = [tuple(head)]
     for name in bench.workloads:
         bench.say(f"threads, {name}")
@@ -171,7 +171,7 @@ def scaling(bench: Bench) -> list[str]:
 
 def first_steps(bench: Bench) -> list[str]:
     """The first step with an empty cache of compiled code, and with a full one."""
-    head = ("program", "cold", "warm", "PyTorch", "three, cold", "three, warm", "three, PyTorch")
+    head = ("program", "cold", "warm", "PyTorch", "six, cold", "six, warm", "six, PyTorch")
     table: Table = [head]
     for name in bench.workloads:
         bench.say(f"first steps of {name}")
@@ -183,11 +183,11 @@ def first_steps(bench: Bench) -> list[str]:
             theirs.append(bench.figures(*_first("torch", name)) if "torch" in bench.frameworks else None)
         kinds = [[one for one in found if one is not None] for found in (cold, warm, theirs)]
         middle = [_medians(found) if found else {} for found in kinds]
-        cells = [_seconds(one.get(word)) for word in ("first", "first three") for one in middle]
+        cells = [_seconds(one.get(word)) for word in ("first", "first six") for one in middle]
         table.append((name, *cells))
     note = (
-        "Seconds until the first loss, and the first three, have been read; imports are not counted. A small program's "
-        "first\nstep is computed with NumPy, and compiled when it comes back: that is in the first three."
+        "Seconds until the first loss, and the first six, have been read; imports are not counted. A small program's "
+        "first\nsteps are computed with NumPy, and compiled when they come back: that is in the first six."
     )
     command = "ZEROGRAD_CACHE_DIR=EMPTY python benchmarks/step.py zerograd|torch loop PROGRAM --seconds 0.01"
     return _section("The first steps", command, table, note)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from zerograd.engines.describing import flops, nbytes, origin, title
 from zerograd.ir.graph import Node
 from zerograd.ir.origins import Origin, origins
 from zerograd.ir.record import recorders
@@ -75,6 +74,8 @@ class Profile:
 
     def work(self, nodes: Sequence[Node], kind: str, flops: int, nbytes: int) -> Work:
         """The entry for this computation."""
+        from zerograd.engines.describing import origin, title  # this module is loaded by every `import zerograd`
+
         found = title(nodes), kind, origin(nodes), flops, nbytes
         return self.works.setdefault(found, Work(*found))
 
@@ -87,6 +88,8 @@ class Profile:
 
     def timed(self, function: Callable[..., Any], node: Node, kind: str) -> Callable[..., Any]:
         """The function that computes a node with NumPy, with a clock around it."""
+        from zerograd.engines.describing import flops, nbytes
+
         moved = nbytes(node) + sum(nbytes(one) for one in node.inputs)
         work = self.work((node,), kind, flops(node), moved)
 

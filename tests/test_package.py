@@ -7,6 +7,7 @@ import pkgutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import zerograd
@@ -81,3 +82,16 @@ def test_run_time_dependencies_are_the_promised_three() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {requirement.partition(">")[0] for requirement in project["dependencies"]}
     assert names == {"numpy", "llvmlite", "ml_dtypes"}
+
+
+def _installed_bytes(name: str) -> int:
+    """The files of a distribution as its RECORD lists them, without byte code, which Python makes."""
+    files = [file for file in metadata.files(name) or () if file.suffix != ".pyc"]
+    assert len(files) > 5, f"{name} lists no files"
+    return sum(Path(str(file.locate())).stat().st_size for file in files)
+
+
+def test_an_installation_takes_less_than_250_megabytes() -> None:
+    own = sum(file.stat().st_size for file in PACKAGE.rglob("*") if file.is_file() and file.suffix != ".pyc")
+    sizes = {name: _installed_bytes(name) for name in ("numpy", "llvmlite", "ml_dtypes")} | {"zerograd": own}
+    assert sum(sizes.values()) < 250e6, sizes

@@ -11,8 +11,19 @@ def _engine(text: str) -> str:
     return text
 
 
+def _debug(text: str) -> frozenset[str]:
+    words = frozenset(filter(None, text.replace(" ", "").split(",")))
+    if unknown := words.difference(DEBUG):
+        raise ValueError(f"ZEROGRAD_DEBUG is a list of {', '.join(DEBUG)}; it has {', '.join(sorted(unknown))}")
+    return words
+
+
 ENGINES = ("auto", "native", "reference")
-_READ = {"check_programs": lambda text: text not in ("0", ""), "engine": _engine, "cache_dir": str}
+DEBUG = ("graphs", "instructions", "kernels", "fallbacks")
+_READ = {
+    "check_programs": lambda text: text not in ("0", ""), "engine": _engine, "cache_dir": str, "debug": _debug,
+    "debug_dir": str,
+}  # fmt: skip
 
 
 class Settings:
@@ -26,6 +37,10 @@ class Settings:
     threads: how many threads computations may use at the start; 0: one per core. OMP_NUM_THREADS sets it too.
     cache_dir: folder that keeps compiled code; None: the user's cache folder, "": none.
     cache_mb: megabytes of compiled code to keep; what was not used for longest goes first.
+    debug: what is told of each native program that is made: "graphs" prints the graph as recorded and after the passes,
+        "instructions" what is done in which phase, "kernels" writes LLVM IR and assembly to files, "fallbacks" warns
+        of what NumPy computes.
+    debug_dir: folder for these files.
     """
 
     max_pending_calls: int = 4096
@@ -36,6 +51,8 @@ class Settings:
     engine: str = "auto"
     cache_dir: str | None = None
     cache_mb: int = 256
+    debug: frozenset[str] = frozenset()
+    debug_dir: str = "zerograd_debug"
 
     def __init__(self) -> None:
         openmp = os.environ.get("OMP_NUM_THREADS", "")

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from zerograd.engines.describing import flops, nbytes, origin, title
 from zerograd.ir.graph import Node
 from zerograd.ir.origins import Origin, origins
 from zerograd.ir.record import recorders
+from zerograd.settings import settings
 
 MOST_EVENTS = 400_000
 FIRST_RUN, FALLBACK = "numpy, first run", "numpy"
@@ -74,6 +74,8 @@ class Profile:
 
     def work(self, nodes: Sequence[Node], kind: str, flops: int, nbytes: int) -> Work:
         """The entry for this computation."""
+        from zerograd.engines.describing import origin, title  # this module is loaded by every `import zerograd`
+
         found = title(nodes), kind, origin(nodes), flops, nbytes
         return self.works.setdefault(found, Work(*found))
 
@@ -86,6 +88,8 @@ class Profile:
 
     def timed(self, function: Callable[..., Any], node: Node, kind: str) -> Callable[..., Any]:
         """The function that computes a node with NumPy, with a clock around it."""
+        from zerograd.engines.describing import flops, nbytes
+
         moved = nbytes(node) + sum(nbytes(one) for one in node.inputs)
         work = self.work((node,), kind, flops(node), moved)
 
@@ -127,7 +131,7 @@ def end() -> Profile:
     assert current is not None, "no profile is being taken"
     found, current = current, None
     found.ended = time.perf_counter_ns()
-    origins.on = False
+    origins.on = bool(settings.debug)
     _forget()
     return found
 

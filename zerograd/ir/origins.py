@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from zerograd.settings import settings
+
 if TYPE_CHECKING:
     from zerograd.ir.graph import Node
 
@@ -37,7 +39,7 @@ class Origins:
     __slots__ = ("behind", "of", "on")
 
     def __init__(self) -> None:
-        self.on = False
+        self.on = bool(settings.debug)
         self.of: dict[Node, Origin] = {}
         self.behind: Node | None = None
 

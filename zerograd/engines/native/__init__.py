@@ -12,14 +12,21 @@ if TYPE_CHECKING:
 def compile(outputs: tuple[Node, ...]) -> Program:
     """The program that computes these nodes. What makes programs is loaded when the first is wanted."""
     from zerograd.engines import profiling
+    from zerograd.settings import settings
 
     if profiling.current is not None:
         from zerograd.engines.native.timed import TimedProgram
 
-        return TimedProgram(outputs, profiling.current)
-    from zerograd.engines.native.program import compile
+        program = TimedProgram(outputs, profiling.current)
+    else:
+        from zerograd.engines.native.program import compile
 
-    return compile(outputs)
+        program = compile(outputs)
+    if settings.debug:
+        from zerograd.engines.native.debugging import tell
+
+        tell(program)
+    return program
 
 
 def set_num_threads(count: int) -> None:

@@ -15,7 +15,7 @@ import functools
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ import numpy as np
 from zerograd.engines import profiling
 from zerograd.engines.describing import flops, nbytes, title
 from zerograd.engines.native import jit
-from zerograd.engines.native.buffers import CONSTANT, TEMPORARY
+from zerograd.engines.native.buffers import CONSTANT, LEAF, TEMPORARY
 from zerograd.engines.native.concurrent import ThreadedFunction
 from zerograd.engines.native.emit import Value
 from zerograd.engines.native.kernel import PARAMETERS, Access, Instruction
@@ -44,19 +44,19 @@ class Clock(NamedTuple):
     Attributes:
         read: (function, place): store seconds and nanoseconds there, on the clock of ``time.perf_counter_ns``.
         thread: the function that gives the thread's number, as ``threading.get_ident`` does.
-        externals: addresses of functions that the process does not export by name.
+        externals: functions of Python that are called, by name; they give an i64.
     """
 
     read: Callable[[ThreadedFunction, Value], object]
     thread: str
-    externals: Mapping[str, Any]
+    externals: tuple[tuple[str, Callable[[], int]], ...]
 
 
 def _posix(number: int) -> Clock:
     def read(f: ThreadedFunction, place: Value) -> object:
         return f.call("clock_gettime", "i32", Value(str(number), "i32"), place)
 
-    return Clock(read, "pthread_self", {})
+    return Clock(read, "pthread_self", ())
 
 
 def _read_from_python(f: ThreadedFunction, place: Value) -> None:
@@ -64,11 +64,10 @@ def _read_from_python(f: ThreadedFunction, place: Value) -> None:
     f.store(f.call("python_clock", "i64"), place, 1)
 
 
-_GIVES_NUMBER = ctypes.CFUNCTYPE(ctypes.c_int64)
 PYTHON = Clock(
     _read_from_python,
     "python_thread",
-    {"python_clock": _GIVES_NUMBER(time.perf_counter_ns), "python_thread": _GIVES_NUMBER(threading.get_ident)},
+    (("python_clock", time.perf_counter_ns), ("python_thread", threading.get_ident)),
 )
 """Where there is no clock that all threads can read without Python."""
 
@@ -87,12 +86,18 @@ def timed_text(name: str, clock: Clock) -> str:
     return f.finish()
 
 
+_kept: list[Any] = []  # what compiled code calls must not be freed
+
+
 @functools.cache
 def timed_kernel(clock: Clock | None = None) -> int:
     """The address of that kernel."""
     clock = clock or CLOCKS.get(sys.platform, PYTHON)
     name = jit.symbol("timed", timed_text("timed", clock))
-    externals = {word: ctypes.cast(one, ctypes.c_void_p).value or 0 for word, one in clock.externals.items()}
+    gives_number = ctypes.CFUNCTYPE(ctypes.c_int64)
+    made = {word: gives_number(one) for word, one in clock.externals}
+    _kept.extend(made.values())
+    externals = {word: ctypes.cast(one, ctypes.c_void_p).value or 0 for word, one in made.items()}
     return jit.load({name: timed_text(name, clock)}, externals)[name]
 
 
@@ -105,7 +110,7 @@ class Records:
 
     def __init__(self, segment: Segment) -> None:
         self.number = {one: i for i, one in enumerate(segment.instructions)}
-        count = sum(len(calls) for phase in segment.phases.tasks() for calls in phase)
+        count = sum(len(task.calls) for tasks in segment.phases.tasks() for task in tasks)
         memory = np.zeros((count + 1) * RECORD, np.int64)
         first = -memory.ctypes.data % 64 // 8
         self.table = memory[first : first + count * RECORD].reshape(count, RECORD)
@@ -240,7 +245,7 @@ class TimedProgram(Program):
         """What it holds.
 
         Returns:
-            Bytes of the arena, of its temporaries if they did not share it, of constants and results; how many results
+            Bytes of the arena, of its temporaries if they did not share it, of constants, leaves and results; how many results
             there are, and how many of them may be written over leaves.
         """
         kinds: dict[str, int] = {}
@@ -249,7 +254,7 @@ class TimedProgram(Program):
         results = [self.buffers[one.index].nbytes for one in self.results]
         return {
             "arena": self.arena_size, "temporaries": kinds.get(TEMPORARY, 0), "constants": kinds.get(CONSTANT, 0),
-            "results": sum(results), "number of results": len(results),
+            "leaves": kinds.get(LEAF, 0), "results": sum(results), "number of results": len(results),
             "may be in place": sum(one.slot >= 0 for one in self.results),
         }  # fmt: skip
 

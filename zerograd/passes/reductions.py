@@ -34,9 +34,19 @@ def reduction_of_single_axes(graph: Graph, node: Node) -> Node | None:
     (x,) = node.inputs
     axes = axes_of(node)
     kept = tuple([axis for axis in axes if x.shape[axis] != 1])
-    if len(kept) == len(axes):
-        return None
-    return graph.make(node.op, x, axes=kept) if kept else x
+    if not kept:
+        return x
+    return None if len(kept) == len(axes) else graph.make(node.op, x, axes=kept)
+
+
+_OF_NOTHING = {reduction.sum: 0, reduction.prod: 1, reduction.any: False, reduction.all: True}
+
+
+@rules.on(*_OF_NOTHING)
+def reduction_of_nothing(graph: Graph, node: Node) -> Node | None:
+    """The sum of no elements is 0, their product 1."""
+    nothing = node.type.count and not node.inputs[0].type.count
+    return graph.full(_OF_NOTHING[node.op], node.type) if nothing else None
 
 
 @rules.on(*FOLDS)

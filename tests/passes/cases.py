@@ -194,6 +194,14 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     ),
     # reductions
     "reduction_of_single_axes": (lambda: sum_(v, 0, 1), "sum(v, axes=(1,))"),
+    "reduction_of_nothing": (lambda: reduction.prod(part(a, (0, 0), (0, 3)), axis=0), "1.0"),
+    "extreme_and_its_place": (lambda: reduction.max_at(a, axis=1)[0], "max(a, axes=(1,))"),
+    "extreme_of_truth": (lambda: reduction.max(c, axes=(1,)), "any(c, axes=(1,))"),
+    "place_is_least_index": (
+        lambda: reduction.argmax(a, axis=1),
+        "min(where(bit_or(eq(a, expand(max(a, axes=(1,)))), ne(a, a)), "
+        "expand(reshape(iota(size=3), shape=(1, 3))), 3), axes=(1,))",
+    ),
     "reduction_in_order": (lambda: sum_(a, 1, 0), "sum(a, axes=(0, 1))"),
     "scan_of_single_axis": (lambda: scan.cumsum(v, axis=0), "v"),
     "place_on_single_axis": (lambda: reduction.argmax(v, axis=0), "0"),

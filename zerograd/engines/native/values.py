@@ -174,6 +174,6 @@ def rounded(f: Function, x: Value, kind: dtype) -> Value:
 
 
 __all__ = [
-    "FOLDS", "combine", "constant", "emit", "folded_axes", "folds", "gather", "load", "memory", "neutral", "partial_dtype",
-    "price", "register", "rounded", "scatter", "store", "stored", "supported",
+    "FOLDS", "combine", "constant", "emit", "folded_axes", "folds", "gather", "load", "memory", "neutral",
+    "partial_dtype", "price", "register", "rounded", "scatter", "store", "stored", "supported",
 ]  # fmt: skip

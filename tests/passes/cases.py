@@ -199,8 +199,8 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     "extreme_of_truth": (lambda: reduction.max(c, axes=(1,)), "any(c, axes=(1,))"),
     "place_is_least_index": (
         lambda: reduction.argmax(a, axis=1),
-        "min(where(bit_or(eq(a, expand(max(a, axes=(1,)))), ne(a, a)), "
-        "expand(reshape(iota(size=3), shape=(1, 3))), 3), axes=(1,))",
+        "cast(min(where(bit_or(eq(a, expand(max(a, axes=(1,)))), ne(a, a)), "
+        "expand(reshape(iota(size=3), shape=(1, 3))), 3), axes=(1,)), dtype=torch.int64)",
     ),
     "reduction_in_order": (lambda: sum_(a, 1, 0), "sum(a, axes=(0, 1))"),
     "scan_of_single_axis": (lambda: scan.cumsum(v, axis=0), "v"),

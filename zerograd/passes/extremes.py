@@ -28,10 +28,12 @@ def place_is_least_index(graph: Graph, node: Node) -> Node | None:
     chosen = graph.make(eq, x, graph.expand(extreme, x.shape))
     if x.dtype.is_floating_point:
         chosen = graph.make(bit_or, chosen, graph.make(ne, x, x))
-    line = graph.make(iota, size=size, dtype=dtypes.int64)
+    kind = dtypes.int32 if size < 1 << 31 else dtypes.int64
+    line = graph.make(iota, size=size, dtype=kind)
     line = graph.reshape(line, tuple(size if i == axis else 1 for i in range(x.rank)))
     places = graph.expand(line, x.shape)
-    return graph.make(reduction.min, graph.make(where, chosen, places, graph.full(size, places.type)), axes=(axis,))
+    chosen = graph.make(where, chosen, places, graph.full(size, places.type))
+    return graph.cast(graph.make(reduction.min, chosen, axes=(axis,)), dtypes.int64)
 
 
 @rules.on(output, of=(reduction.max_at, reduction.min_at))

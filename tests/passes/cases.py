@@ -46,6 +46,7 @@ column = an_input(4, (2, 1))
 cube = an_input(5, (2, 3, 4))
 rows = an_input(5, (6, 4))
 places = an_input(6, (2, 1), dtypes.int64)
+half, places_of_half = an_input(8, (2, 3), dtypes.float16), an_input(9, (2, 3), dtypes.int64)
 number = an_input(7, (), dtypes.float32, weak=True)
 
 
@@ -278,6 +279,19 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     "scatter_is_choice": (
         lambda: indexing.scatter_add(full(0), places, column, axis=1),
         ("where(eq(expand(wrap(places, size=3)), expand(reshape(iota(size=3), shape=(1, 3)))), expand(column), 0.0)"),
+    ),
+    "nothing_written": (
+        lambda: indexing.scatter(a, part(places, (0, 2), (0, 0)), part(b, (0, 2), (0, 0)), axis=1),
+        "a",
+    ),
+    "places_in_part": (
+        lambda: indexing.gather(rows, places_of_half, axis=1),
+        "gather(cube[0:2, 0:4], places_of_half, axis=1)",
+    ),
+    "halves_meet_in_single": (
+        lambda: indexing.scatter_fold(half, places_of_half, half, axis=1, kind="max"),
+        "cast(scatter_fold(cast(half, dtype=torch.float32), places_of_half, cast(half, dtype=torch.float32), axis=1, "
+        "kind=max), dtype=torch.float16)",
     ),
     "sum_of_written": (lambda: sum_(indexing.scatter_add(full(0), places, column, axis=1), 1), "column"),
     # composites

@@ -46,6 +46,7 @@ column = an_input(4, (2, 1))
 cube = an_input(5, (2, 3, 4))
 rows = an_input(5, (6, 4))
 places = an_input(6, (2, 1), dtypes.int64)
+half, places_of_half = an_input(8, (2, 3), dtypes.float16), an_input(9, (2, 3), dtypes.int64)
 number = an_input(7, (), dtypes.float32, weak=True)
 words, chosen = an_input(0, (3, 2)), an_input(6, (12,), dtypes.int64)  # a table, and more places than it has rows
 chosen_rows = an_input(5, (12, 3))
@@ -201,6 +202,14 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     ),
     # reductions
     "reduction_of_single_axes": (lambda: sum_(v, 0, 1), "sum(v, axes=(1,))"),
+    "reduction_of_nothing": (lambda: reduction.prod(part(a, (0, 0), (0, 3)), axis=0), "1.0"),
+    "extreme_and_its_place": (lambda: reduction.max_at(a, axis=1)[0], "max(a, axes=(1,))"),
+    "extreme_of_truth": (lambda: reduction.max(c, axes=(1,)), "any(c, axes=(1,))"),
+    "place_is_least_index": (
+        lambda: reduction.argmax(a, axis=1),
+        "cast(min(where(bit_or(eq(a, expand(max(a, axes=(1,)))), ne(a, a)), "
+        "expand(reshape(iota(size=3), shape=(1, 3))), 3), axes=(1,)), dtype=torch.int64)",
+    ),
     "reduction_in_order": (lambda: sum_(a, 1, 0), "sum(a, axes=(0, 1))"),
     "scan_of_single_axis": (lambda: scan.cumsum(v, axis=0), "v"),
     "place_on_single_axis": (lambda: reduction.argmax(v, axis=0), "0"),
@@ -302,6 +311,19 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     "scatter_is_choice": (
         lambda: indexing.scatter_add(full(0), places, column, axis=1),
         ("where(eq(expand(wrap(places, size=3)), expand(reshape(iota(size=3), shape=(1, 3)))), expand(column), 0.0)"),
+    ),
+    "nothing_written": (
+        lambda: indexing.scatter(a, part(places, (0, 2), (0, 0)), part(b, (0, 2), (0, 0)), axis=1),
+        "a",
+    ),
+    "places_in_part": (
+        lambda: indexing.gather(rows, places_of_half, axis=1),
+        "gather(cube[0:2, 0:4], places_of_half, axis=1)",
+    ),
+    "halves_meet_in_single": (
+        lambda: indexing.scatter_fold(half, places_of_half, half, axis=1, kind="max"),
+        "cast(scatter_fold(cast(half, dtype=torch.float32), places_of_half, cast(half, dtype=torch.float32), axis=1, "
+        "kind=max), dtype=torch.float16)",
     ),
     "sum_of_written": (lambda: sum_(indexing.scatter_add(full(0), places, column, axis=1), 1), "column"),
     # composites

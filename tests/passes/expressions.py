@@ -14,7 +14,7 @@ from zerograd.ir.graph import Node, TensorType, leaf
 from zerograd.ir.traverse import topological
 from zerograd.ops.source import full
 
-NAMES = ("a", "b", "v", "c", "column", "cube", "places", "number")
+NAMES = ("a", "b", "v", "c", "column", "cube", "places", "number", "half", "places_of_half")
 
 
 _HIDDEN = {"expand": ("shape",), "iota": ("dtype",)}

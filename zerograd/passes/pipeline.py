@@ -11,6 +11,7 @@ from zerograd.passes import (
     bookkeeping,
     choice,
     decompose,
+    extremes,
     movement,
     outward,
     picked_rows,
@@ -34,13 +35,14 @@ RULES: Rules = together(
     outward.rules,
     places.rules,
     decompose.rules,
+    extremes.rules,
 )
 
 Pass = Callable[[Graph, list[Node], Users], "dict[Node, Builder]"]
 """The graph, its nodes with inputs before users, and who uses them -> which nodes to replace, and how."""
 
 STAGES: tuple[tuple[Pass, ...], ...] = (
-    (reductions.single_results, product_groups.turned_products),
+    (product_groups.turned_products,),
     (product_groups.gathered_products,),
     (
         product_groups.turned_products,

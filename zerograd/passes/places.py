@@ -9,8 +9,8 @@ from zerograd import dtypes
 from zerograd.ir.graph import Node, leaf
 from zerograd.ops import reduction
 from zerograd.ops.elementwise import add, eq, where
-from zerograd.ops.indexing import gather, scatter, scatter_add, wrap
-from zerograd.ops.movement import expand, reshape
+from zerograd.ops.indexing import gather, index_write, scatter, scatter_add, scatter_fold, wrap
+from zerograd.ops.movement import expand, reshape, slice_, slice_write
 from zerograd.ops.source import full, iota
 from zerograd.passes.choice import counts_from_front
 from zerograd.passes.rewrite import Graph, Rules, is_full
@@ -53,6 +53,37 @@ def gather_in_arithmetic(graph: Graph, node: Node) -> Node | None:
         else:
             inputs.append(graph.make(gather, one, places, axis=axis))
     return graph.node(x.op, tuple(inputs), x.attributes)
+
+
+@rules.on(scatter, scatter_add, scatter_fold, index_write)
+def nothing_written(graph: Graph, node: Node) -> Node | None:
+    """scatter(x, places, values) = x for no values"""
+    x, values = node.inputs[0], node.inputs[2 if node.op is not index_write else 1]
+    return x if x.type.count and not values.type.count else None
+
+
+@rules.on(gather, scatter, scatter_add, scatter_fold)
+def places_in_part(graph: Graph, node: Node) -> Node | None:
+    """gather(x, places) = gather(x[:m], places), and scatter writes x[:m] only, where places are for m of the rows"""
+    x, places, axis = node.inputs[0], node.inputs[1], node.attributes["axis"]
+    shape = tuple([m if i == axis else n for i, (m, n) in enumerate(zip(x.shape, places.shape, strict=True))])
+    if shape == x.shape:
+        return None
+    box = {"starts": (0,) * x.rank, "steps": (1,) * x.rank}
+    part = graph.make(slice_, x, stops=shape, **box)
+    found = graph.node(node.op, (part, *node.inputs[1:]), node.attributes)
+    return found if node.op is gather else graph.make(slice_write, x, found, stops=shape, **box)
+
+
+@rules.on(scatter_add, scatter_fold, index_write)
+def halves_meet_in_single(graph: Graph, node: Node) -> Node | None:
+    """Values of half precision are added, or multiplied, in float32 and rounded once."""
+    x, *others = node.inputs
+    adds = node.attributes.get("accumulate", True)
+    if x.dtype not in (dtypes.float16, dtypes.bfloat16) or not adds:
+        return None
+    wide = [graph.cast(one, dtypes.float32) if one.dtype is x.dtype else one for one in (x, *others)]
+    return graph.cast(graph.node(node.op, tuple(wide), node.attributes), x.dtype)
 
 
 def _is_expanded(x: Node, axis: int) -> bool:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 from zerograd import dtypes
-from zerograd.ir.graph import Node, Op, output
+from zerograd.ir.graph import Node
 from zerograd.ops import reduction
 from zerograd.ops.elementwise import mul, neg
 from zerograd.ops.movement import expand, permute, reshape
 from zerograd.ops.scan import cumprod, cumsum
 from zerograd.ops.source import full
 from zerograd.passes.axes import axes_carried
-from zerograd.passes.rewrite import Builder, Graph, Replaced, Rules, Users
+from zerograd.passes.rewrite import Graph, Rules
 from zerograd.shapes import Shape, count
 
 rules = Rules()
@@ -34,9 +31,19 @@ def reduction_of_single_axes(graph: Graph, node: Node) -> Node | None:
     (x,) = node.inputs
     axes = axes_of(node)
     kept = tuple([axis for axis in axes if x.shape[axis] != 1])
-    if len(kept) == len(axes):
-        return None
-    return graph.make(node.op, x, axes=kept) if kept else x
+    if not kept:
+        return x
+    return None if len(kept) == len(axes) else graph.make(node.op, x, axes=kept)
+
+
+_OF_NOTHING = {reduction.sum: 0, reduction.prod: 1, reduction.any: False, reduction.all: True}
+
+
+@rules.on(*_OF_NOTHING)
+def reduction_of_nothing(graph: Graph, node: Node) -> Node | None:
+    """The sum of no elements is 0, their product 1."""
+    nothing = node.type.count and not node.inputs[0].type.count
+    return graph.full(_OF_NOTHING[node.op], node.type) if nothing else None
 
 
 @rules.on(*FOLDS)
@@ -132,27 +139,3 @@ def reduction_of_reshape(graph: Graph, node: Node) -> Node | None:
     (source,) = x.inputs
     axes = axes_carried(axes_of(node), x.shape, source.shape)
     return graph.reshape(graph.make(node.op, source, axes=axes), node.shape) if axes else None
-
-
-# --- two results, of which one is wanted -------------------------------------------------------------------
-
-ONE_OF_TWO: dict[Op, tuple[Op, Op]] = {
-    reduction.max_at: (reduction.max, reduction.argmax),
-    reduction.min_at: (reduction.min, reduction.argmin),
-}
-
-
-def single_results(graph: Graph, order: list[Node], users: Users) -> dict[Node, Builder]:
-    """max_at(x)[0] = max(x) and max_at(x)[1] = argmax(x), where only one of the two is wanted."""
-    replaced: dict[Node, Builder] = {}
-    for node in order:
-        if node.op is output and node.inputs[0].op in ONE_OF_TWO and len(users[node.inputs[0]]) == 1:
-            replaced[node] = partial(_single_result, graph, node)
-    return replaced
-
-
-def _single_result(graph: Graph, node: Node, new: Replaced) -> Node:
-    pair, index = node.inputs[0], node.attributes["index"]
-    (x,), axis = pair.inputs, pair.attributes["axis"]
-    place: dict[str, Any] = {"axis": axis} if index else {"axes": (axis,)}
-    return graph.make(ONE_OF_TWO[pair.op][index], new.get(x, x), **place)

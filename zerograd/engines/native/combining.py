@@ -1,59 +1,64 @@
-"""Sums that several units have made of their parts, added up in the order of the units."""
+"""Folds that several units have made of their parts, combined in the order of the units."""
 
 from __future__ import annotations
 
-import functools
-
-from zerograd.dtypes import dtype
 from zerograd.engines.native import values
 from zerograd.engines.native.emit import Value
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
 from zerograd.engines.native.target import host
 from zerograd.engines.native.windows import Window
+from zerograd.ir.graph import Node
 
 COLUMNS_OF_UNIT = 64
 
 
-@functools.cache
-def _kernel(partial: dtype, final: dtype) -> Kernel:
-    """units: columns, 64 each. numbers: parts, columns."""
+def _kernel(node: Node, partial: Window, final: Window) -> Kernel:
+    description = f"{node.op.name} {node.dtype.name} {partial.dtype.name} {final.dtype.name}"
+    return Kernel.described("combine", description, lambda: _text(node, partial, final))
+
+
+def _text(node: Node, partial: Window, final: Window) -> str:
+    """Units: blocks of the columns of each batch. Numbers: parts, columns, blocks of columns."""
     f = KernelFunction()
     width = host().lanes
     source, target = f.place(0), f.place(1)
-    parts, columns = f.number(4), f.number(5)
-    type = values.register(partial, width)
-    size = partial.itemsize
+    parts, columns, blocks = (f.number(i) for i in (4, 5, 6))
+    size = partial.dtype.itemsize
 
-    def columns_from(j: Value, mask: Value | None) -> None:
-        def add(part: Value, total: Value) -> Value:
-            at = f.pointer(source, f.mul(f.mul(part, columns), size))
-            return f.add(total, values.load(f, partial, width, at, j, mask))
+    def unit(u: Value) -> None:
+        batch, block = f.binary("udiv", u, blocks), f.binary("urem", u, blocks)
+        into = f.pointer(target, f.mul(f.mul(batch, columns), final.dtype.itemsize))
+        first = f.mul(block, COLUMNS_OF_UNIT)
+        last = f.least(f.add(first, COLUMNS_OF_UNIT), columns)
 
-        (total,) = f.loop(0, parts, 1, add, [f.const(0, type)])
-        values.store(f, final, values.rounded(f, total, final), target, j, mask)
+        def columns_from(j: Value, mask: Value | None) -> None:
+            def join(part: Value, total: Value) -> Value:
+                row = f.add(f.mul(batch, parts), part)
+                at = f.pointer(source, f.mul(f.mul(row, columns), size))
+                return values.combine(f, node, total, values.load(f, partial.dtype, width, at, j, mask))
 
-    def step(j: Value) -> None:
-        rest = f.sub(columns, j)
-        whole = f.compare("sge", rest, width)
-        f.if_(
-            whole,
-            lambda: columns_from(j, None),
-        )
-        f.if_(f.compare("slt", rest, width), lambda: columns_from(j, f.first(rest, width)))
+            (total,) = f.loop(0, parts, 1, join, [values.neutral(f, node, width)])
+            values.store(f, final.dtype, values.rounded(f, total, final.dtype), into, j, mask)
 
-    first = f.mul(f.low, COLUMNS_OF_UNIT)
-    f.loop(first, f.least(f.mul(f.high, COLUMNS_OF_UNIT), columns), width, step)
-    return Kernel("combine", f.finish())
+        whole = f.add(first, f.and_(f.sub(last, first), -width))
+        f.loop(first, whole, width, lambda j: columns_from(j, None))
+        rest = f.sub(last, whole)
+        f.if_(f.compare("sgt", rest, 0), lambda: columns_from(whole, f.first(rest, width)))
+
+    f.loop(f.low, f.high, 1, unit)
+    return f.finish()
 
 
-def combine(partial: Window, final: Window, parts: int, columns: int) -> Instruction:
-    """``final[j] = sum of partial[p, j] over the parts``."""
-    units = -(-columns // COLUMNS_OF_UNIT)
+def combine(node: Node, partial: Window, final: Window, batches: int, parts: int, columns: int) -> Instruction:
+    """``final[b, j] = fold of partial[b, p, j] over the parts``, as ``node`` folds."""
+    blocks = -(-columns // COLUMNS_OF_UNIT)
+    units = batches * blocks
+    even = blocks == 1 or columns % COLUMNS_OF_UNIT == 0
     return Instruction(
-        _kernel(partial.dtype, final.dtype),
-        [Access(partial.buffer)],
-        [Access(final.buffer, units if columns % COLUMNS_OF_UNIT == 0 else 1)],
-        [parts, columns],
+        _kernel(node, partial, final),
+        [Access(partial.buffer, batches)],
+        [Access(final.buffer, units if even else batches)],
+        [parts, columns, blocks],
         units,
-        parts * COLUMNS_OF_UNIT * 0.1 + 5,
+        parts * min(columns, COLUMNS_OF_UNIT) * 0.1 + 5,
     )

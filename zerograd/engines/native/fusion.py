@@ -232,7 +232,7 @@ class Fusion:
 
     def _fold(self, node: Node, position: int) -> None:
         x = node.inputs[0]
-        axes = tuple(axis for axis in node.attributes["axes"] if x.shape[axis] != 1)
+        axes = tuple(axis for axis in values.folded_axes(node) if x.shape[axis] != 1)
         if not axes or not count(x.shape):
             self._alone(node, position)
             return
@@ -255,14 +255,13 @@ class Fusion:
             return False
         folded = wider.marked(x.shape, axes)
         place = _role(folded, wider.inner)
-        if place is None:
+        if place is None or (place == COLUMNS and not self._folds_alike(group, wider, folded)):
             return False
-        if wider.inner is None:
-            inner = folded if place == ROWS else tuple(not one for one in folded)
-            wider = Domain(wider.dims, None if place == ALL else inner)
+        if wider.inner is None and place != ALL:
+            last = len(folded) - folded[::-1].index(True)  # what comes behind the last folded axis are columns
+            inner = folded if place == ROWS else tuple(i >= last for i in range(len(folded)))
+            wider = Domain(wider.dims, inner)
         if place == ROWS and wider.count // wider.rows > LONGEST_ROW and len(group.place) > 1:
-            return False
-        if place in (COLUMNS, ALL) and node.op.name != "sum":
             return False
         group.domain = wider
         if place == ROWS:
@@ -276,6 +275,11 @@ class Fusion:
             self._needs(group, node)
             self._groups.append(outside)
         return True
+
+    def _folds_alike(self, group: Group, domain: Domain, folded: tuple[bool, ...]) -> bool:
+        """Whether the other folds of columns in the group fold the same axes."""
+        others = [node for node, place in group.place.items() if place == COLUMNS]
+        return all(domain.marked(one.inputs[0].shape, values.folded_axes(one)) == folded for one in others)
 
     # --- the order ---------------------------------------------------------------------------------------------
 
@@ -304,16 +308,13 @@ def _role(folded: tuple[bool, ...], inner: tuple[bool, ...] | None) -> str | Non
     if inner is None:
         if all(folded):
             return ALL
-        if folded[-1]:
-            return ROWS
-        leading = folded.index(False)
-        return COLUMNS if not any(folded[leading:]) else None
+        return ROWS if folded[-1] else COLUMNS
     if folded == inner:
         return ROWS
     if all(folded):
         return ALL
     trailing = inner == tuple(sorted(inner))
-    return COLUMNS if trailing and not any(a == b for a, b in zip(folded, inner, strict=True)) else None
+    return COLUMNS if trailing and not any(a and b for a, b in zip(folded, inner, strict=True)) else None
 
 
 def is_elementwise(node: Node) -> bool:

@@ -97,6 +97,15 @@ class Lowering:
         """Says where a computed node lies."""
         self._windows[node] = window
 
+    def place_results(self, node: Node, windows: Sequence[Window]) -> None:
+        """Says where a computed node of one or several results lies; windows for those that are used will do."""
+        if not isinstance(node.type, tuple):
+            self.place(node, windows[0])
+            return
+        for user in self.users.get(node, ()):
+            if user.op is output:
+                self.place(user, windows[user.attributes["index"]])
+
     def whole(self, node: Node) -> Window:
         """Where a node's value lies in row-major order; it is copied if it does not."""
         window = self.window(node)
@@ -151,8 +160,9 @@ class Lowering:
     def _lower_alone(self, node: Node) -> None:
         if node.op is output:
             return  # placed with the node it belongs to
-        if not isinstance(node.type, tuple) and not node.type.count:
-            self.place(node, self.new_window(node.type))
+        types = node.type if isinstance(node.type, tuple) else (node.type,)
+        if not any(one.count for one in types):
+            self.place_results(node, [self.new_window(one) for one in types])
             return
         if node.constant and not isinstance(node.type, tuple) and node.type.nbytes <= LARGEST_CONSTANT:
             self.place(node, self.constant(_evaluated(node), node.type.dtype))
@@ -164,20 +174,13 @@ class Lowering:
 
     def by_reference(self, node: Node) -> None:
         """Leave a node to NumPy."""
-        several = isinstance(node.type, tuple)
-        types = node.type if several else (node.type,)
         outputs = []
-        for type in types:
+        for type in node.type if isinstance(node.type, tuple) else (node.type,):
             dtype = memory_dtype(type)
             made = self.buffer(max(type.count, 1) * dtype.itemsize, REFERENCE)
             outputs.append(Window.whole(made.index, dtype, type.shape))
         self.steps.append(Reference(node, [self.window(one) for one in node.inputs], outputs))
-        if several:
-            for user in self.users.get(node, ()):
-                if user.op is output:
-                    self.place(user, outputs[user.attributes["index"]])
-        else:
-            self.place(node, outputs[0])
+        self.place_results(node, outputs)
 
 
 Special = Callable[[Lowering, Node], bool]

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 
 from zerograd.engines.native.checks import report, wrapped
-from zerograd.engines.native.emit import Value, vector
+from zerograd.engines.native.emit import Value, size, vector
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
 from zerograd.engines.native.lower import Lowering, special
 from zerograd.engines.native.target import host
@@ -124,8 +124,7 @@ def _adding(type: str) -> Kernel:
     values, places, target = f.place(0), f.place(1), f.place(2)
     block = f.number(9)
     width = host().lanes
-    size = {"float": 4, "double": 8}[type]
-    columns = f.value("i64", f"udiv i64 {f.nbytes.name}, {size}")
+    columns = f.binary("udiv", f.nbytes, size(type))
 
     def unit(u: Value) -> None:
         first = f.mul(u, block)
@@ -150,27 +149,54 @@ def _adding(type: str) -> Kernel:
     return Kernel("adding", f.finish())
 
 
+@functools.cache
+def _putting() -> Kernel:
+    """Puts rows at their places, in order; units: blocks of bytes. A further number: the bytes of a block."""
+    f = _Rows(3)
+    values, places, target = f.place(0), f.place(1), f.place(2)
+    block = f.number(9)
+
+    def unit(u: Value) -> None:
+        first = f.mul(u, block)
+        nbytes = f.least(block, f.sub(f.nbytes, first))
+
+        def put_row(i: Value) -> None:
+            at = f.place_at(places, i)
+            source = f.pointer(values, f.add(f.mul(i, f.nbytes), first))
+            f.copy(source, f.pointer(target, f.add(f.mul(at, f.nbytes), first)), nbytes)
+
+        f.loop(0, f.places, 1, put_row)
+
+    f.loop(f.low, f.high, 1, unit)
+    return Kernel("putting", f.finish())
+
+
 COLUMNS_OF_BLOCK = 32
+BYTES_OF_BLOCK = 512
+_ADDED = {
+    "float32": "float", "float64": "double", "uint8": "i8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
+}  # fmt: skip
 
 
 @special("index_write")
 def _index_write(lowering: Lowering, node: Node) -> bool:
     x, values, places = node.inputs
-    type = {"float32": "float", "float64": "double"}.get(node.dtype.name)
-    if not node.attributes["accumulate"] or type is None or not count(x.shape) or not count(values.shape):
+    adds, type = node.attributes["accumulate"], _ADDED.get(node.dtype.name, "")
+    if (adds and not type) or not count(x.shape) or not count(values.shape):
         return False
     source, at = lowering.whole(values), lowering.whole(places)
     target = lowering.new_window(node.type)
     lowering.steps.append(lowering.rows.copy(lowering.window(x), target))
-    columns = count(x.shape[1:])
-    units = -(-columns // COLUMNS_OF_BLOCK)
+    nbytes = count(x.shape[1:]) * node.dtype.itemsize
+    block = COLUMNS_OF_BLOCK if adds else BYTES_OF_BLOCK
+    units = -(-nbytes // (block * node.dtype.itemsize if adds else block))
     number = count(places.shape)
     lowering.steps.append(
         Instruction(
-            _adding(type),
+            _adding(type) if adds else _putting(),
             [Access(source.buffer, 1, source.byte_offset), Access(at.buffer, 1, at.byte_offset)],
             [Access(target.buffer)],
-            [x.shape[0], columns * node.dtype.itemsize, number, COLUMNS_OF_BLOCK],
+            [x.shape[0], nbytes, number, block],
             units,
             number * 8.0,
         )

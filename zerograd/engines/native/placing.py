@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from zerograd import dtypes
 from zerograd.dtypes import dtype
-from zerograd.engines.native import conversion
+from zerograd.engines.native import choice, conversion
 from zerograd.engines.native.emit import Value, vector
 from zerograd.engines.native.emit import size as bytes_of
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
@@ -14,9 +16,17 @@ from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Node
 from zerograd.shapes import count
 
-PUT, ADD, TAKE = "put", "add", "take"
+PUT, ADD, PRODUCT, MAX, MIN, TAKE = "put", "add", "product", "max", "min", "take"
 NUMBERS = ("size", "places", "inner")  # of the axis; along it in the index; elements behind the axis
-WAYS = {"scatter": PUT, "scatter_add": ADD, "gather": TAKE}
+WAYS = {"scatter": PUT, "scatter_add": ADD, "gather": TAKE}  # scatter_fold says itself which of PRODUCT, MAX, MIN
+
+
+_JOINED: dict[str, Callable[[KernelFunction, dtype, Value, Value], Value]] = {
+    ADD: lambda f, kind, x, y: f.add(x, y),
+    PRODUCT: lambda f, kind, x, y: f.mul(x, y),
+    MAX: choice.maximum,
+    MIN: choice.minimum,
+}
 
 
 def _kernel(kind: dtype, way: str, zero: bool, last: bool) -> Kernel:
@@ -25,7 +35,7 @@ def _kernel(kind: dtype, way: str, zero: bool, last: bool) -> Kernel:
 
 
 def _text(kind: dtype, way: str, zero: bool, last: bool) -> str:
-    """Reads places and values (PUT, ADD) or the table (TAKE), writes the result. Units: what lies before the axis.
+    """Reads places and values, or the table (TAKE), writes the result. Units: what lies before the axis.
 
     A place from -size on counts from the end; a wrong one is reported, and counts as 0. ``zero``: what is put into are
     zeros; ``last``: nothing lies behind the axis.
@@ -66,8 +76,8 @@ def _text(kind: dtype, way: str, zero: bool, last: bool) -> str:
                 conversion.store(f, kind, conversion.load(f, kind, 1, source, there), sink, i)
                 return
             x = conversion.load(f, kind, 1, source, i)
-            if way == ADD:
-                x = f.add(conversion.load(f, kind, 1, sink, there), x)
+            if way in _JOINED:
+                x = _JOINED[way](f, kind, conversion.load(f, kind, 1, sink, there), x)
             conversion.store(f, kind, x, sink, there)
 
         f.loop(0, n["places"], 1, along)
@@ -94,12 +104,12 @@ def _possible(node: Node, way: str) -> bool:
     if kind not in conversion.MEMORY or not count(places):
         return False
     exact = kind not in conversion.HALVES and kind is not dtypes.bool_  # halves are added in float32
-    return exact if way == ADD else True
+    return exact if way in (ADD, PRODUCT) else kind is not dtypes.bool_ or way in (PUT, TAKE)
 
 
-@special("scatter", "scatter_add", "gather")
+@special("scatter", "scatter_add", "scatter_fold", "gather")
 def _place(lowering: Lowering, node: Node) -> bool:
-    way = WAYS[node.op.name]
+    way = WAYS.get(node.op.name) or node.attributes["kind"]
     if not _possible(node, way):
         return False
     axis = node.attributes["axis"]

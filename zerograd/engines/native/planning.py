@@ -158,7 +158,7 @@ class _Work:
             cut = 0 if plan.flat else len(joined) - 1
             outer_axes, inner_axes = joined[:cut], joined[cut:]
         else:
-            outer_axes = merged([axis for axis, flag in zip(axes, inner, strict=True) if not flag])
+            outer_axes = merged([axes[i] for i in self._outer_order(inner)])
             inner_axes = merged([axis for axis, flag in zip(axes, inner, strict=True) if flag])
         none = tuple([int(one in plan.writes.values()) for one in plan.operands])
         inner_axes = inner_axes or [(1, none)]
@@ -169,6 +169,21 @@ class _Work:
             operand.inner = tuple(strides[operand.index] for _, strides in inner_axes)
         return self._finished(windows)
 
+    def _kept(self) -> tuple[bool, ...]:
+        """The outer axes that folds of columns do not fold."""
+        domain = self.domain
+        for node, place in self.plan.place.items():
+            if place == COLUMNS:
+                assert domain.inner is not None
+                folded = domain.marked(node.inputs[0].shape, values.folded_axes(node))
+                return tuple(not one and not inner for one, inner in zip(folded, domain.inner, strict=True))
+        return (False,) * len(domain.dims)
+
+    def _outer_order(self, inner: tuple[bool, ...]) -> list[int]:
+        """The outer axes, those first along which columns are not folded: each such batch has its own columns."""
+        kept = self._kept()
+        return sorted((i for i, flag in enumerate(inner) if not flag), key=lambda i: not kept[i])
+
     def _finished(self, windows: Sequence[Window]) -> list[Instruction]:
         plan = self.plan
         rows, row = count(plan.outer), count(plan.inner)
@@ -176,21 +191,24 @@ class _Work:
             rows, of_unit = row, self._piece(row)
             elements = of_unit
         else:
-            of_unit = _rows_of_unit(rows, self.domain) if plan.folds_rows else 1
+            of_unit = self._rows_of_unit(rows) if plan.folds_rows else 1
             elements = of_unit * row
         units = -(-rows // of_unit) if rows else 0
         plan.prepare(of_unit)
         if plan.flat:
             plan.extra[0] = rows
         kernel = _kernel(plan)
+        batches = count([n for n, kept in zip(self.domain.dims, self._kept(), strict=True) if kept])
+        windows = [*list(windows)[: len(self.reads)], *self._write_finals(units == batches)]
         accesses = [
             self._access(operand, window, units, of_unit)
             for operand, window in zip(plan.operands, windows, strict=True)
         ]
         for node, access in zip(plan.writes, accesses[len(self.reads) :], strict=True):
             if node in self.partials:
-                size = units * (row if plan.place[node] == COLUMNS else 1)
-                self.lowering.buffers[access.buffer].nbytes = size * plan.writes[node].dtype.itemsize
+                if access.buffer != self.partials[node].buffer:
+                    size = units * (row if plan.place[node] == COLUMNS else 1)
+                    self.lowering.buffers[access.buffer].nbytes = size * plan.writes[node].dtype.itemsize
                 access.slabs = max(units, 1)
         price = sum(values.price(node) * 0.15 for node in plan.order) + 0.15 * len(plan.operands)
         scratch = 8 * row * kernel.kept
@@ -200,7 +218,27 @@ class _Work:
             main.reports = True
         if kernel.passes == 1:
             main.in_place = self._in_place()
-        return [main, *self._combined(units, row)]
+        return [main, *self._combined(batches, units, row)]
+
+    def _write_finals(self, complete: bool) -> list[Window]:
+        """Where results are written; ``complete``: what a unit folds of its columns is all there is."""
+        for i, (node, window, strides) in enumerate(self.writes):
+            final = self.partials.get(node)
+            if complete and final is not None and self.plan.place[node] == COLUMNS and final.dtype is window.dtype:
+                self.writes[i] = node, final, strides
+        return [window for _, window, _ in self.writes]
+
+    def _rows_of_unit(self, rows: int) -> int:
+        """How many rows are folded by one unit, all of one batch."""
+        domain, kept = self.domain, self._kept()
+        inner = domain.inner or (True,) * len(domain.dims)
+        batches = count([n for n, one in zip(domain.dims, kept, strict=True) if one])
+        folded = [n for n, one, of_row in zip(domain.dims, kept, inner, strict=True) if not one and not of_row]
+        if batches == 1:
+            return _rows_of_part(rows, folded, PARTS)
+        rows //= batches
+        of_unit = _rows_of_part(rows, folded, max(PARTS // batches, 1))
+        return rows if rows % of_unit else of_unit
 
     def _in_place(self) -> tuple[tuple[int, int], ...]:
         """What may be written over what: results over operands of theirs that lie in the same way."""
@@ -262,17 +300,20 @@ class _Work:
         if self.plan.flat:
             whole = operand.step == "1" and window.offset == 0 and self.plan.inner[0] == elements
             slabs = units if whole and units * of_unit == elements else 1
-        elif operand.index >= 0:
+        elif units * of_unit == count(self.plan.outer):
             slabs = gcd(_slabs(operand, window, self.plan, elements), units) if units else 1
         return Access(window.buffer, max(slabs, 1), window.byte_offset)
 
-    def _combined(self, units: int, row: int) -> list[Instruction]:
+    def _combined(self, batches: int, units: int, row: int) -> list[Instruction]:
         found = []
         for node, window, _ in self.writes:
             final = self.partials.get(node)
-            if final is not None:
-                columns = row if self.plan.place[node] == COLUMNS else 1
-                found.append(combine(window, final, units, columns))
+            if final is None or final.buffer == window.buffer:
+                continue
+            if self.plan.place[node] == COLUMNS:
+                found.append(combine(node, window, final, batches, units // batches, row))
+            else:
+                found.append(combine(node, window, final, 1, units, 1))
         return found
 
 
@@ -297,17 +338,16 @@ def _slabs(operand: Operand, window: Window, plan: Plan, elements: int) -> int:
     return n if reach < span else 1
 
 
-def _rows_of_unit(rows: int, domain: Domain) -> int:
-    """How many rows are summed by one unit: such that the units are whole slabs of the outermost axis, if possible."""
-    outer = domain.outer_dims if domain.inner is not None else ()
+def _rows_of_part(rows: int, outer: Sequence[int], most: int) -> int:
+    """How many rows are folded by one unit: such that the units are whole slabs of the outermost axis, if possible."""
     parts = 1
     for n in outer:  # as many leading axes as give not too many parts, and a part of the next one
-        if parts * n > PARTS:
-            parts *= max(k for k in range(1, PARTS // parts + 1) if n % k == 0)
+        if parts * n > most:
+            parts *= max(k for k in range(1, most // parts + 1) if n % k == 0)
             break
         parts *= n
-    if parts * 8 < min(rows, PARTS):  # a prime number of rows, say
-        return -(-rows // PARTS)
+    if parts * 8 < min(rows, most):  # a prime number of rows, say
+        return -(-rows // most)
     return max(rows // parts, 1)
 
 

@@ -212,6 +212,8 @@ class RowKernel:
 
     def __init__(self, plan: Plan, passes: Passes, width: int) -> None:
         self.plan, self.passes, self.width = plan, passes, width
+        elements = [one.dtype for one in plan.operands] + [one.type.dtype for one in passes.kept]
+        self.narrow = any(one.itemsize <= 2 for one in elements)
         self.f = KernelFunction()
         self.numbers: dict[int, Value] = {}
 
@@ -286,13 +288,12 @@ class RowKernel:
             if self.plan.place[node] == COLUMNS:
                 operand = self.plan.writes[node]
                 start = self._column_base(operand, unit)
-                zero = self._neutral(node, self.width)
 
                 def clear(
                     j: Value, mask: Value | None, width: int,
-                    operand: Operand = operand, start: Value = start, zero: Value = zero,
+                    operand: Operand = operand, start: Value = start, node: Node = node,
                 ) -> None:  # fmt: skip
-                    values.store(self.f, operand.dtype, zero, start, j, mask)
+                    values.store(self.f, operand.dtype, self._neutral(node, width), start, j, mask)
 
                 self._along(self.number("row"), clear)
 
@@ -348,11 +349,17 @@ class RowKernel:
     def _along(
         self, length: Value, body: Callable[..., Any], carried: Sequence[Value] = (), start: Value | None = None
     ) -> list[Value]:
-        """``carried = body(j, mask, width, *carried)`` for vectors from start to length; the last one is masked."""
+        """``carried = body(j, mask, width, *carried)`` for vectors from start to length; the last one is masked.
+
+        Masks of narrow elements are taken apart lane by lane, which is slow to compile and to run: these go one by one.
+        """
         f, width = self.f, self.width
         start = start or f.const(0, "i64")
         whole = f.add(start, f.and_(f.sub(length, start), -width))
         sums = f.loop(start, whole, width, lambda j, *c: body(j, None, width, *c), carried)
+        if not carried and self.narrow:
+            f.loop(whole, length, 1, lambda j: body(j, None, 1))
+            return []
         rest = f.compare("slt", whole, length)
 
         def tail() -> list[Value]:

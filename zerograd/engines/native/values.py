@@ -12,8 +12,9 @@ from zerograd.engines.native.conversion import HALVES, MEMORY, REGISTER, load, r
 from zerograd.engines.native.emit import Function, Value, lanes, size, vector
 from zerograd.engines.native.windows import MOVES, memory_dtype
 from zerograd.ir.graph import Node, TensorType
+from zerograd.shapes import Shape
 
-FOLDS = ("sum", "max", "min", "any", "all")
+FOLDS = ("sum", "prod", "max", "min", "any", "all")
 EXPENSIVE = 8
 _PRICES = dict.fromkeys(("add", "sub", "mul", "neg", "where", "cast", "relu", "copy", "eq", "ne", "lt", "le"), 1)
 _PRICES |= dict.fromkeys(("maximum", "minimum", "square", "abs", "gt", "ge", "bit_and", "bit_or", "bit_not"), 1)
@@ -114,6 +115,12 @@ def partial_dtype(kind: dtype) -> dtype:
     return dtypes.float32 if kind in HALVES else kind
 
 
+def folded_axes(node: Node) -> Shape:
+    """The axes that a fold folds."""
+    at = node.attributes
+    return at["axes"] if "axes" in at else (at["axis"],)
+
+
 def folds(node: Node) -> bool:
     """Whether row kernels can fold this node's operand."""
     kind = node.inputs[0].type.dtype
@@ -131,7 +138,7 @@ def neutral(f: Function, node: Node, count: int) -> Value:
     match node.op.name:
         case "sum" | "any":
             return f.const(0, type)
-        case "all":
+        case "all" | "prod":
             return f.const(1, type)
         case name:
             low = name == "max"
@@ -149,6 +156,8 @@ def combine(f: Function, node: Node, x: Value, y: Value) -> Value:
     match node.op.name:
         case "sum":
             return f.add(x, y)
+        case "prod":
+            return f.mul(x, y)
         case "any":
             return f.or_(x, y)
         case "all":
@@ -165,5 +174,6 @@ def rounded(f: Function, x: Value, kind: dtype) -> Value:
 
 
 __all__ = [
-    "FOLDS", "combine", "constant", "emit", "folds", "gather", "load", "memory", "neutral", "partial_dtype", "price", "register", "rounded", "scatter", "store", "stored", "supported",
+    "FOLDS", "combine", "constant", "emit", "folded_axes", "folds", "gather", "load", "memory", "neutral",
+    "partial_dtype", "price", "register", "rounded", "scatter", "store", "stored", "supported",
 ]  # fmt: skip

@@ -1,0 +1,144 @@
+"""Elements along an axis in order, and where they were: each line is merged from ever longer runs.
+
+An element is compared by its key, an integer that orders as the dtype does: NaN above all numbers, zeros of both signs
+alike. Keys of 32 bits travel with the element's place in one word, keys of 64 bits beside it. Equal elements stay in
+their order, so places are those of the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zerograd import dtypes
+from zerograd.dtypes import dtype
+from zerograd.engines.native import conversion
+from zerograd.engines.native.emit import BITS, Value, is_float
+from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
+from zerograd.engines.native.lower import Lowering, special
+from zerograd.ir.graph import Node, TensorType
+from zerograd.shapes import count
+
+LONGEST = 1 << 31
+NUMBERS = ("length", "inner", "levels")  # of a line; lines side by side; how often runs are merged
+HALF = 32  # bits of a place beside a short key
+COST = 2.0  # nanoseconds for an element and a level
+
+State = list[Value]
+
+
+class _Sorting(KernelFunction):
+    """The kernel for one dtype. Units: lines. Scratch memory: two lists of words, or of keys and of places."""
+
+    def __init__(self, kind: dtype, descending: bool) -> None:
+        super().__init__()
+        self.kind, self.descending = kind, descending
+        self.length, self.inner, self.levels = (self.number(6 + i) for i in range(len(NUMBERS)))
+        self.source, self.values, self.places = (self.place(i) for i in range(3))
+        self.lists = lists_of(kind)
+
+    def text(self) -> str:
+        self.loop(self.low, self.high, 1, self._line)
+        return self.finish()
+
+    def _key(self, x: Value) -> Value:
+        """An i64 that orders as the element does, of 32 bits for short dtypes."""
+        if is_float(x.type):
+            bits = f"i{BITS[x.type]}"
+            x = self.add(x, 0.0)  # of the two zeros one
+            whole = self.bitcast(x, bits)
+            turned = self.xor(whole, self.lshr(self.ashr(whole, BITS[bits] - 1), 1))
+            key = self.select(self.compare("uno", x, x), self.const((1 << (BITS[bits] - 1)) - 1, bits), turned)
+        else:
+            key = self.convert(x, "i64", signed=self.kind.is_signed)
+        key = self.convert(key, "i64")
+        return self.not_(key) if self.descending else key
+
+    def _line(self, u: Value) -> None:
+        batch, j = self.binary("udiv", u, self.inner), self.binary("urem", u, self.inner)
+        start = self.add(self.mul(self.mul(batch, self.length), self.inner), j)
+        size = self.mul(self.add(self.length, 1), 8)  # one word more, which is read but does not count
+        spaces = [self.pointer(self.scratch, self.mul(size, i)) for i in range(2 * self.lists)]
+        front, back = spaces[: self.lists], spaces[self.lists :]
+
+        def enter(i: Value) -> None:
+            key = self._key(conversion.load(self, self.kind, 1, self.source, self.add(start, self.mul(i, self.inner))))
+            words = [self.or_(self.shl(key, HALF), i)] if self.lists == 1 else [key, i]
+            for word, space in zip(words, front, strict=True):
+                self.store(word, space, i)
+
+        self.loop(0, self.length, 1, enter)
+        merged = self.loop(0, self.levels, 1, self._level, [self.const(1, "i64"), *front, *back])
+        found = merged[self.lists]  # the words, or the places
+
+        def leave(i: Value) -> None:
+            place = self.load("i64", found, i)
+            place = self.and_(place, (1 << HALF) - 1) if self.lists == 1 else place
+            at, target = (self.add(start, self.mul(one, self.inner)) for one in (place, i))
+            x = conversion.load(self, self.kind, 1, self.source, at)
+            conversion.store(self, self.kind, x, self.values, target)
+            self.store(place, self.places, target)
+
+        self.loop(0, self.length, 1, leave)
+
+    def _level(self, level: Value, run: Value, *spaces: Value) -> State:
+        """Runs of ``run`` elements become runs of twice as many, in the other space."""
+        front, back = spaces[: self.lists], spaces[self.lists :]
+        double = self.add(run, run)
+
+        def pair(low: Value) -> None:
+            middle = self.least(self.add(low, run), self.length)
+            high = self.least(self.add(low, double), self.length)
+
+            def step(k: Value, i: Value, j: Value) -> State:
+                left, right = ([self.load("i64", space, at) for space in front] for at in (i, j))
+                ordered = self.or_(self.compare("sle", left[0], right[0]), self.compare("sge", j, high))
+                from_left = self.and_(self.compare("slt", i, middle), ordered)
+                for space, x, y in zip(back, left, right, strict=True):
+                    self.store(self.select(from_left, x, y), space, k)
+                one = self.convert(from_left, "i64")
+                return [self.add(i, one), self.add(j, self.sub(1, one))]
+
+            self.loop(low, high, 1, step, [low, middle])
+
+        self.loop(0, self.length, double, pair)
+        return [double, *back, *front]
+
+
+def lists_of(kind: dtype) -> int:
+    """Whether keys and places share a list, 1, or have one each, 2."""
+    return 2 if kind in (dtypes.int64, dtypes.float64) else 1
+
+
+def _access(lowering: Lowering, buffer: int, nbytes: int, offset: int, slabs: int) -> Access:
+    whole = lowering.buffers[buffer].nbytes == nbytes
+    return Access(buffer, slabs if whole else 1, offset)
+
+
+@special("sort")
+def _sort(lowering: Lowering, node: Node) -> bool:
+    (x,), axis, descending = node.inputs, node.attributes["axis"], node.attributes["descending"]
+    kind, shape = x.dtype, x.shape
+    if kind not in conversion.REGISTER or not count(shape) or shape[axis] >= LONGEST:
+        return False
+    outer, length, inner = count(shape[:axis]), shape[axis], count(shape[axis + 1 :])
+    source = lowering.whole(x)
+    targets = [lowering.new_window(one) for one in _types(node)]
+    levels = (length - 1).bit_length()
+    lowering.steps.append(
+        Instruction(
+            Kernel.described("sort", f"{kind.name} {descending}", lambda: _Sorting(kind, descending).text()),
+            [_access(lowering, source.buffer, x.type.nbytes, source.byte_offset, outer)],
+            [Access(one.buffer, outer) for one in targets],
+            [length, inner, levels],
+            outer * inner,
+            length * (levels + 2) * COST + 5,
+            2 * lists_of(kind) * (length + 1) * 8,
+        )
+    )
+    lowering.place_results(node, targets)
+    return True
+
+
+def _types(node: Node) -> Sequence[TensorType]:
+    assert isinstance(node.type, tuple)
+    return node.type

@@ -13,9 +13,9 @@ import zerograd as torch
 from zerograd.engines import reference
 from zerograd.ir.graph import Op
 from zerograd.ir.record import recorder
-from zerograd.settings import settings
 from zerograd.ops import contraction, elementwise
 from zerograd.runtime import realize
+from zerograd.settings import settings
 
 
 @pytest.fixture(autouse=True)

@@ -45,5 +45,7 @@ def check_close(outputs: Sequence[Node], arrays: Sequence[Array], within: float 
 def _plain(array: Array) -> Any:
     """A dtype that NumPy itself knows."""
     return (
-        np.float32 if array.dtype.kind == "V" or array.dtype.itemsize == 2 and array.dtype.kind == "f" else array.dtype
+        np.float32
+        if array.dtype.kind == "V" or (array.dtype.itemsize == 2 and array.dtype.kind == "f")
+        else array.dtype
     )

@@ -36,7 +36,11 @@ def donations(
             target, leaf = buffers[result], buffers[source]
             fits = target.kind == RESULT and leaf.kind == LEAF and target.nbytes == leaf.nbytes
             free = source not in used and result not in found and touched.writers[result] == [one]
-            if fits and free and all(other is one or moments[other] < moments[one] for other in touched.readers[source]):
+            if (
+                fits
+                and free
+                and all(other is one or moments[other] < moments[one] for other in touched.readers[source])
+            ):
                 found[result] = source
                 used.add(source)
     return found

@@ -37,7 +37,6 @@ from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Array, Node, leaf
 from zerograd.passes import pipeline
 
-
 kinds.registered()
 
 
@@ -200,9 +199,7 @@ class Program:
             phases = [[self._calls(task, addresses, tables) for task in tasks] for tasks in part.phases.tasks()]
             part.schedule = Schedule(phases, max((self._scratch(chain) for chain in part.phases.chains), default=0))
 
-    def _calls(
-        self, task: Task, addresses: dict[str, int], tables: dict[Instruction, int]
-    ) -> list[Call]:
+    def _calls(self, task: Task, addresses: dict[str, int], tables: dict[Instruction, int]) -> list[Call]:
         """The calls of a task; if its chain has local memory, the first one enters it."""
         local = self.locals.get(task.chain)
         private = local.private if local else 0

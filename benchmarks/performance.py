@@ -125,8 +125,8 @@ def step_times(bench: Bench) -> list[str]:
         table.append((name, *cells, *ratios, _share(needs, most, times)))
     note = (
         "Milliseconds a step. The last columns: how many times the speed of PyTorch's faster mode; and the least time "
-        "in\nwhich the machine could do the step, its floating-point operations at the rate of products plus the bytes "
-        "of the arrays that\nit is given and gives back at the bandwidth of memory, as a share of zerograd's faster mode."
+        "in which\nthe machine could do the step, its floating-point operations at the rate of products plus the bytes "
+        "of the arrays that\nit is given and gives back at the bandwidth of memory, as a share of zerograd's best."
     )
     return _section("A training step", "python benchmarks/step.py zerograd|torch loop|compiled PROGRAM", table, note)
 

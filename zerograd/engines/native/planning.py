@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zerograd.engines.native.lower import Lowering
 
 PIECE = 512  # elements of a flat array that make a unit, at least
+NANOSECONDS = 0.05  # that a cheap operation takes for each element
 PARTS = 32  # how many partial sums of all rows there are, at most
 _kernels: dict[str, _Made] = {}
 
@@ -210,7 +211,7 @@ class _Work:
                     size = units * (row if plan.place[node] == COLUMNS else 1)
                     self.lowering.buffers[access.buffer].nbytes = size * plan.writes[node].dtype.itemsize
                 access.slabs = max(units, 1)
-        price = sum(values.price(node) * 0.15 for node in plan.order) + 0.15 * len(plan.operands)
+        price = sum(values.price(node) for node in plan.order) * NANOSECONDS + len(plan.operands) * NANOSECONDS
         scratch = 8 * row * kernel.kept
         reads, writes = accesses[: len(self.reads)], accesses[len(self.reads) :]
         main = Instruction(kernel.kernel, reads, writes, plan.extra, units, elements * price + 5, scratch)

@@ -245,8 +245,8 @@ class TimedProgram(Program):
         """What it holds.
 
         Returns:
-            Bytes of the arena, of its temporaries if they did not share it, of constants, leaves and results; how many results
-            there are, and how many of them may be written over leaves.
+            Bytes of the arena, of its temporaries if they did not share it, of constants, leaves and results; how many
+            results there are, and how many of them may be written over leaves.
         """
         kinds: dict[str, int] = {}
         for one in self.buffers:

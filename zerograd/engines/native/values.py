@@ -16,7 +16,9 @@ from zerograd.shapes import Shape
 
 FOLDS = ("sum", "prod", "max", "min", "any", "all")
 EXPENSIVE = 8
-_PRICES = dict.fromkeys(("add", "sub", "mul", "neg", "where", "cast", "relu", "copy", "eq", "ne", "lt", "le"), 1)
+_PRICES: dict[str, int] = dict.fromkeys(
+    ("add", "sub", "mul", "neg", "where", "cast", "relu", "copy", "eq", "ne", "lt", "le"), 1
+)
 _PRICES |= dict.fromkeys(("maximum", "minimum", "square", "abs", "gt", "ge", "bit_and", "bit_or", "bit_not"), 1)
 _PRICES |= {"div": 3, "sqrt": 3, "rsqrt": 4, "reciprocal": 3, "clamp": 2}
 

@@ -179,7 +179,7 @@ class Binding:
                 array = np.asarray(array)
                 held.append(array)
             if not (array.flags.c_contiguous and array.flags.aligned):
-                array = np.require(array, requirements="CA")
+                array = np.require(array, requirements=["C", "A"])
                 held.append(array)
             self.table[place] = array.ctypes.data
         for slot, place in self.floats:

@@ -174,7 +174,8 @@ def _putting() -> Kernel:
 COLUMNS_OF_BLOCK = 32
 BYTES_OF_BLOCK = 512
 _ADDED = {
-    "float32": "float", "float64": "double", "uint8": "i8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
+    "float32": "float", "float64": "double", "uint8": "i8", "int8": "i8", "int16": "i16", "int32": "i32",
+    "int64": "i64",
 }  # fmt: skip
 
 

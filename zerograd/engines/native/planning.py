@@ -17,6 +17,7 @@ from zerograd.engines.native.fusion import ALL, COLUMNS, FULL, ROWS, Group
 from zerograd.engines.native.kernel import Access, Instruction, Kernel
 from zerograd.engines.native.rows import Operand, Passes, Plan, RowKernel, described
 from zerograd.engines.native.target import host
+from zerograd.engines.native.transposing import transposing
 from zerograd.engines.native.windows import Window, merged
 from zerograd.ir.graph import Node, TensorType
 from zerograd.ops.elementwise import copy as copy_op
@@ -52,6 +53,9 @@ class RowPlanner:
     def copy(self, window: Window, target: Window) -> Instruction:
         """Copies the elements of a window to another window of the same shape."""
         window, target = _as_words(window), _as_words(target)
+        turned = transposing(self.lowering, window, target)
+        if turned is not None:
+            return turned
         type = TensorType(window.shape, window.dtype)
         source = Node(copy_op, (), {}, type, False)
         node = Node(copy_op, (source,), {}, type, False)

@@ -40,6 +40,7 @@ from zerograd.passes import pipeline
 kinds.registered()
 
 
+Final = tuple[str, Any, int, int, tuple[int, ...]]  # how, where, offset, count, shape of an output
 Call = tuple[int, int, int, int, int]  # kernel, numbers, low, high, private: see the driver
 
 
@@ -180,8 +181,9 @@ class Program:
         self.table_at = table.ctypes.data
         self.shapes = [self._final(i, window) for i, window in enumerate(self.windows)]
         wanted = [("whole", one.index, one.shape) for one in self.results]
-        alone = len(self.parts) == 1 and isinstance(self.parts[0], Segment)
-        self.direct = alone and wanted == [(how, where, shape) for how, where, _, _, shape in self.shapes]
+        only = self.parts[0] if len(self.parts) == 1 else None
+        whole = wanted == [(how, where, shape) for how, where, _, _, shape in self.shapes]
+        self.direct = only if whole and isinstance(only, Segment) else None
 
     def _load(self) -> None:
         segments = [part for part in self.parts if isinstance(part, Segment)]
@@ -218,8 +220,8 @@ class Program:
         local = self.locals.get(chain)
         return max(one.scratch for one in chain.instructions) + (local.private if local else 0)
 
-    def _final(self, i: int, window: Window) -> tuple[Any, ...]:
-        """How the i-th output is had after a run: (how, where, offset, count, shape)."""
+    def _final(self, i: int, window: Window) -> Final:
+        """How the i-th output is had after a run."""
         node, buffer = self.outputs[i], self.buffers[window.buffer]
         n = prod(window.shape)
         if node.op is leaf:
@@ -243,8 +245,8 @@ class Program:
         taken = binding.taken.tolist()
         arrays = [leaves[one.slot] if taken[one.index] else np.empty(one.shape, one.dtype) for one in self.results]
         self.fresh.enter(arrays)
-        if self.direct:
-            self._run(self.parts[0], leaves)
+        if self.direct is not None:
+            self._run(self.direct, leaves)
             return arrays
         made = dict(zip(self.order, arrays, strict=True))
         for part in self.parts:
@@ -253,7 +255,7 @@ class Program:
             else:
                 self._refer(part, made, leaves)
         del held
-        return [self._result(*one, made, leaves) for one in self.shapes]
+        return [self._result(one, made, leaves) for one in self.shapes]
 
     def _enter_arena(self) -> None:
         """Place the pointers to temporaries."""
@@ -305,10 +307,8 @@ class Program:
             made[window.buffer] = array.reshape(-1)
             self.table[window.buffer] = array.ctypes.data
 
-    def _result(
-        self, how: str, where: Any, offset: int, n: int, shape: tuple[int, ...], made: dict[int, Array],
-        leaves: Sequence[Any],
-    ) -> Array:  # fmt: skip
+    def _result(self, final: Final, made: dict[int, Array], leaves: Sequence[Any]) -> Array:
+        how, where, offset, n, shape = final
         match how:
             case "whole":
                 array = made[where]

@@ -143,6 +143,28 @@ def test_a_wrong_index_is_an_error_in_a_replay_too() -> None:
     assert step(torch.tensor([1, 2])).shape == (2, 3)
 
 
+def test_a_step_that_fails_when_it_is_computed_later_says_so_when_it_is_read() -> None:
+    table = nn.Embedding(10, 3)
+    optimizer = torch.optim.SGD(table.parameters(), lr=0.1)
+
+    @torch.compile
+    def step(at: Any) -> Any:
+        optimizer.zero_grad()
+        loss = table(at).square().sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(8):
+        step(torch.tensor([1, 2]))
+    assert programs(step) == 1
+    loss = step(torch.tensor([1, 10]))
+    with pytest.raises(IndexError):
+        loss.item()
+    with pytest.raises(IndexError):
+        step(torch.tensor([1, 2])).item()
+
+
 def test_compiled_functions_call_each_other_and_themselves() -> None:
     inner = torch.compile(lambda x: x * 2)
 

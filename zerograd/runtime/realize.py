@@ -147,6 +147,7 @@ def _take_apart(results: list[Any], packs: list[Values], trace: Trace) -> None:
     for pack in packs:
         pack.dissolve()
     trace.results, trace.packs = [], []
+    trace.certain, trace.plan = False, None
     _compute(trace)
 
 

@@ -73,7 +73,7 @@ def local_buffers(
 
 @functools.cache
 def entering() -> Kernel:
-    """Begins a task: ``low`` is its slab. numbers: pointers in the table, its bytes, local buffers, and their fields."""
+    """Begins a task: ``low`` is its slab. numbers: pointers in the table, its bytes, local buffers, fields."""
     f = KernelFunction()
     slots, size, count = (f.number(i) for i in range(3))
     f.loop(0, slots, 1, lambda i: f.store(f.load("i64", f.buffers, i), f.scratch, i))

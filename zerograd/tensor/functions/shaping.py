@@ -82,6 +82,8 @@ def ravel(input: TensorBase) -> Any:
 def unflatten(input: TensorBase, dim: int, sizes: Any) -> Any:
     """One dimension cut into ``sizes``, of which one may be -1. Source: torch.unflatten."""
     shape = input._shape
+    if not shape:
+        raise errors.runtime("unflatten: a tensor without dimensions has none to take apart", dim=dim)
     at = shapes.axis(dim, len(shape))
     if not len(sizes):
         raise errors.runtime("unflatten needs at least one size")
@@ -327,6 +329,8 @@ def select(input: TensorBase, dim: int, index: int) -> Any:
     shape = input._shape
     if not shape:
         raise errors.index("select: a tensor without dimensions has nothing to select from", input=input._type)
+    if not shape:
+        raise errors.runtime("unflatten: a tensor without dimensions has none to take apart", dim=dim)
     at = shapes.axis(dim, len(shape))
     index = integer(index, "index")
     if not -shape[at] <= index < shape[at]:
@@ -356,6 +360,8 @@ def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
     shape = input._shape
     if not shape:
         raise errors.runtime("narrow: a tensor without dimensions cannot be made narrower", input=input._type)
+    if not shape:
+        raise errors.runtime("unflatten: a tensor without dimensions has none to take apart", dim=dim)
     at = shapes.axis(dim, len(shape))
     start, size = integer(start.item() if isinstance(start, TensorBase) else start, "start"), shape[at]
     if length < 0:

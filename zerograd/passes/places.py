@@ -8,6 +8,7 @@ from __future__ import annotations
 from zerograd import dtypes
 from zerograd.ir.graph import Node, leaf
 from zerograd.ops import reduction
+from zerograd.ops.convolution import fold
 from zerograd.ops.elementwise import add, eq, where
 from zerograd.ops.indexing import gather, index_write, scatter, scatter_add, scatter_fold, wrap
 from zerograd.ops.movement import expand, reshape, slice_, slice_write
@@ -75,7 +76,7 @@ def places_in_part(graph: Graph, node: Node) -> Node | None:
     return found if node.op is gather else graph.make(slice_write, x, found, stops=shape, **box)
 
 
-@rules.on(scatter_add, scatter_fold, index_write)
+@rules.on(scatter_add, scatter_fold, index_write, fold)
 def halves_meet_in_single(graph: Graph, node: Node) -> Node | None:
     """Values of half precision are added, or multiplied, in float32 and rounded once."""
     x, *others = node.inputs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+from zerograd import dtypes
 from zerograd.engines.native.checks import report, wrapped
 from zerograd.engines.native.emit import Value, size, vector
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
@@ -45,6 +46,23 @@ def _cat(lowering: Lowering, node: Node) -> bool:
             box = _box(target, starts, (1,) * node.rank, one.shape)
             lowering.steps.append(lowering.rows.copy(lowering.window(one), box))
         start += one.shape[axis]
+    lowering.place(node, target)
+    return True
+
+
+@special("bitcast")
+def _bitcast(lowering: Lowering, node: Node) -> bool:
+    """The bytes are copied, as words that both dtypes consist of."""
+    source, target = lowering.whole(node.inputs[0]), lowering.new_window(node.type)
+    size = min(source.dtype.itemsize, target.dtype.itemsize, 8)
+    word = {1: dtypes.int8, 2: dtypes.int16, 4: dtypes.int32, 8: dtypes.int64}[size]
+    number = node.type.nbytes // size
+    made = lowering.rows.copy(
+        Window(source.buffer, word, (number,), (1,), source.byte_offset // size),
+        Window(target.buffer, word, (number,), (1,)),
+    )
+    made.in_place = ()  # a leaf's array has the other dtype
+    lowering.steps.append(made)
     lowering.place(node, target)
     return True
 

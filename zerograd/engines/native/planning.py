@@ -19,7 +19,8 @@ from zerograd.engines.native.rows import Operand, Passes, Plan, RowKernel, descr
 from zerograd.engines.native.target import host
 from zerograd.engines.native.transposing import transposing
 from zerograd.engines.native.windows import Window, merged
-from zerograd.ir.graph import Node, TensorType
+from zerograd.ir.graph import Node, Op, TensorType
+from zerograd.ops.elementwise import add as add_op
 from zerograd.ops.elementwise import copy as copy_op
 from zerograd.shapes import Shape, count
 
@@ -56,15 +57,32 @@ class RowPlanner:
         turned = transposing(self.lowering, window, target)
         if turned is not None:
             return turned
-        type = TensorType(window.shape, window.dtype)
-        source = Node(copy_op, (), {}, type, False)
-        node = Node(copy_op, (source,), {}, type, False)
-        work = _Work(self.lowering, Domain(without_ones(window.shape)))
+        return self._between(copy_op, [window], target)
+
+    def adds(self, kind: dtype) -> bool:
+        """Whether ``add`` can add elements of this dtype."""
+        return values.stored(kind) and values.supported(_node(add_op, [TensorType((), kind)] * 2))
+
+    def add(self, window: Window, target: Window) -> Instruction:
+        """Adds the elements of a window to those of another, in which no two are one."""
+        return self._between(add_op, [target, window], target)
+
+    def _between(self, op: Op, windows: Sequence[Window], target: Window) -> Instruction:
+        """An elementwise op from windows to a window, all of one type."""
+        node = _node(op, [TensorType(one.shape, one.dtype) for one in windows])
+        work = _Work(self.lowering, Domain(without_ones(target.shape)))
         work.plan.order.append(node)
         work.plan.place[node] = FULL
-        work.read(node, 0, window, FULL)
+        for i, window in enumerate(windows):
+            work.read(node, i, window, FULL)
         work.write_to(node, target)
         return work.instructions()[0]
+
+
+def _node(op: Op, types: Sequence[TensorType]) -> Node:
+    """A node by itself, for the plan of a kernel."""
+    sources = tuple([Node(copy_op, (), {}, type, False) for type in types])
+    return Node(op, sources, {}, types[0], False)
 
 
 def _as_words(window: Window) -> Window:

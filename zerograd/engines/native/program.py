@@ -35,6 +35,7 @@ from zerograd.engines.native.schedule import Chain, Phases, Task, cost_of
 from zerograd.engines.native.threads import threads_for
 from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Array, Node, leaf
+from zerograd.ir.traverse import topological
 from zerograd.passes import pipeline
 
 kinds.registered()
@@ -183,7 +184,9 @@ class Program:
         wanted = [("whole", one.index, one.shape) for one in self.results]
         only = self.parts[0] if len(self.parts) == 1 else None
         whole = wanted == [(how, where, shape) for how, where, _, _, shape in self.shapes]
-        self.direct = only if whole and isinstance(only, Segment) else None
+        shapes = {node.attributes["slot"]: node.shape for node in topological(self.outputs) if node.op is leaf}
+        turned = any(one.slot >= 0 and shapes[one.slot] != one.shape for one in self.results)
+        self.direct = only if whole and not turned and isinstance(only, Segment) else None
 
     def _load(self) -> None:
         segments = [part for part in self.parts if isinstance(part, Segment)]

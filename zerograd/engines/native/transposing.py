@@ -1,7 +1,7 @@
 """Copies between windows that have different innermost axes: blocks are turned in registers.
 
-Both sides are read and written in vectors; if one axis is too short for that, one by one. A unit is a strip: as many
-elements as a cache line has along the source's innermost axis P, and all along the target's, Q.
+Both sides are read and written in vectors; if one axis is too short for that, elements go one by one. A unit is a
+strip: as many elements as a cache line has along the source's innermost axis P, and all along the target's, Q.
 """
 
 from __future__ import annotations

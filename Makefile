@@ -12,15 +12,20 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --no-input
 demo: $(VENV)/.installed-demo
 	$(RUN) -m zerograd demo
 
-test: $(VENV)/.installed-check
+# Programs mean the same on the native engine: these tests run on it too. Most others ask what the reference defines.
+NATIVE := tests/optim tests/examples tests/core tests/nn/functional tests/nn/test_attention.py
+TESTS := OMP_NUM_THREADS=1 ZEROGRAD_ENGINE=native $(RUN) -m pytest -n $(WORKERS) $(NATIVE) && \
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS)
+
+test: $(VENV)/.installed-check
+	$(TESTS)
 
 check: $(VENV)/.installed-check
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/pyright --warnings
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS)
+	$(TESTS)
 
 format: $(VENV)/.installed-check
 	$(VENV)/bin/ruff format .

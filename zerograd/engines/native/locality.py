@@ -29,20 +29,18 @@ class Locals:
     """The local buffers of a chain.
 
     Attributes:
-        parts: into how many tasks the chain is divided.
         numbers: of the call that begins a task.
         private: bytes before the kernels' scratch memory.
         buffers: their numbers.
     """
 
-    def __init__(self, chain: Chain, parts: int, local: Sequence[Buffer], slots: int) -> None:
-        self.parts = parts
+    def __init__(self, chain: Chain, local: Sequence[Buffer], slots: int) -> None:
         self.buffers = {one.index for one in local}
         spans: dict[int, list[int]] = {}
         for moment, one in enumerate(chain.instructions):
             for access in (*one.reads, *one.writes):
                 spans.setdefault(access.buffer, []).append(moment)
-        pieces = [Buffer(one.index, one.nbytes // parts, TEMPORARY) for one in local]
+        pieces = [Buffer(one.index, one.nbytes // chain.parts, TEMPORARY) for one in local]
         size = place([Lifetime(one, min(spans[one.index]), max(spans[one.index])) for one in pieces])
         table = _aligned(8 * slots)
         self.numbers = [slots, table, len(pieces)]
@@ -51,22 +49,20 @@ class Locals:
         self.private = table + _aligned(size)
 
 
-def local_buffers(
-    chain: Chain, parts: int, buffers: Sequence[Buffer], users: Mapping[int, Sequence[object]]
-) -> list[Buffer]:
+def local_buffers(chain: Chain, buffers: Sequence[Buffer], users: Mapping[int, Sequence[object]]) -> list[Buffer]:
     """The temporaries that only this chain touches, each task its own part of them."""
     if len(chain.instructions) == 1:
         return []
     divided: dict[int, bool] = {}
     for one in chain.instructions:
         for access in (*one.reads, *one.writes):
-            divided[access.buffer] = divided.get(access.buffer, True) and access.slabs % parts == 0
+            divided[access.buffer] = divided.get(access.buffer, True) and access.slabs % chain.parts == 0
     return [
         buffers[index]
         for index, own in divided.items()
         if own
         and buffers[index].kind == TEMPORARY
-        and buffers[index].nbytes % parts == 0
+        and buffers[index].nbytes % chain.parts == 0
         and all(user is chain for user in users[index])
     ]
 

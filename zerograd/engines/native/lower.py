@@ -21,7 +21,7 @@ LARGEST_CONSTANT = 1 << 22  # bytes of an array that a program computes once and
 class Reference:
     """A node that NumPy computes: from the windows it reads to the buffers it fills."""
 
-    __slots__ = ("inputs", "node", "outputs", "reads", "writes")
+    __slots__ = ("inputs", "node", "outputs")
 
     def __init__(self, node: Node, inputs: Sequence[Window], outputs: Sequence[Window]) -> None:
         self.node, self.inputs, self.outputs = node, tuple(inputs), tuple(outputs)
@@ -46,7 +46,6 @@ class Lowering:
         self.buffer(64, STATUS)
         self.checked: set[tuple[int, int, int]] = set()
         self._windows: dict[Node, Window] = {}
-        self._leaves: dict[Node, Window] = {}
         self.order = topological(outputs)
         self.users = _users(self.order)
         self.fusion = Fusion(self.order)

@@ -140,10 +140,9 @@ class Program:
             if isinstance(part, Reference) or part.phases.alone:
                 continue
             for chain in part.phases.chains:
-                parts = part.phases.parts(chain)
-                local = local_buffers(chain, parts, self.buffers, users)
+                local = local_buffers(chain, self.buffers, users)
                 if local:
-                    found[chain] = Locals(chain, parts, local, len(self.buffers))
+                    found[chain] = Locals(chain, local, len(self.buffers))
         return found
 
     def _make_tables(self) -> None:
@@ -168,7 +167,6 @@ class Program:
         floats = [(one.detail, one.index) for one in weak if one.dtype is dtypes.float64]
         others = [(one.detail, one.index) for one in weak if one.dtype is not dtypes.float64]
         self.binding = Binding(arrays, floats, others, table, numbers)
-        self.leaf_slots = [(one.index, one.detail) for one in self.buffers if one.kind == LEAF]
         self.results = []
         for window in self.windows:
             buffer = self.buffers[window.buffer]
@@ -216,7 +214,7 @@ class Program:
             return calls
         numbers = np.array(local.numbers, np.int64)
         self.held.append(numbers)
-        return [(addresses[entering().symbol], numbers.ctypes.data, task.part, local.parts, 0), *calls]
+        return [(addresses[entering().symbol], numbers.ctypes.data, task.part, task.chain.parts, 0), *calls]
 
     def _scratch(self, chain: Chain) -> int:
         """Bytes that a thread needs for a task of the chain."""

@@ -36,13 +36,11 @@ class Operand:
         index: its number among the instruction's operands.
         dtype: in memory.
         outer, inner: strides in elements along the outer and the inner axes.
-        slots: the numbers of the instruction that hold these strides, where they are no part of the code.
     """
 
     def __init__(self, index: int, dtype: dtype, outer: Shape, inner: Shape) -> None:
         self.index, self.dtype = index, dtype
         self.outer, self.inner = outer, inner
-        self.slots: dict[tuple[str, int], int] = {}
 
     @property
     def step(self) -> str:
@@ -78,7 +76,6 @@ class Plan:
         self.flat = False
         self.extra: list[int] = []
         self.slot: dict[str, int] = {}
-        self._prepared = False
 
     @property
     def folds_rows(self) -> bool:

@@ -29,18 +29,20 @@ class Chain:
         instructions: in order.
         slabs: into how many slabs all of them can be divided.
         phase: when.
+        parts: how many tasks it becomes; decided once all its instructions are known.
     """
 
-    __slots__ = ("instructions", "phase", "slabs")
+    __slots__ = ("instructions", "parts", "phase", "slabs")
 
     def __init__(self, instruction: Instruction, phase: int) -> None:
         self.instructions = [instruction]
         self.slabs = instruction.units
         self.phase = phase
+        self.parts = 1
 
     @property
     def cost(self) -> float:
-        return sum(one.cost * one.units for one in self.instructions)
+        return cost_of(self.instructions)
 
 
 class Task:
@@ -48,7 +50,8 @@ class Task:
 
     __slots__ = ("calls", "chain", "cost", "part")
 
-    def __init__(self, chain: Chain, part: int, parts: int) -> None:
+    def __init__(self, chain: Chain, part: int) -> None:
+        parts = chain.parts
         self.chain, self.part, self.cost = chain, part, chain.cost / parts
         calls = [
             (one, part * one.units // parts, (part + 1) * one.units // parts) if parts > 1 else (one, 0, one.units)
@@ -67,9 +70,8 @@ class Phases:
 
     def __init__(self, instructions: Sequence[Instruction]) -> None:
         self.writer: dict[int, list[tuple[Instruction, Access]]] = {}
-        self.readers: dict[int, list[Instruction]] = {}
         self.of: dict[Instruction, Chain] = {}
-        self.alone = sum(one.cost * one.units for one in instructions) < ALONE
+        self.alone = cost_of(instructions) < ALONE
         if self.alone:
             self._in_order(instructions)
         else:
@@ -77,6 +79,8 @@ class Phases:
                 self._put(one)
         found = dict.fromkeys(self.of[one] for one in instructions)
         self.chains = sorted(found, key=lambda chain: chain.phase)
+        for chain in self.chains:
+            chain.parts = self._parts(chain)
         self.moment = {one: self.of[one].phase for one in instructions}
 
     def _in_order(self, instructions: Sequence[Instruction]) -> None:
@@ -131,11 +135,10 @@ class Phases:
         last = max((chain.phase for chain in self.chains), default=-1)
         phases: list[list[Task]] = [[] for _ in range(last + 1)]
         for chain in self.chains:
-            parts = self.parts(chain)
-            phases[chain.phase] += [Task(chain, part, parts) for part in range(parts)]
+            phases[chain.phase] += [Task(chain, part) for part in range(chain.parts)]
         return [sorted((task for task in tasks if task.calls), key=lambda task: -task.cost) for tasks in phases]
 
-    def parts(self, chain: Chain) -> int:
+    def _parts(self, chain: Chain) -> int:
         """How many tasks a chain becomes.
 
         Several for each thread, so that one who comes late does less; but not so many that an instruction works on

@@ -142,8 +142,8 @@ def recording(bench: Bench) -> list[str]:
     """What recording costs."""
     bench.say("recording")
     rounds = 3 if bench.rounds == 1 else 30
-    printed = bench.run("recording.py", "--rounds", rounds, ZEROGRAD_ENGINE="reference")
-    command = f"ZEROGRAD_ENGINE=reference python benchmarks/recording.py --rounds {rounds}"
+    printed = bench.run("recording.py", "--rounds", rounds)
+    command = f"python benchmarks/recording.py --rounds {rounds}"
     return ["## Recording", "", f"`{command}`", "", "```text", printed or "failed", "```", ""]
 
 

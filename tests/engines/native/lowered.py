@@ -10,7 +10,7 @@ from engines.native.running import Memory, Prepared
 from numpy.lib.stride_tricks import as_strided
 
 from zerograd import dtypes
-from zerograd.engines.native import program  # noqa: F401  all kernels are registered
+from zerograd.engines.native import making  # noqa: F401  all kernels are registered
 from zerograd.engines.native.buffers import CONSTANT, LEAF
 from zerograd.engines.native.kernel import Instruction
 from zerograd.engines.native.lower import Lowering

@@ -322,7 +322,7 @@ def test_what_was_not_used_for_longest_goes_first(disk: Disk) -> None:
         number(constant(n))
     now = time.time()
     files = {file.name: file for file in disk.files()}
-    names = [jit._key(constant(n).symbol, constant(n).text) for n in range(8)]
+    names = [jit.key(constant(n).symbol, constant(n).text) for n in range(8)]
     for n, name in enumerate(names):
         os.utime(files[name], (now - 10_000 * (n + 1),) * 2)
     disk.forget(bound=6 * 4096)
@@ -330,7 +330,7 @@ def test_what_was_not_used_for_longest_goes_first(disk: Disk) -> None:
     assert not disk.compiled
     number(constant(100))  # 9 files are more than 6: 4 stay
     left = {file.name for file in disk.files()}
-    assert left == {names[0], names[1], names[7], jit._key(constant(100).symbol, constant(100).text)}
+    assert left == {names[0], names[1], names[7], jit.key(constant(100).symbol, constant(100).text)}
 
 
 def test_the_bound_holds_in_the_long_run(disk: Disk) -> None:

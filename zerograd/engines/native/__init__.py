@@ -17,16 +17,14 @@ def compile(outputs: tuple[Node, ...]) -> Program:
     if profiling.current is not None:
         from zerograd.engines.native.timed import TimedProgram
 
-        program = TimedProgram(outputs, profiling.current)
-    else:
-        from zerograd.engines.native.program import compile
-
-        program = compile(outputs)
+        return TimedProgram(outputs, profiling.current)
     if settings.debug:
-        from zerograd.engines.native.debugging import tell
+        from zerograd.engines.native.debugging import told
 
-        tell(program)
-    return program
+        return told(outputs)
+    from zerograd.engines.native.program import compile
+
+    return compile(outputs)
 
 
 def set_num_threads(count: int) -> None:

@@ -15,7 +15,7 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from zerograd.engines.native import codestore, image
@@ -76,14 +76,19 @@ def described(kind: str, description: str) -> str:
 
 @functools.cache
 def _engine() -> str:
-    """Changes when a file of the engine does: their names, sizes and times."""
-    folder = os.path.dirname(os.path.abspath(__file__))
+    """Changes when a file of the engine does."""
+    return files([os.path.dirname(os.path.abspath(__file__))])
+
+
+def files(folders: Iterable[str]) -> str:
+    """Stands for the Python files in folders: their names, sizes and times."""
     found = []
-    for place, _, files in os.walk(folder):
-        for name in files:
-            if name.endswith(".py"):
-                status = os.stat(os.path.join(place, name))
-                found.append((os.path.relpath(place, folder), name, status.st_size, status.st_mtime_ns))
+    for folder in folders:
+        for place, _, names in os.walk(folder):
+            for name in names:
+                if name.endswith(".py"):
+                    status = os.stat(os.path.join(place, name))
+                    found.append((os.path.relpath(place, folder), name, status.st_size, status.st_mtime_ns))
     return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
 
 
@@ -103,21 +108,48 @@ def load(texts: Mapping[str, Text], externals: Mapping[str, int] | None = None) 
         missing = {name: text for name, text in texts.items() if name not in _addresses}
         counts.known += len(texts) - len(missing)
         if missing:
-            codes = {name: code for name, text in missing.items() if (code := _recall(name, text)) is not None}
+            codes = {name: code for name, text in missing.items() if (code := _recall(key(name, text))) is not None}
             made = _compile({name: _written(text) for name, text in missing.items() if name not in codes})
             for name, code in made.items():
-                codestore.store.put(_key(name, missing[name]), _packed(code))
+                codestore.store.put(key(name, missing[name]), _packed(code))
             _link(codes | made, externals or {})
             counts.found += len(codes)
             counts.compiled += len(made)
         counts.seconds += time.perf_counter() - start
-        return {name: _addresses[name] for name in texts}
+        return addresses(texts)
+
+
+def addresses(symbols: Iterable[str]) -> dict[str, int]:
+    """The addresses of functions that have been loaded."""
+    return {name: _addresses[name] for name in symbols}
+
+
+def recall(kernels: Mapping[str, str]) -> bool:
+    """Load functions, which call no others, from the disk; whether all were there (else nothing has been done).
+
+    Args:
+        kernels: by symbol, the name of its file (``key``).
+    """
+    with _lock:
+        start = time.perf_counter()
+        missing = {name: file for name, file in kernels.items() if name not in _addresses}
+        codes: dict[str, Code] = {}
+        for name, file in missing.items():
+            code = _recall(file)
+            if code is None:
+                return False
+            codes[name] = code
+        _link(codes, {})
+        counts.known += len(kernels) - len(missing)
+        counts.found += len(codes)
+        counts.seconds += time.perf_counter() - start
+        return True
 
 
 # --- the disk ---------------------------------------------------------------------------------------------------------
 
 
-def _key(name: str, text: Text) -> str:
+def key(name: str, text: Text) -> str:
     """The name of a kernel's file: what it is made of, for what, and by what."""
     return f"{symbol(name, text) if isinstance(text, str) else name}-{host().mark}-{_FORMAT}"
 
@@ -126,8 +158,8 @@ def _written(text: Text) -> str:
     return text if isinstance(text, str) else text()
 
 
-def _recall(name: str, text: Text) -> Code | None:
-    piece = codestore.store.get(_key(name, text))
+def _recall(file: str) -> Code | None:
+    piece = codestore.store.get(file)
     return None if piece is None else _unpacked(piece)
 
 

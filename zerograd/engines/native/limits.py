@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zerograd import dtypes
-from zerograd.engines.native.program import Program, Segment
+from zerograd.engines.native.program import Program, Segment, compile
 from zerograd.ir.graph import Node, TensorType, leaf
 from zerograd.ops.contraction import matmul
 from zerograd.ops.elementwise import mul
@@ -53,7 +53,7 @@ def _threads() -> int:
 def _native_product(seconds: float) -> float:
     x, y = (_input(slot, (SIZE, SIZE)) for slot in range(2))
     arrays = [np.ones((SIZE, SIZE), np.float32) for _ in range(2)]
-    return 2 * SIZE**3 / _best(_run_again(Program((_node(matmul, x, y),)), arrays), seconds)
+    return 2 * SIZE**3 / _best(_run_again(compile((_node(matmul, x, y),)), arrays), seconds)
 
 
 def _blas(seconds: float) -> float:
@@ -63,7 +63,7 @@ def _blas(seconds: float) -> float:
 
 def _stream(seconds: float) -> float:
     x, factor = _input(0, (STREAM,)), _input(1, (1,))
-    program = Program((_node(mul, x, _node(expand, factor, shape=(STREAM,))),))
+    program = compile((_node(mul, x, _node(expand, factor, shape=(STREAM,))),))
     again = _run_again(program, [np.ones(STREAM, np.float32), np.ones(1, np.float32)])
     return 2 * 4 * STREAM / _best(again, seconds)
 

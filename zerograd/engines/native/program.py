@@ -1,238 +1,91 @@
-"""A graph made ready to run: buffers, instructions in phases, and the calls of NumPy between them."""
+"""A program ready to run: the table of pointers, the schedules, and the calls of NumPy between them."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from zerograd import dtypes
-from zerograd.dtypes import dtype
 from zerograd.engines import reference
-from zerograd.engines.native import jit, kinds
+from zerograd.engines.native import jit
 from zerograd.engines.native.binding import Binding
-from zerograd.engines.native.buffers import (
-    CONSTANT,
-    LEAF,
-    NUMBER,
-    RESULT,
-    STATUS,
-    TEMPORARY,
-    Lifetime,
-    arena,
-    place,
-)
-from zerograd.engines.native.donation import donations
+from zerograd.engines.native.buffers import CONSTANT, NUMBER, STATUS, TEMPORARY, arena
 from zerograd.engines.native.driver import Schedule
-from zerograd.engines.native.kernel import Instruction
-from zerograd.engines.native.locality import Locals, entering, local_buffers
-from zerograd.engines.native.lower import Lowering, Reference, Step
-from zerograd.engines.native.schedule import Chain, Phases, Task, cost_of
+from zerograd.engines.native.recipe import Calls, Final, Recipe, keep, name_of, recall
 from zerograd.engines.native.threads import threads_for
 from zerograd.engines.native.windows import Window
-from zerograd.ir.graph import Array, Node, leaf
-from zerograd.ir.traverse import topological
-from zerograd.passes import pipeline
-
-kinds.registered()
-
-
-Final = tuple[str, Any, int, int, tuple[int, ...]]  # how, where, offset, count, shape of an output
-Call = tuple[int, int, int, int, int]  # kernel, numbers, low, high, private: see the driver
-
-
-class Result:
-    """An array that a run makes: the buffer behind one or more outputs.
-
-    Attributes:
-        index: its place in the table of pointers.
-        shape, dtype: what to allocate.
-        slot: the leaf that it may be written over, or -1.
-    """
-
-    __slots__ = ("dtype", "index", "shape", "slot")
-
-    def __init__(self, index: int, shape: tuple[int, ...], dtype: dtype, slot: int) -> None:
-        self.index, self.shape, self.dtype, self.slot = index, shape, dtype.numpy, slot
+from zerograd.ir.graph import Array, Node
 
 
 class Segment:
-    """Instructions between calls of NumPy: their phases, and once they are loaded, their schedule."""
+    """Calls between those of NumPy, ready to be made."""
 
-    __slots__ = ("cost", "instructions", "phases", "schedule")
+    __slots__ = ("cost", "schedule")
 
-    schedule: Schedule
-
-    def __init__(self, instructions: list[Instruction]) -> None:
-        self.instructions = instructions
-        self.phases = Phases(instructions)
-        self.cost = cost_of(instructions)
+    def __init__(self, cost: float, schedule: Schedule) -> None:
+        self.cost, self.schedule = cost, schedule
 
 
 class Program:
     """What ``compile`` gives: called with the arrays and numbers of the leaves, it gives the outputs' arrays."""
 
-    def __init__(self, outputs: tuple[Node, ...]) -> None:
-        self.recorded = outputs
-        self.outputs = pipeline.run(outputs)
-        lowering = Lowering(self.outputs)
-        self.buffers, self.windows = lowering.buffers, lowering.results
-        self.checks = any(isinstance(step, Instruction) and step.reports for step in lowering.steps)
-        self._lowered(lowering)
-        for window in self.windows:
-            if self.buffers[window.buffer].kind == TEMPORARY:
-                self.buffers[window.buffer].kind = RESULT
-        self.parts = _parts(lowering.steps)
-        self._place_temporaries()
-        self._make_tables()
-        self._load()
+    def __init__(self, recorded: tuple[Node, ...], recipe: Recipe) -> None:
+        self.recorded = recorded
+        self.buffers, self.results, self.shapes = recipe.buffers, recipe.results, recipe.finals
+        self.arena_size, self.checks = recipe.arena, recipe.checks
+        self.arena_grown = -1
+        self._make_tables(recipe)
+        addresses = jit.load(recipe.kernels)
+        self.held: list[Array] = []
+        self.parts = [
+            self._segment(i, part, addresses) if isinstance(part, Calls) else part
+            for i, part in enumerate(recipe.parts)
+        ]
+        self.direct: Segment | None = self.parts[0] if recipe.direct else None
 
     # --- making -----------------------------------------------------------------------------------------------------
 
-    def _lowered(self, lowering: Lowering) -> None:
-        """For programs that keep more of it."""
-
-    def _call(self, one: Instruction, kernel: int, numbers: int, low: int, high: int, private: int) -> Call:
-        """How the driver calls an instruction: with the addresses of its code and numbers, for some of its units."""
-        return kernel, numbers, low, high, private
-
-    def _place_temporaries(self) -> None:
-        """Plan memory: what one chain needs lies with its threads; other temporaries live in the arena.
-
-        There they live from the phase that writes them to the last that reads them.
-        """
-        moment = 0
-        spans: dict[int, list[int]] = {}
-        users: dict[int, list[object]] = {}
-        self.moments: dict[Instruction, int] = {}
-        for part in self.parts:
-            if isinstance(part, Reference):
-                for window in part.inputs:
-                    spans.setdefault(window.buffer, []).append(moment)
-                    users.setdefault(window.buffer, []).append(part)
-                moment += 1
-                continue
-            for i, one in enumerate(part.instructions):
-                # On one thread, in one task, each instruction is a moment of its own.
-                self.moments[one] = now = moment + (i if part.phases.alone else part.phases.moment[one])
-                for access in (*one.reads, *one.writes):
-                    spans.setdefault(access.buffer, []).append(now)
-                    users.setdefault(access.buffer, []).append(part.phases.of[one])
-            moment = 1 + max((self.moments[one] for one in part.instructions), default=moment)
-        self.locals = self._local(users)
-        local = {index for one in self.locals.values() for index in one.buffers}
-        lifetimes = [
-            Lifetime(self.buffers[index], min(moments), max(moments))
-            for index, moments in spans.items()
-            if self.buffers[index].kind == TEMPORARY and index not in local
-        ]
-        self.arena_size = place(lifetimes)
-        self.arena_grown = -1
-
-    def _local(self, users: dict[int, list[object]]) -> dict[Chain, Locals]:
-        """The memory of each chain that is worked through slab by slab."""
-        found: dict[Chain, Locals] = {}
-        for part in self.parts:
-            if isinstance(part, Reference) or part.phases.alone:
-                continue
-            for chain in part.phases.chains:
-                local = local_buffers(chain, self.buffers, users)
-                if local:
-                    found[chain] = Locals(chain, local, len(self.buffers))
-        return found
-
-    def _make_tables(self) -> None:
+    def _make_tables(self, recipe: Recipe) -> None:
         """The pointers to all buffers; those of leaves and results change with each run."""
         table = self.table = np.zeros(len(self.buffers), np.int64)
         numbers = self.numbers = np.zeros(len(self.buffers), np.float64)
         status = self.status = np.zeros(8, np.int64)
         for one in self.buffers:
-            match one.kind:
-                case "constant":
-                    table[one.index] = one.detail.ctypes.data
-                case "number":
-                    table[one.index] = numbers.ctypes.data + 8 * one.index
-                case "status":
-                    table[one.index] = status.ctypes.data
+            if one.kind == CONSTANT:
+                table[one.index] = one.detail.ctypes.data
+            elif one.kind == NUMBER:
+                table[one.index] = numbers.ctypes.data + 8 * one.index
+            elif one.kind == STATUS:
+                table[one.index] = status.ctypes.data
         self.status_word = ctypes.c_int64.from_address(status.ctypes.data)
-        shown = {window.buffer for window in self.windows}
-        given = donations(self.parts, self.moments, self.buffers, shown)
-        slots = {leaf: result for result, leaf in given.items()}
-        arrays = [(one.detail, one.index, slots.get(one.index, -1)) for one in self.buffers if one.kind == LEAF]
-        weak = [one for one in self.buffers if one.kind == NUMBER]
-        floats = [(one.detail, one.index) for one in weak if one.dtype is dtypes.float64]
-        others = [(one.detail, one.index) for one in weak if one.dtype is not dtypes.float64]
-        self.binding = Binding(arrays, floats, others, table, numbers)
-        self.results = []
-        for window in self.windows:
-            buffer = self.buffers[window.buffer]
-            if buffer.kind == RESULT and all(one.index != buffer.index for one in self.results):
-                n = buffer.nbytes // window.dtype.itemsize
-                shape = window.shape if prod(window.shape) == n else (n,)
-                slot = self.buffers[given[buffer.index]].detail if buffer.index in given else -1
-                self.results.append(Result(buffer.index, shape, window.dtype, slot))
+        self.binding = Binding(recipe.arrays, recipe.floats, recipe.others, table, numbers)
         self.order = [one.index for one in self.results]
         self.fresh = Binding([(i, one.index, -1) for i, one in enumerate(self.results)], [], [], table, numbers)
         self.table_at = table.ctypes.data
-        self.shapes = [self._final(i, window) for i, window in enumerate(self.windows)]
-        wanted = [("whole", one.index, one.shape) for one in self.results]
-        only = self.parts[0] if len(self.parts) == 1 else None
-        whole = wanted == [(how, where, shape) for how, where, _, _, shape in self.shapes]
-        shapes = {node.attributes["slot"]: node.shape for node in topological(self.outputs) if node.op is leaf}
-        turned = any(one.slot >= 0 and shapes[one.slot] != one.shape for one in self.results)
-        self.direct = only if whole and not turned and isinstance(only, Segment) else None
 
-    def _load(self) -> None:
-        segments = [part for part in self.parts if isinstance(part, Segment)]
-        texts = {one.kernel.symbol: one.kernel.source for part in segments for one in part.instructions}
-        texts[entering().symbol] = entering().source
-        addresses = jit.load(texts)
-        self.held: list[Array] = []
-        for part in segments:
-            tables: dict[Instruction, int] = {}
-            for one in part.instructions:
-                numbers = [word for access in (*one.reads, *one.writes) for word in (access.buffer, access.offset)]
-                array = np.array([*numbers, *one.extra], np.int64)
-                self.held.append(array)
-                tables[one] = array.ctypes.data
-            phases = [[self._calls(task, addresses, tables) for task in tasks] for tasks in part.phases.tasks()]
-            part.schedule = Schedule(phases, max((self._scratch(chain) for chain in part.phases.chains), default=0))
-
-    def _calls(self, task: Task, addresses: dict[str, int], tables: dict[Instruction, int]) -> list[Call]:
-        """The calls of a task; if its chain has local memory, the first one enters it."""
-        local = self.locals.get(task.chain)
-        private = local.private if local else 0
-        calls = [
-            self._call(one, addresses[one.kernel.symbol], tables[one], low, high, private)
-            for one, low, high in task.calls
+    def _segment(self, index: int, part: Calls, addresses: dict[str, int]) -> Segment:
+        """The ``index``-th part with the addresses of its kernels and of their numbers."""
+        made: list[tuple[int, int]] = []
+        for one in part.entries:
+            numbers = np.array(one.numbers, np.int64)
+            self.held.append(numbers)
+            made.append((addresses[one.symbol], numbers.ctypes.data))
+        phases = [
+            [
+                [(*self._called(index, entry, *made[entry]), low, high, private) for entry, low, high, private in task]
+                for task in tasks
+            ]
+            for tasks in part.phases
         ]
-        if local is None:
-            return calls
-        numbers = np.array(local.numbers, np.int64)
-        self.held.append(numbers)
-        return [(addresses[entering().symbol], numbers.ctypes.data, task.part, task.chain.parts, 0), *calls]
+        return Segment(part.cost, Schedule(phases, part.scratch))
 
-    def _scratch(self, chain: Chain) -> int:
-        """Bytes that a thread needs for a task of the chain."""
-        local = self.locals.get(chain)
-        return max(one.scratch for one in chain.instructions) + (local.private if local else 0)
-
-    def _final(self, i: int, window: Window) -> Final:
-        """How the i-th output is had after a run."""
-        node, buffer = self.outputs[i], self.buffers[window.buffer]
-        n = prod(window.shape)
-        if node.op is leaf:
-            return "leaf", node.attributes["slot"], 0, n, window.shape
-        if buffer.kind == LEAF:
-            return "part", buffer.detail, window.offset, n, window.shape
-        if buffer.kind in (CONSTANT, NUMBER):
-            return "copy", window, 0, n, window.shape
-        whole = not window.offset and n * window.dtype.itemsize == buffer.nbytes
-        return "whole" if whole else "slice", window.buffer, window.offset, n, window.shape
+    def _called(self, part: int, entry: int, kernel: int, numbers: int) -> tuple[int, int]:
+        """What the driver calls, and with which numbers, for an entry of a part."""
+        del part, entry
+        return kernel, numbers
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -296,7 +149,7 @@ class Program:
         strides = tuple(s * window.dtype.itemsize for s in window.strides)
         return as_strided(flat[window.offset :], window.shape, strides)
 
-    def _refer(self, part: Reference, made: dict[int, Array], leaves: Sequence[Any]) -> None:
+    def _refer(self, part: Any, made: dict[int, Array], leaves: Sequence[Any]) -> None:
         node = part.node
         with np.errstate(all="ignore"):
             inputs = [self._array(window, made, leaves) for window in part.inputs]
@@ -324,22 +177,19 @@ class Program:
         return array if shape == array.shape else array.reshape(shape)
 
 
-def _parts(steps: Sequence[Step]) -> list[Segment | Reference]:
-    """Instructions between NumPy calls belong together."""
-    parts: list[Any] = []
-    for step in steps:
-        if isinstance(step, Reference):
-            parts.append(step)
-        elif parts and isinstance(parts[-1], list):
-            parts[-1].append(step)
-        else:
-            parts.append([step])
-    return [Segment(part) if isinstance(part, list) else part for part in parts]
-
-
 def compile(outputs: tuple[Node, ...]) -> Program:
     """The program that computes these nodes. ``engines/protocol.py`` says what is called and given."""
-    return Program(outputs)
+    name = name_of(outputs)
+    recipe = recall(name) if name else None
+    if recipe is None:
+        from zerograd.engines.native.making import Making  # what makes programs loads slowly, and may not be needed
+
+        recipe = Making(outputs).recipe()
+        program = Program(outputs, recipe)
+        if name:
+            keep(name, recipe)
+        return program
+    return Program(outputs, recipe)
 
 
-__all__ = ["STATUS", "Program", "compile"]
+__all__ = ["Program", "Segment", "compile"]

@@ -28,7 +28,8 @@ from zerograd.engines.native.concurrent import ThreadedFunction
 from zerograd.engines.native.emit import Value
 from zerograd.engines.native.kernel import PARAMETERS, Access, Instruction
 from zerograd.engines.native.lower import Lowering, Reference
-from zerograd.engines.native.program import Call, Program, Segment
+from zerograd.engines.native.making import Making, Segment
+from zerograd.engines.native.program import Program
 from zerograd.engines.native.windows import Window
 from zerograd.engines.profiling import FALLBACK, Event, Profile, Work
 from zerograd.ir.graph import Array, Node
@@ -105,22 +106,26 @@ class Records:
     """The records of one segment's calls, in the order in which they were made.
 
     Attributes:
-        which: for each call the number of its instruction in the segment.
+        instructions: of the segment.
+        which: for each call the number of its instruction.
+        phases: how many the segment has.
     """
 
     def __init__(self, segment: Segment) -> None:
-        self.number = {one: i for i, one in enumerate(segment.instructions)}
-        count = sum(len(task.calls) for tasks in segment.phases.tasks() for task in tasks)
+        self.instructions = segment.instructions
+        tasks = [task for tasks in segment.phases.tasks() for task in tasks]
+        self.phases = len(segment.phases.tasks())
+        count = sum(len(task.calls) for task in tasks)
         memory = np.zeros((count + 1) * RECORD, np.int64)
         first = -memory.ctypes.data % 64 // 8
         self.table = memory[first : first + count * RECORD].reshape(count, RECORD)
         self.which: list[int] = []
 
-    def add(self, one: Instruction, kernel: int, numbers: int) -> int:
+    def add(self, instruction: int, kernel: int, numbers: int) -> int:
         """The address of a new record."""
         row = self.table[len(self.which)]
         row[KERNEL], row[NUMBERS] = kernel, numbers
-        self.which.append(self.number[one])
+        self.which.append(instruction)
         return row.ctypes.data
 
     def times(self) -> tuple[Array, Array]:
@@ -147,14 +152,15 @@ class TimedProgram(Program):
     def __init__(self, outputs: tuple[Node, ...], profile: Profile) -> None:
         self.profile = profile
         self.works: dict[Instruction, Work] = {}
-        self.records: dict[Instruction, Records] = {}
-        self.all_records: list[tuple[Segment, Records]] = []
         self.fallbacks: dict[Node, Work] = {}
         self.runs = self.in_place = 0
         self.seconds = 0.0
         self.line = user_line()
         start, before = time.perf_counter_ns(), jit.counts.copy()
-        super().__init__(outputs)
+        making = Making(outputs)
+        self.outputs = making.outputs
+        self._introduce(making)
+        super().__init__(outputs, making.recipe())
         end, after = time.perf_counter_ns(), jit.counts
         self.making = (end - start) * 1e-9
         self.loading = after.seconds - before.seconds
@@ -170,7 +176,18 @@ class TimedProgram(Program):
 
     # --- making -----------------------------------------------------------------------------------------------------
 
-    def _lowered(self, lowering: Lowering) -> None:
+    def _introduce(self, making: Making) -> None:
+        """Tell the profile of all that will be called."""
+        self._introduce_instructions(making.lowering)
+        self.records: dict[int, Records] = {}
+        for i, part in enumerate(making.parts):
+            if isinstance(part, Segment):
+                self.records[i] = Records(part)
+            else:
+                moved = sum(_nbytes(window) for window in (*part.inputs, *part.outputs))
+                self.fallbacks[part.node] = self.profile.work((part.node,), FALLBACK, flops(part.node), moved)
+
+    def _introduce_instructions(self, lowering: Lowering) -> None:
         steps = [step for step in lowering.steps if isinstance(step, Instruction)]
         main: dict[tuple[Node, ...], Instruction] = {}
         for one in steps:  # of several instructions for the same nodes, all flops go to the one that works longest
@@ -182,19 +199,11 @@ class TimedProgram(Program):
             kind = one.kernel.symbol.rpartition("_")[0]
             self.works[one] = self.profile.work(one.nodes, kind, done, _bytes_moved(lowering, one))
 
-    def _load(self) -> None:
-        for part in self.parts:
-            if isinstance(part, Segment):
-                records = Records(part)
-                self.all_records.append((part, records))
-                self.records |= dict.fromkeys(part.instructions, records)
-            else:
-                moved = sum(_nbytes(window) for window in (*part.inputs, *part.outputs))
-                self.fallbacks[part.node] = self.profile.work((part.node,), FALLBACK, flops(part.node), moved)
-        super()._load()
-
-    def _call(self, one: Instruction, kernel: int, numbers: int, low: int, high: int, private: int) -> Call:
-        return timed_kernel(), self.records[one].add(one, kernel, numbers), low, high, private
+    def _called(self, part: int, entry: int, kernel: int, numbers: int) -> tuple[int, int]:
+        records = self.records[part]
+        if entry >= len(records.instructions):
+            return kernel, numbers  # what begins a task
+        return timed_kernel(), records.add(entry, kernel, numbers)
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -207,15 +216,15 @@ class TimedProgram(Program):
         self.in_place += sum(bool(one.slot >= 0 and self.binding.taken[one.index]) for one in self.results)
         if profiling.current is self.profile:
             self.profile.happened(Event(self.name, "run", start, end, threading.get_ident(), {"line": self.line}))
-            for segment, records in self.all_records:
-                self._note(segment, records)
+            for records in self.records.values():
+                self._note(records)
         return results
 
-    def _note(self, segment: Segment, records: Records) -> None:
+    def _note(self, records: Records) -> None:
         starts, ends = records.times()
         threads = records.table[:, THREAD]
         happened = self.profile.happened
-        works = [self.works[one] for one in segment.instructions]
+        works = [self.works[one] for one in records.instructions]
         for work in works:
             work.calls += 1
         for number, start, end, thread in zip(
@@ -239,7 +248,7 @@ class TimedProgram(Program):
 
     def phases(self) -> int:
         """How many phases there are, with a barrier after each."""
-        return sum(len(segment.phases.tasks()) for segment, _ in self.all_records)
+        return sum(records.phases for records in self.records.values())
 
     def memory(self) -> dict[str, int]:
         """What it holds.

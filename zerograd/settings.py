@@ -26,6 +26,13 @@ _READ = {
 }  # fmt: skip
 
 
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Settings:
     """How zerograd works, read once from the environment (``ZEROGRAD_MAX_PENDING_CALLS`` and so on).
 
@@ -34,7 +41,7 @@ class Settings:
     max_remembered: remembered structures after which the tables are emptied and filled anew.
     check_programs: verify shape and dtype of every computed value (slow; the tests do it).
     engine: "auto" compiles a graph that comes back, "native" every graph, "reference" none.
-    threads: how many threads computations may use at the start; 0: one per core. OMP_NUM_THREADS sets it too.
+    threads: how many threads computations may use; at the start one per core. OMP_NUM_THREADS sets it too.
     cache_dir: folder that keeps compiled code; None: the user's cache folder, "": none.
     cache_mb: megabytes of compiled code to keep; what was not used for longest goes first.
     debug: what is told of each native program that is made: "graphs" prints the graph as recorded and after the passes,
@@ -62,6 +69,7 @@ class Settings:
             text = os.environ.get(f"ZEROGRAD_{name.upper()}")
             if text is not None:
                 setattr(self, name, _READ[name](text) if name in _READ else int(text))
+        self.threads = self.threads or cores()
 
 
 settings = Settings()

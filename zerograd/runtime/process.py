@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from dataclasses import dataclass
 from typing import Any
 
 from zerograd import errors
-from zerograd.settings import settings
+from zerograd.settings import cores, settings
 
 
 @dataclass
@@ -25,14 +23,7 @@ class _Process:
     warn_always: bool = False
 
 
-def _cores() -> int:
-    with contextlib.suppress(AttributeError):  # not on every system
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-_process = _Process(interop_threads=_cores())
-settings.threads = settings.threads or _cores()
+_process = _Process(interop_threads=cores())
 
 
 def _positive(name: str, count: Any) -> int:

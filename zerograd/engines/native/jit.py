@@ -195,7 +195,7 @@ def _compile(texts: Mapping[str, str]) -> dict[str, Code]:
         except Exception as failure:  # raised below, by the thread that asked
             failures.append(failure)
 
-    count = min(len(texts), settings.threads or os.cpu_count() or 1) - 1
+    count = min(len(texts), settings.threads) - 1
     if texts:
         llvm()  # before the threads begin
         host()

@@ -7,7 +7,6 @@ each element is read once and written once.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -43,11 +42,7 @@ class Limits(NamedTuple):
 
 def measure(seconds: float = SECONDS) -> Limits:
     """Measure the limits with as many threads as programs use now."""
-    return Limits(_threads(), max(_native_product(seconds), _blas(seconds)), _stream(seconds))
-
-
-def _threads() -> int:
-    return settings.threads or os.cpu_count() or 1
+    return Limits(settings.threads, max(_native_product(seconds), _blas(seconds)), _stream(seconds))
 
 
 def _native_product(seconds: float) -> float:
@@ -81,7 +76,7 @@ def _run_again(program: Program, arrays: list[Any]) -> Callable[[], object]:
     """What runs the program's only segment again on the arrays of its first run, so that no memory is new."""
     results = program(arrays)
     (segment,) = program.parts
-    threads = _threads()
+    threads = settings.threads
     assert isinstance(segment, Segment)
     table = program.table.copy()
     for one in program.results:  # over the first operand where they fit

@@ -136,7 +136,7 @@ def name_of(outputs: Sequence[Node]) -> str | None:
     except NamelessError:
         return None
     lines.append(",".join([str(number[one]) for one in outputs]))
-    lines.append(f"{settings.threads or os.cpu_count() or 1} {host().mark} {_version()}")
+    lines.append(f"{settings.threads} {host().mark} {_version()}")
     return f"program_{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:32]}"
 
 

@@ -9,7 +9,6 @@ changes no bit.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from math import gcd
 
@@ -146,7 +145,7 @@ class Phases:
         """
         if self.alone:
             return 1
-        threads = settings.threads or os.cpu_count() or 1
+        threads = settings.threads
         wanted = min(TASKS * threads, max(1, int(chain.cost // TASK_COST)))
         grain = min(one.units // one.grain for one in chain.instructions)
         wanted = min(wanted, max(grain, threads))

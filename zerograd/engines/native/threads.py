@@ -18,7 +18,6 @@ import numpy as np
 from zerograd.settings import settings
 
 MOST = 1024  # threads that can take part
-CORES = os.cpu_count() or 1
 ALONE = 100_000  # nanoseconds of work below which waking others costs more than they take off: see threads_for
 SHARE = 50_000  # nanoseconds of work that a thread more is worth
 _SPIN, _IDLE_SPIN = 50_000, 200_000  # nanoseconds; see threads_for for what sleeping costs
@@ -111,7 +110,7 @@ def threads_for(cost: float) -> int:
     """
     if cost < ALONE:
         return 1
-    return max(1, min(settings.threads or CORES, int(cost / SHARE)))
+    return max(1, min(settings.threads, int(cost / SHARE)))
 
 
 def gather(threads: int, size: int, participate: Callable[..., None]) -> int:

@@ -6,12 +6,12 @@ Source: torch.utils.data.dataloader.
 from __future__ import annotations
 
 import itertools
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from zerograd import errors
+from zerograd.settings import cores
 from zerograd.tensor.generator import Generator
 from zerograd.utils.data import _utils
 from zerograd.utils.data._utils.collate import default_collate, default_convert
@@ -192,8 +192,8 @@ class DataLoader(Generic[T_co]):
 
         Source: torch.utils.data.DataLoader.check_worker_number_rationality.
         """
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        if processors is not None and self.num_workers > processors:
+        processors = cores()
+        if self.num_workers > processors:
             warnings.warn(
                 f"this DataLoader starts {self.num_workers} workers on {processors} processors, which may be "
                 "slower than fewer workers",

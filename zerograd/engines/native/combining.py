@@ -6,6 +6,7 @@ from zerograd.engines.native import values
 from zerograd.engines.native.emit import Value
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
 from zerograd.engines.native.target import host
+from zerograd.engines.native.vectors import Vectors
 from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Node
 
@@ -31,7 +32,7 @@ def _text(node: Node, partial: Window, final: Window) -> str:
         first = f.mul(block, COLUMNS_OF_UNIT)
         last = f.least(f.add(first, COLUMNS_OF_UNIT), columns)
 
-        def columns_from(j: Value, mask: Value | None) -> None:
+        def columns_from(j: Value, mask: Value | None, width: int) -> None:
             def join(part: Value, total: Value) -> Value:
                 row = f.add(f.mul(batch, parts), part)
                 at = f.pointer(source, f.mul(f.mul(row, columns), size))
@@ -40,10 +41,7 @@ def _text(node: Node, partial: Window, final: Window) -> str:
             (total,) = f.loop(0, parts, 1, join, [values.neutral(f, node, width)])
             values.store(f, final.dtype, values.rounded(f, total, final.dtype), into, j, mask)
 
-        whole = f.add(first, f.and_(f.sub(last, first), -width))
-        f.loop(first, whole, width, lambda j: columns_from(j, None))
-        rest = f.sub(last, whole)
-        f.if_(f.compare("sgt", rest, 0), lambda: columns_from(whole, f.first(rest, width)))
+        Vectors(width).along(f, first, last, columns_from)
 
     f.loop(f.low, f.high, 1, unit)
     return f.finish()

@@ -11,6 +11,7 @@ from zerograd.engines.native.emit import Value, size, vector
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
 from zerograd.engines.native.lower import Lowering, special
 from zerograd.engines.native.target import host
+from zerograd.engines.native.vectors import Vectors
 from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Node
 from zerograd.shapes import Shape, count
@@ -141,7 +142,6 @@ def _adding(type: str) -> Kernel:
     f = _Rows(3)
     values, places, target = f.place(0), f.place(1), f.place(2)
     block = f.number(9)
-    width = host().lanes
     columns = f.binary("udiv", f.nbytes, size(type))
 
     def unit(u: Value) -> None:
@@ -153,13 +153,11 @@ def _adding(type: str) -> Kernel:
             source = f.pointer(values, f.mul(i, f.nbytes))
             sink = f.pointer(target, f.mul(at, f.nbytes))
 
-            def add(j: Value, kind: str, mask: Value | None) -> None:
+            def add(j: Value, mask: Value | None, width: int) -> None:
+                kind = vector(type, width)
                 f.store(f.add(f.load(kind, sink, j, mask), f.load(kind, source, j, mask)), sink, j, mask)
 
-            whole = f.add(first, f.and_(f.sub(last, first), -width))
-            f.loop(first, whole, width, lambda j: add(j, vector(type, width), None))
-            rest = f.sub(last, whole)
-            f.if_(f.compare("sgt", rest, 0), lambda: add(whole, vector(type, width), f.first(rest, width)))
+            Vectors(host().lanes).along(f, first, last, add)
 
         f.loop(0, f.places, 1, add_row)
 

@@ -13,9 +13,10 @@ from zerograd.engines.native.buffers import LEAF
 from zerograd.engines.native.checks import CHECKED
 from zerograd.engines.native.combining import combine
 from zerograd.engines.native.domains import Domain, without_ones
-from zerograd.engines.native.fusion import ALL, COLUMNS, FULL, ROWS, Group
+from zerograd.engines.native.fusion import COLUMNS, FULL, ROWS, Group
 from zerograd.engines.native.kernel import Access, Instruction, Kernel
-from zerograd.engines.native.rows import Operand, Passes, Plan, RowKernel, described
+from zerograd.engines.native.rowplan import Operand, Passes, Plan, described
+from zerograd.engines.native.rows import RowKernel
 from zerograd.engines.native.target import host
 from zerograd.engines.native.transposing import transposing
 from zerograd.engines.native.windows import Window, merged
@@ -395,4 +396,4 @@ def _kernel(plan: Plan) -> _Made:
     return made
 
 
-__all__ = ["ALL", "RowPlanner", "dtype"]
+__all__ = ["RowPlanner"]

@@ -12,196 +12,27 @@ a second kernel, in a fixed order, so that the result does not depend on who did
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from zerograd.dtypes import dtype
 from zerograd.engines.native import values
-from zerograd.engines.native.checks import NO_MATTER
 from zerograd.engines.native.emit import Value, vector
 from zerograd.engines.native.fusion import ALL, COLUMNS, FULL, ROWS
 from zerograd.engines.native.kernel import KernelFunction
-from zerograd.engines.native.windows import MOVES, memory_dtype
+from zerograd.engines.native.rowplan import Operand, Passes, Plan, is_fold
+from zerograd.engines.native.vectors import Vectors
+from zerograd.engines.native.windows import memory_dtype
 from zerograd.ir.graph import Node
 from zerograd.shapes import Shape
 
+SIDE_BY_SIDE = 2  # vectors that are computed at a time where a single one would wait for itself
 BLOCK = 4096  # elements of a row that are folded before the result joins the rest: long sums stay accurate
-UNSEEN = {"dtype", *NO_MATTER}  # attributes that kernels do not depend on, or that are named apart
-CHEAP = 5  # operations that are rather done again than kept
 
 
-class Operand:
-    """Something that a kernel reads or writes: its place among the operands and its strides along the axes.
-
-    Attributes:
-        index: its number among the instruction's operands.
-        dtype: in memory.
-        outer, inner: strides in elements along the outer and the inner axes.
-    """
-
-    def __init__(self, index: int, dtype: dtype, outer: Shape, inner: Shape) -> None:
-        self.index, self.dtype = index, dtype
-        self.outer, self.inner = outer, inner
-
-    @property
-    def step(self) -> str:
-        """How it moves along the innermost axis: part of the code."""
-        last = self.inner[-1] if self.inner else 0
-        return {0: "0", 1: "1"}.get(last, "s")
-
-
-class Plan:
-    """What the kernel of a group computes, in terms of a domain whose axes are joined where they can be.
-
-    Attributes:
-        order: the group's nodes, operands first.
-        place: FULL, ROWS, COLUMNS or ALL for each.
-        reads: for each (node, operand position) that comes from memory, its operand; likewise ``scalars``.
-        links: for each (node, operand position) that the kernel itself computes, the node.
-        constants: for each (node, operand position) that is a number, that number.
-        writes: for each node that others need, its operand.
-        outer, inner: sizes of the axes.
-        flat: all operands lie one element after the other: units are pieces of one long row.
-    """
-
-    def __init__(self) -> None:
-        self.order: list[Node] = []
-        self.place: dict[Node, str] = {}
-        self.reads: dict[tuple[Node, int], Operand] = {}
-        self.links: dict[tuple[Node, int], Node] = {}
-        self.constants: dict[tuple[Node, int], Any] = {}
-        self.writes: dict[Node, Operand] = {}
-        self.operands: list[Operand] = []
-        self.outer: Shape = ()
-        self.inner: Shape = ()
-        self.flat = False
-        self.extra: list[int] = []
-        self.slot: dict[str, int] = {}
-
-    @property
-    def folds_rows(self) -> bool:
-        """Whether some result needs all rows."""
-        return any(place in (COLUMNS, ALL) for place in self.place.values())
-
-    def put(self, name: str, number: int) -> None:
-        """A number that the kernel reads under this name."""
-        self.slot[name] = 2 * len(self.operands) + len(self.extra)
-        self.extra.append(number)
-
-    def prepare(self, rows_of_unit: int) -> None:
-        """Lay out the numbers."""
-        self.put("rows", _product(self.outer))
-        self.put("rows of unit", rows_of_unit)
-        self.put("row", _product(self.inner))
-        for axis, n in enumerate(self.outer):
-            self.put(f"outer {axis}", n)
-        for axis, n in enumerate(self.inner):
-            self.put(f"inner {axis}", n)
-        for operand in self.operands:
-            for axis, stride in enumerate(operand.outer):
-                self.put(f"stride {operand.index} outer {axis}", stride)
-            for axis, stride in enumerate(operand.inner):
-                self.put(f"stride {operand.index} inner {axis}", stride)
-
-
-def _product(shape: Sequence[int]) -> int:
-    result = 1
-    for n in shape:
-        result *= n
-    return result
-
-
-def described(plan: Plan) -> str:
-    """All that the text of a plan's kernel depends on."""
-    number = {node: i for i, node in enumerate(plan.order)}
-    lines = [f"{len(plan.outer)} {len(plan.inner)} {plan.flat}"]
-    for node in plan.order:
-        sources = []
-        for i, x in enumerate(node.inputs):
-            if (node, i) in plan.constants:
-                sources.append(f"{plan.constants[node, i]!r} {memory_dtype(x.type).name}")
-            elif (node, i) in plan.links:
-                sources.append(f"%{number[plan.links[node, i]]}")
-            else:
-                sources.append(f"@{plan.reads[node, i].index} {memory_dtype(x.type).name}")
-        written = plan.writes.get(node)
-        lines.append(
-            f"{node.op.name} {node.attributes.get('dtype')} {_other_attributes(node)} {memory_dtype(node.type).name}"
-            f" {plan.place[node]} {sources} {written and written.index}"
-        )
-    for one in plan.operands:
-        moves = [stride != 0 for stride in (*one.outer, *one.inner)]
-        lines.append(f"{one.index} {one.dtype.name} {one.step} {moves}")
-    return "\n".join(lines)
-
-
-def _other_attributes(node: Node) -> dict[str, Any]:
-    """The attributes that are no matter of shapes."""
-    if node.op.name in MOVES or node.op.name in values.FOLDS:
-        return {}
-    return {name: value for name, value in node.attributes.items() if name not in UNSEEN}
-
-
-class Passes:
-    """Which pass computes what, and what is kept between them."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.level: dict[Node, int] = {}
-        for node in plan.order:
-            inputs = [self.level[x] for i in range(len(node.inputs)) if (x := plan.links.get((node, i)))]
-            fold = plan.place[node] == ROWS and is_fold(node, plan)
-            self.level[node] = max(inputs, default=0) + (1 if fold else 0)
-        self.count = 1 + max((self.pass_of(node) for node in plan.order), default=0)
-        self.kept = self._kept()
-
-    def pass_of(self, node: Node) -> int:
-        """The pass in which a node's elements are first computed (or folded)."""
-        fold = self.plan.place[node] == ROWS
-        return self.level[node] - 1 if fold and is_fold(node, self.plan) else self.level[node]
-
-    def roots(self, index: int) -> list[Node]:
-        """What pass ``index`` is there for: folds, and full values that are written."""
-        plan = self.plan
-        return [
-            node
-            for node in plan.order
-            if self.pass_of(node) == index
-            and ((plan.place[node] == FULL and node in plan.writes) or is_fold(node, plan))
-        ]
-
-    def _kept(self) -> dict[Node, int]:
-        """The full values that go through scratch memory, with their places there."""
-        kept: dict[Node, int] = {}
-        for index in range(1, self.count):
-            for root in self.roots(index):
-                self._ask(root, index, kept)
-        return kept
-
-    def _ask(self, node: Node, index: int, kept: dict[Node, int]) -> None:
-        for i in range(len(node.inputs)):
-            x = self.plan.links.get((node, i))
-            if x is None or self.plan.place[x] != FULL or x in kept:
-                continue
-            if self.level[x] < index and self._price(x, kept) > CHEAP:
-                kept[x] = len(kept)
-            else:
-                self._ask(x, index, kept)
-
-    def _price(self, node: Node, kept: dict[Node, int]) -> int:
-        """Roughly how many cheap operations it takes to compute a full value again."""
-        price = values.price(node)
-        for i in range(len(node.inputs)):
-            x = self.plan.links.get((node, i))
-            if x is not None and self.plan.place[x] == FULL and x not in kept:
-                price += self._price(x, kept)
-                if price > CHEAP:
-                    break
-        return price
-
-
-def is_fold(node: Node, plan: Plan) -> bool:
-    """Whether a node folds full values."""
-    return node.op.name in values.FOLDS
+def _side_by_side(plan: Plan) -> int:
+    """How many vectors are computed at a time: more than one where each waits for itself."""
+    folded = any(place in (ROWS, ALL) and is_fold(node) for node, place in plan.place.items())
+    chained = any(values.chained(node) for node in plan.order)
+    wide = any(memory_dtype(one.type).itemsize > 4 for one in plan.order)
+    return SIDE_BY_SIDE if (folded or chained) and not wide else 1
 
 
 class RowKernel:
@@ -210,7 +41,7 @@ class RowKernel:
     def __init__(self, plan: Plan, passes: Passes, width: int) -> None:
         self.plan, self.passes, self.width = plan, passes, width
         elements = [one.dtype for one in plan.operands] + [one.type.dtype for one in passes.kept]
-        self.narrow = any(one.itemsize <= 2 for one in elements)
+        self.vectors = Vectors(width, _side_by_side(plan), any(one.itemsize <= 2 for one in elements))
         self.f = KernelFunction()
         self.numbers: dict[int, Value] = {}
 
@@ -222,8 +53,10 @@ class RowKernel:
             self.numbers[slot] = f.number(slot)
         if plan.flat:
             self._flat_units()
-        else:
+        elif plan.folds_rows:
             f.loop(f.low, f.high, 1, self._unit)
+        else:  # units are rows
+            self._rows(f.low, f.high, f.low, [])
         return f.finish()
 
     def number(self, name: str) -> Value:
@@ -263,9 +96,32 @@ class RowKernel:
         first = f.mul(unit, of_unit)
         last = f.least(f.add(first, of_unit), self.number("rows"))
         self._clear_columns(unit)
-        totals = self._totals()
-        carried = f.loop(first, last, 1, lambda row, *sums: self._row(row, unit, list(sums)), totals)
-        self._store_totals(unit, carried)
+        self._store_totals(unit, self._rows(first, last, unit, self._totals()))
+
+    def _rows(self, first: Value, last: Value, unit: Value, totals: list[Value]) -> list[Value]:
+        """Rows from first to last. Their coordinates are counted on: finding them anew takes divisions."""
+        places = self._places(first, "outer", self.plan.outer)
+        if len(places) <= 1:
+            return self.f.loop(first, last, 1, lambda row, *sums: self._row([row], unit, list(sums)), totals)
+        n = len(places)
+
+        def row(_: Value, *carried: Value) -> list[Value]:
+            here = list(carried[:n])
+            return [*self._next(here), *self._row(here, unit, list(carried[n:]))]
+
+        return self.f.loop(first, last, 1, row, [*places, *totals])[n:]
+
+    def _next(self, places: list[Value]) -> list[Value]:
+        """The coordinates of the row that follows."""
+        f = self.f
+        found: list[Value] = []
+        more = f.const(1, "i64")
+        for axis in reversed(range(1, len(places))):
+            at = f.add(places[axis], more)
+            over = f.compare("eq", at, self.number(f"outer {axis}"))
+            found.append(f.select(over, f.const(0, "i64"), at))
+            more = f.value("i64", f"zext i1 {over.name} to i64")
+        return [f.add(places[0], more), *reversed(found)]
 
     def _all_folds(self) -> list[Node]:
         return [node for node in self.plan.order if self.plan.place[node] == ALL]
@@ -292,15 +148,14 @@ class RowKernel:
                 ) -> None:  # fmt: skip
                     values.store(self.f, operand.dtype, self._neutral(node, width), start, j, mask)
 
-                self._along(self.number("row"), clear)
+                self.vectors.along(self.f, 0, self.number("row"), clear)
 
     def _column_base(self, operand: Operand, unit: Value) -> Value:
         size = self.f.mul(self.number("row"), operand.dtype.itemsize)
         return self.f.pointer(self.base[operand.index], self.f.mul(unit, size))
 
-    def _row(self, row: Value, unit: Value, totals: list[Value]) -> list[Value]:
-        places = self._places(row, "outer", self.plan.outer)
-        at = Row(self, row, unit, [self._row_base(one, places) for one in self.plan.operands])
+    def _row(self, places: list[Value], unit: Value, totals: list[Value]) -> list[Value]:
+        at = Row(self, unit, [self._row_base(one, places) for one in self.plan.operands])
         at.row_values(0)
         for index in range(self.passes.count):
             totals = at.run(index, totals)
@@ -312,7 +167,7 @@ class RowKernel:
         f = self.f
         places: list[Value] = []
         for axis in reversed(range(1, len(sizes))):
-            n = self.number(f"{kind} {axis}")
+            n = f.intrinsic("umax", self.number(f"{kind} {axis}"), 1)
             places.append(f.binary("urem", index, n))
             index = f.binary("udiv", index, n)
         return [index, *reversed(places)] if sizes else []
@@ -337,37 +192,9 @@ class RowKernel:
             f.pointer(self.base[one.index], first, values.memory(one.dtype)) if one.inner[-1] else self.base[one.index]
             for one in self.plan.operands
         ]  # fmt: skip
-        at = Row(self, first, unit, bases)
+        at = Row(self, unit, bases)
         at.length = f.sub(last, first)
         self._store_totals(unit, at.run(0, self._totals()))
-
-    # --- along a row --------------------------------------------------------------------------------------------------
-
-    def _along(
-        self, length: Value, body: Callable[..., Any], carried: Sequence[Value] = (), start: Value | None = None
-    ) -> list[Value]:
-        """``carried = body(j, mask, width, *carried)`` for vectors from start to length; the last one is masked.
-
-        Masks of narrow elements are taken apart lane by lane, which is slow to compile and to run: these go one by one.
-        """
-        f, width = self.f, self.width
-        start = start or f.const(0, "i64")
-        whole = f.add(start, f.and_(f.sub(length, start), -width))
-        sums = f.loop(start, whole, width, lambda j, *c: body(j, None, width, *c), carried)
-        if not carried and self.narrow:
-            f.loop(whole, length, 1, lambda j: body(j, None, 1))
-            return []
-        rest = f.compare("slt", whole, length)
-
-        def tail() -> list[Value]:
-            mask = f.first(f.sub(length, whole), width)
-            result = body(whole, mask, width, *sums)
-            return [result] if isinstance(result, Value) else list(result or ())
-
-        if not carried:
-            f.if_(rest, tail)
-            return []
-        return f.if_(rest, tail, lambda: sums)
 
     def _neutral(self, node: Node, width: int) -> Value:
         return values.neutral(self.f, node, width)
@@ -379,9 +206,9 @@ class RowKernel:
 class Row:
     """One row in the making: the values that are known of it."""
 
-    def __init__(self, kernel: RowKernel, row: Value, unit: Value, bases: list[Value]) -> None:
+    def __init__(self, kernel: RowKernel, unit: Value, bases: list[Value]) -> None:
         self.kernel, self.plan, self.f = kernel, kernel.plan, kernel.f
-        self.row, self.unit, self.bases = row, unit, bases
+        self.unit, self.bases = unit, bases
         self.index = 0  # of the pass
         self.of_row: dict[Node, Value] = {}  # ROWS values
         self.length: Value | None = None
@@ -473,13 +300,18 @@ class Row:
             return visit(Along(self, bases, j, mask, width, before), *sums)
 
         if not carried:
-            return kernel._along(length, body)
+            kernel.vectors.along(f, 0, length, body)
+            return []
+
+        def neutral(width: int) -> list[Value]:
+            return [kernel._neutral(node, width) for node in folds]
+
+        def join(xs: Sequence[Value], ys: Sequence[Value]) -> list[Value]:
+            return [kernel._combine(*one) for one in zip(folds, xs, ys, strict=True)]
 
         def block(start: Value, *totals: Value) -> list[Value]:
             stop = f.least(f.add(start, BLOCK), length)
-            neutral = [kernel._neutral(node, kernel.width) for node in folds]
-            sums = kernel._along(stop, body, neutral, start)
-            return [kernel._combine(*one) for one in zip(folds, totals, sums, strict=True)]
+            return join(totals, kernel.vectors.fold(f, start, stop, body, neutral, join))
 
         return f.loop(0, length, BLOCK, block, carried)
 

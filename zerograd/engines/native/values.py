@@ -22,10 +22,19 @@ _PRICES: dict[str, int] = dict.fromkeys(
 _PRICES |= dict.fromkeys(("maximum", "minimum", "square", "abs", "gt", "ge", "bit_and", "bit_or", "bit_not"), 1)
 _PRICES |= {"div": 3, "sqrt": 3, "rsqrt": 4, "reciprocal": 3, "clamp": 2}
 
+_CHAINED = frozenset(
+    ("erf", "exp", "exp2", "expm1", "log", "log1p", "logaddexp", "logaddexp2", "logit", "sigmoid", "softplus", "tanh")
+)  # what is computed in double fills two registers anyway
+
 
 def price(node: Node) -> int:
     """What computing an element costs, in cheap operations."""
     return _PRICES.get(node.op.name, 1 if node.op.name in MOVES else EXPENSIVE)
+
+
+def chained(node: Node) -> bool:
+    """Whether an op is a long chain of instructions of which each needs the one before."""
+    return node.op.name in _CHAINED
 
 
 def memory(kind: dtype) -> str:
@@ -176,6 +185,6 @@ def rounded(f: Function, x: Value, kind: dtype) -> Value:
 
 
 __all__ = [
-    "FOLDS", "combine", "constant", "emit", "folded_axes", "folds", "gather", "load", "memory", "neutral",
+    "FOLDS", "chained", "combine", "constant", "emit", "folded_axes", "folds", "gather", "load", "memory", "neutral",
     "partial_dtype", "price", "register", "rounded", "scatter", "store", "stored", "supported",
 ]  # fmt: skip

@@ -2,10 +2,11 @@
 
     python benchmarks/rows.py [--rounds 15] [--only softmax] [--kernels]
 
-One thread. Operands lie where the call before left them: in a cache, if they fit. ``GB/s`` counts every operand of every
-kernel once; ``copy`` is what NumPy's copy of as many bytes reaches in the same turn; ``NumPy`` the time of the
-reference, which is the same computation op by op. ``--kernels`` shows the kernels of which a case consists. The best of
-many rounds counts, as other programs disturb some of them, and the time is that of the processor.
+One thread. Operands lie where the call before left them: in a cache, if they fit. ``elements``: of the largest value
+that is computed. ``GB/s`` counts every operand of every kernel once; ``copy`` is what NumPy's copy of as many bytes
+reaches in the same turn; ``NumPy`` the time of the reference, which is the same computation op by op. ``--kernels``
+shows the kernels of which a case consists. The best of many rounds counts, as other programs disturb some of them, and
+the time is that of the processor.
 """
 
 from __future__ import annotations
@@ -192,6 +193,7 @@ class Graph:
             )
             for one in self.steps
         ]
+        self.elements = max(node.type.count for one in self.steps for node in one.nodes)
         self.repeat = repeated()
 
     def _data(self, node: Node) -> Any:
@@ -258,7 +260,6 @@ def measure(name: str, case: Case, rounds: int, kernels: bool) -> str:
         return f"{name:24}has no kernel"
     number = len(graph.steps)
     sizes = [graph.nbytes(i) for i in range(number)]
-    elements = max(one.nbytes // (one.dtype.itemsize if one.dtype else 4) for one in graph.lowering.buffers)
     source = np.zeros(max(sum(sizes) // 8, 1), np.float32)
     target = np.zeros_like(source)
     functions = [lambda count, i=i: graph.call(i, count) for i in range(number)]
@@ -267,8 +268,8 @@ def measure(name: str, case: Case, rounds: int, kernels: bool) -> str:
     )
     total, copy, numpy = sum(times[:number]), times[-2], times[-1]
     lines = [
-        f"{name:24}{elements:9} {total * 1e6:10.2f} {total / elements * 1e9:8.3f} {sum(sizes) / total / 1e9:7.1f}"
-        f" {2 * source.nbytes / copy / 1e9:7.1f} {numpy * 1e6:11.1f} {number:8}"
+        f"{name:24}{graph.elements:9} {total * 1e6:10.2f} {total / graph.elements * 1e9:8.3f}"
+        f" {sum(sizes) / total / 1e9:7.1f} {2 * source.nbytes / copy / 1e9:7.1f} {numpy * 1e6:11.1f} {number:8}"
     ]
     for i, one in enumerate(graph.steps):
         if kernels:

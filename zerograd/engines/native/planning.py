@@ -18,7 +18,7 @@ from zerograd.engines.native.kernel import Access, Instruction, Kernel
 from zerograd.engines.native.rowplan import Operand, Passes, Plan, described
 from zerograd.engines.native.rows import RowKernel
 from zerograd.engines.native.target import host
-from zerograd.engines.native.transposing import transposing
+from zerograd.engines.native.transposing import transposing, turn_of
 from zerograd.engines.native.windows import Window, merged
 from zerograd.ir.graph import Node, Op, TensorType
 from zerograd.ops.elementwise import add as add_op
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PIECE = 512  # elements of a flat array that make a unit, at least
 NANOSECONDS = 0.05  # that a cheap operation takes for each element
+FEW = 256  # elements that are read where they lie, however that is
 PARTS = 32  # how many partial sums of all rows there are, at most
 _kernels: dict[str, _Made] = {}
 
@@ -169,6 +170,8 @@ class _Work:
 
     def instructions(self) -> list[Instruction]:
         plan, domain = self.plan, self.domain
+        for key, (operand, window) in self.reads.items():
+            self.reads[key] = operand, self._turned(operand, window)
         for node, window, strides in self.writes:
             plan.writes[node] = Operand(len(self.reads) + len(plan.writes), window.dtype, strides, ())
         plan.operands = [operand for operand, _ in self.reads.values()] + list(plan.writes.values())
@@ -192,6 +195,22 @@ class _Work:
             operand.outer = tuple(strides[operand.index] for _, strides in outer_axes)
             operand.inner = tuple(strides[operand.index] for _, strides in inner_axes)
         return self._finished(windows)
+
+    def _turned(self, operand: Operand, window: Window) -> Window:
+        """What a row would walk across is copied in the order of the rows first, block by block."""
+        domain, strides = self.domain, operand.outer
+        inner = [i for i, flag in enumerate(domain.inner or (True,) * len(domain.dims)) if flag]
+        if not inner or strides[inner[-1]] in (0, 1):
+            return window
+        moving = [(n, stride) for n, stride in zip(domain.dims, strides, strict=True) if stride]
+        shape = tuple(n for n, _ in moving)
+        source = Window(window.buffer, window.dtype, shape, tuple(stride for _, stride in moving), window.offset)
+        if count(shape) < FEW or turn_of(source, Window.whole(0, window.dtype, shape)) is None:
+            return window
+        copied = self.lowering.copied(source)
+        rest = iter(copied.strides)
+        operand.outer = tuple(next(rest) if stride else 0 for stride in strides)
+        return copied
 
     def _kept(self) -> tuple[bool, ...]:
         """The outer axes that folds of columns do not fold."""

@@ -51,6 +51,7 @@ class RowKernel:
         self.scalars = self._load_scalars()
         for slot in sorted(set(plan.slot.values())):
             self.numbers[slot] = f.number(slot)
+        self.lane_offsets = self._lane_offsets()
         if plan.flat:
             self._flat_units()
         elif plan.folds_rows:
@@ -61,6 +62,20 @@ class RowKernel:
 
     def number(self, name: str) -> Value:
         return self.numbers[self.plan.slot[name]]
+
+    def stride(self, operand: Operand) -> Value:
+        """How an operand moves along the innermost axis."""
+        return self.number(f"stride {operand.index} inner {len(self.plan.inner) - 1}")
+
+    def _lane_offsets(self) -> dict[tuple[int, int], Value]:
+        """For operands whose elements are no neighbours, and vectors of each width: how far the lanes lie apart."""
+        f = self.f
+        return {
+            (one.index, width): f.mul(f.iota(vector("i64", width)), f.splat(self.stride(one), width))
+            for one in self.plan.operands
+            if one.step == "s"
+            for width in self.vectors.widths
+        }
 
     # --- operands ------------------------------------------------------------------------------------------------
 
@@ -360,15 +375,13 @@ class Along:
         if operand.step == "1":
             values.store(self.f, operand.dtype, value, base, self.j, self.mask)
         else:
-            values.scatter(self.f, operand.dtype, value, base, self._lane_offsets(operand), self.mask)
+            values.scatter(self.f, operand.dtype, value, *self._spread(operand), self.mask)
 
-    def _lane_offsets(self, operand: Operand) -> Value:
-        """For each lane the element behind the base that it stands for."""
-        f = self.f
-        lanes = f.iota(vector("i64", self.width))
-        at = f.add(f.splat(self.j, self.width), lanes)
-        stride = self.kernel.number(f"stride {operand.index} inner {len(self.plan.inner) - 1}")
-        return f.mul(at, f.splat(stride, self.width))
+    def _spread(self, operand: Operand) -> tuple[Value, Value]:
+        """Where the first of the elements lies, and how far from it each of them."""
+        offsets = self.kernel.lane_offsets[operand.index, self.width]
+        first = self.f.mul(self.j, self.kernel.stride(operand))
+        return self.f.pointer(self.bases[operand.index], first, values.memory(operand.dtype)), offsets
 
     def _add_to_columns(self, node: Node) -> None:
         f = self.f
@@ -421,4 +434,4 @@ class Along:
             return values.load(f, operand.dtype, self.width, base, self.j, self.mask)
         if operand.step == "0":
             return f.splat(values.load(f, operand.dtype, 1, base, 0), self.width)
-        return values.gather(f, operand.dtype, base, self._lane_offsets(operand), self.mask)
+        return values.gather(f, operand.dtype, *self._spread(operand), self.mask)

@@ -34,12 +34,17 @@ class Vectors:
         self.width, self.many, self.singly = width, many, singly
 
     @property
-    def _widths(self) -> list[int]:
+    def widths(self) -> list[int]:
+        """Of what bodies are called with."""
+        return [*self._wholes, 1] if self.singly else self._wholes
+
+    @property
+    def _wholes(self) -> list[int]:
         return [self.many * self.width, self.width] if self.many > 1 else [self.width]
 
     def along(self, f: Function, start: Operand, stop: Value, body: Body) -> None:
         """Elements from ``start`` to ``stop``."""
-        for width in self._widths:
+        for width in self._wholes:
             start = _whole(f, start, stop, width, lambda j, width=width: body(j, None, width))[0]
         if self.singly:
             f.loop(start, stop, 1, lambda j: body(j, None, 1))
@@ -60,7 +65,7 @@ class Vectors:
             Vectors of ``width`` lanes; which elements a lane stands for depends on ``stop - start`` alone.
         """
         sums: list[Value] = []
-        for width in self._widths:
+        for width in self._wholes:
             sums = self._narrowed(f, sums, join) if sums else neutral(width)
             start, *sums = _whole(f, start, stop, width, lambda j, *s, width=width: body(j, None, width, *s), sums)
 

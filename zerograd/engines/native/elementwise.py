@@ -55,8 +55,8 @@ typed = partial(Entry, rounds=False, typed=True)
 
 _FUNCTIONS: Final = (
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "entr", "erf", "erfc", "exp", "exp2",
-    "expm1", "hypot", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logit", "ndtr", "sigmoid", "sin",
-    "sinc", "sinh", "softplus", "tan", "tanh", "xlog1py", "xlogy",
+    "exp_not_large", "expm1", "hypot", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logit", "ndtr",
+    "sigmoid", "sin", "sinc", "sinh", "softplus", "tan", "tanh", "xlog1py", "xlogy",
 )  # fmt: skip
 
 _TABLE: Final[dict[str, Entry]] = {
@@ -140,7 +140,7 @@ def emit(
 
     Args:
         f: the function under construction.
-        name: the op's.
+        name: the op's, or what stands for it (``values.form``).
         attributes: the op's.
         kinds: the operands' dtypes (what follows them is not read).
         operands: in registers, as ``load`` gives them; all with the same number of lanes.

@@ -105,8 +105,8 @@ def described(plan: Plan) -> str:
                 sources.append(f"@{plan.reads[node, i].index} {memory_dtype(x.type).name}")
         written = plan.writes.get(node)
         lines.append(
-            f"{node.op.name} {node.attributes.get('dtype')} {_other_attributes(node)} {memory_dtype(node.type).name}"
-            f" {plan.place[node]} {sources} {written and written.index}"
+            f"{values.form(node)} {node.attributes.get('dtype')} {_other_attributes(node)}"
+            f" {memory_dtype(node.type).name} {plan.place[node]} {sources} {written and written.index}"
         )
     for one in plan.operands:
         moves = [stride != 0 for stride in (*one.outer, *one.inner)]

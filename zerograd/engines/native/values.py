@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from zerograd import dtypes
@@ -10,6 +11,7 @@ from zerograd.dtypes import dtype
 from zerograd.engines.native import checks, choice, conversion, elementwise
 from zerograd.engines.native.conversion import HALVES, MEMORY, REGISTER, load, register, store
 from zerograd.engines.native.emit import Function, Value, lanes, size, vector
+from zerograd.engines.native.ranges import never_positive
 from zerograd.engines.native.windows import MOVES, memory_dtype
 from zerograd.ir.graph import Node, TensorType
 from zerograd.shapes import Shape
@@ -64,7 +66,18 @@ def emit(f: Function, node: Node, operands: list[Value], mask: Value | None = No
     kinds = [memory_dtype(one.type) for one in node.inputs]
     if node.op.name in checks.CHECKED:
         return checks.emit(f, node.op.name, node.attributes, kinds, operands, mask)
-    return elementwise.emit(f, node.op.name, node.attributes, kinds, operands)
+    return elementwise.emit(f, form(node), node.attributes, kinds, operands)
+
+
+def form(node: Node) -> str:
+    """The name of what computes a node: its op's, unless what is known of the operands allows a simpler way."""
+    simpler = _SIMPLER.get(node.op.name)
+    return simpler[0] if simpler is not None and simpler[1](node) else node.op.name
+
+
+_SIMPLER: dict[str, tuple[str, Callable[[Node], bool]]] = {
+    "exp": ("exp_not_large", lambda node: never_positive(node.inputs[0])),
+}
 
 
 def constant(f: Function, type: TensorType, number: Any, count: int) -> Value:
@@ -185,6 +198,6 @@ def rounded(f: Function, x: Value, kind: dtype) -> Value:
 
 
 __all__ = [
-    "FOLDS", "chained", "combine", "constant", "emit", "folded_axes", "folds", "gather", "load", "memory", "neutral",
-    "partial_dtype", "price", "register", "rounded", "scatter", "store", "stored", "supported",
+    "FOLDS", "chained", "combine", "constant", "emit", "folded_axes", "folds", "form", "gather", "load", "memory",
+    "neutral", "partial_dtype", "price", "register", "rounded", "scatter", "store", "stored", "supported",
 ]  # fmt: skip

@@ -33,25 +33,24 @@ _RANGE_OF_POWERS: Final = {"float": (-151.0, 129.0), "double": (-1076.0, 1025.0)
 _ONE_FROM: Final = {"float": 10.0, "double": 22.0}  # where tanh has rounded to 1
 
 
-def _reduced(f: Function, x: Value) -> tuple[Value, Value]:
-    """(bits, r): the last bits are n + 2 * bias, which makes powers of two of n's halves without further additions.
+def _reduced(f: Function, x: Value, offset: int) -> tuple[Value, Value]:
+    """(bits, r): the last bits are n + offset, which saves an addition where powers of two are made of them.
 
     n is rounded by an addition so large that it stands in the last of the sum's bits.
     """
     high, low = LOG_2[element(x.type)]
-    large = _large(x)
+    large = _large(x, offset)
     total = f.muladd(x, LOG2_E, large)
     n = f.sub(total, large)
     return as_bits(f, total), f.muladd(n, -low, f.muladd(n, -high, x))
 
 
-def _large(x: Value) -> float:
-    form = format_of(x)
-    return 1.5 * 2.0**form.mantissa + 2 * form.bias
+def _large(x: Value, offset: int) -> float:
+    return 1.5 * 2.0 ** format_of(x).mantissa + offset
 
 
 def _scaled(f: Function, p: Value, bits: Value) -> Value:
-    """p * 2ⁿ in two steps, of which only the second may leave the normal numbers."""
+    """p * 2ⁿ in two steps, of which only the second may leave the normal numbers; the bits are n + 2 * bias."""
     form = format_of(p)
     half = f.lshr(bits, 1)
     first = f.shl(half, form.mantissa)
@@ -59,23 +58,30 @@ def _scaled(f: Function, p: Value, bits: Value) -> Value:
     return f.mul(f.mul(p, as_floats(f, first, p)), as_floats(f, second, p))
 
 
+def _exp_of_rest(f: Function, r: Value) -> Value:
+    return polynomial(f, r, (1.0, 1.0, *EXP[element(r.type)]))
+
+
 def exp_not_large(f: Function, x: Value) -> Value:
-    """exp(x) of numbers that are not so large that it would be infinite."""
-    bits, r = _reduced(f, at_least(f, x, _RANGE[element(x.type)][0]))
-    q = polynomial(f, r, EXP[element(x.type)])
-    return _scaled(f, f.add(f.muladd(f.mul(r, r), q, r), 1.0), bits)
+    """exp(x) of numbers below 40, in fewer instructions: 2 to the power n + 64 is a normal number; < 1.1 ulp."""
+    form = format_of(x)
+    bits, r = _reduced(f, at_least(f, x, _RANGE[element(x.type)][0]), form.bias + 64)
+    power = as_floats(f, f.shl(bits, form.mantissa), x)
+    return f.mul(f.mul(_exp_of_rest(f, r), power), 2.0**-64)
 
 
 def exp(f: Function, x: Value) -> Value:
     """e to the power x, down to the least subnormal number; < 1.1 ulp."""
-    return exp_not_large(f, at_most(f, x, _RANGE[element(x.type)][1]))
+    low, high = _RANGE[element(x.type)]
+    bits, r = _reduced(f, at_least(f, at_most(f, x, high), low), 2 * format_of(x).bias)
+    return _scaled(f, _exp_of_rest(f, r), bits)
 
 
 def exp2(f: Function, x: Value) -> Value:
     """2 to the power x, exact for whole x; < 1.1 ulp."""
     low, high = _RANGE_OF_POWERS[element(x.type)]
     x = at_most(f, at_least(f, x, low), high)
-    large = _large(x)
+    large = _large(x, 2 * format_of(x).bias)
     total = f.add(x, large)
     r = f.sub(x, f.sub(total, large))
     p = f.muladd(polynomial(f, r, EXP2[element(x.type)]), r, 1.0)
@@ -84,10 +90,10 @@ def exp2(f: Function, x: Value) -> Value:
 
 def expm1_of_moderate(f: Function, x: Value) -> Value:
     """exp(x) - 1 of numbers that are small enough for 2ⁿ to be a normal number; < 1.5 ulp."""
-    bits, r = _reduced(f, x)
-    p = f.muladd(f.mul(r, r), polynomial(f, r, EXPM1[element(x.type)]), r)
     form = format_of(x)
-    power = as_floats(f, f.shl(f.sub(bits, form.bias), form.mantissa), x)
+    bits, r = _reduced(f, x, form.bias)
+    p = f.muladd(f.mul(r, r), polynomial(f, r, EXPM1[element(x.type)]), r)
+    power = as_floats(f, f.shl(bits, form.mantissa), x)
     return f.muladd(power, p, f.sub(power, 1.0))
 
 
@@ -96,10 +102,10 @@ def expm1(f: Function, x: Value) -> Value:
     if element(x.type) == "double":
         return lanewise(f, "expm1", x)
     # Twice exp(x) / 2 - 1 / 2, since 2ⁿ itself may be infinite where the result is not.
-    bits, r = _reduced(f, at_most(f, at_least(f, x, -18.0), 89.0))
-    p = f.muladd(f.mul(r, r), polynomial(f, r, EXPM1["float"]), r)
     form = format_of(x)
-    power = as_floats(f, f.shl(f.sub(bits, form.bias + 1), form.mantissa), x)
+    bits, r = _reduced(f, at_most(f, at_least(f, x, -18.0), 89.0), form.bias - 1)
+    p = f.muladd(f.mul(r, r), polynomial(f, r, EXPM1["float"]), r)
+    power = as_floats(f, f.shl(bits, form.mantissa), x)
     half = f.muladd(power, p, f.sub(power, 0.5))
     return keeping_tiny(f, x, f.add(half, half))
 

@@ -18,11 +18,15 @@ def _debug(text: str) -> frozenset[str]:
     return words
 
 
+def _switch(text: str) -> bool:
+    return text not in ("0", "")
+
+
 ENGINES = ("auto", "native", "reference")
 DEBUG = ("graphs", "instructions", "kernels", "fallbacks")
 _READ = {
-    "check_programs": lambda text: text not in ("0", ""), "engine": _engine, "cache_dir": str, "debug": _debug,
-    "debug_dir": str,
+    "check_programs": _switch, "engine": _engine, "cache_dir": str, "debug": _debug, "debug_dir": str,
+    "winograd": _switch,
 }  # fmt: skip
 
 
@@ -48,6 +52,7 @@ class Settings:
         "instructions" what is done in which phase, "kernels" writes LLVM IR and assembly to files, "fallbacks" warns
         of what NumPy computes.
     debug_dir: folder for these files.
+    winograd: whether convolutions by 3x3 kernels may be computed with fewer products, which rounds a little more.
     """
 
     max_pending_calls: int = 4096
@@ -60,6 +65,7 @@ class Settings:
     cache_mb: int = 256
     debug: frozenset[str] = frozenset()
     debug_dir: str = "zerograd_debug"
+    winograd: bool = True
 
     def __init__(self) -> None:
         openmp = os.environ.get("OMP_NUM_THREADS", "")

@@ -13,11 +13,18 @@ from zerograd.engines.native import program
 from zerograd.engines.native.convolutions import blocks, plan, plan_weights, stencil
 from zerograd.engines.native.target import Target, host
 from zerograd.ops import convolution as ops
+from zerograd.settings import settings
 
 Array = np.ndarray[Any, Any]
 DTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "half": np.float16, "bfloat": ml_dtypes.bfloat16}
 EPSILON = {"float": 2.0**-23, "double": 2.0**-52, "half": 2.0**-10, "bfloat": 2.0**-7}
 SIDES = ("conv", "conv_input", "conv_weight")
+
+
+@pytest.fixture(autouse=True)
+def only_sums_over_taps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other way is tested in test_winograd.py."""
+    monkeypatch.setattr(settings, "winograd", False)
 
 
 class Case:

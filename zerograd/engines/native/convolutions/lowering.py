@@ -7,6 +7,8 @@ from zerograd.engines.native.convolutions.blocks import Operand
 from zerograd.engines.native.convolutions.geometry import Shape3
 from zerograd.engines.native.convolutions.plan import Stencil
 from zerograd.engines.native.convolutions.plan_weights import WeightGradient
+from zerograd.engines.native.convolutions.winograd import plan as winograd
+from zerograd.engines.native.convolutions.winograd.plan import Windows
 from zerograd.engines.native.lower import Lowering, special
 from zerograd.ir.graph import Node
 from zerograd.shapes import Shape, contiguous_strides
@@ -29,48 +31,33 @@ def _axes(node: Node, kernel: Shape, source: Shape, target: Shape) -> list[tuple
     return [(1, 1, 1, 1, 0, 1)] * (MOST_AXES - len(found)) + found
 
 
-@special("conv")
+@special("conv", "conv_input")
 def _conv(lowering: Lowering, node: Node) -> bool:
     if not _possible(node):
         return False
     x, w = node.inputs
     groups = node.attributes["groups"]
+    features, channels = w.shape[0] // groups, w.shape[1]
+    feature, channel, *kernel = _strides(w.shape)
+    group = features * feature
+    across, along = geometry.depth_forward, geometry.forward
+    if node.op.name == "conv_input":
+        across, along = geometry.depth_backward, geometry.backward
+        features, channels, feature, channel = channels, features, channel, feature
     depth, rows, columns = _axes(node, w.shape[2:], x.shape[2:], node.shape[2:])
-    shape = Shape3(
-        x.shape[0], groups, w.shape[1], w.shape[0] // groups,
-        geometry.depth_forward(*depth), geometry.forward(*rows), geometry.forward(*columns),
-    )  # fmt: skip
-    feature, channel, *kernel = _strides(w.shape)
-    _add(lowering, node, shape, (w.shape[0] // groups * feature, feature, channel, *kernel))
-    return True
-
-
-@special("conv_input")
-def _conv_input(lowering: Lowering, node: Node) -> bool:
-    if not _possible(node):
-        return False
-    y, w = node.inputs
-    groups = node.attributes["groups"]
-    depth, rows, columns = _axes(node, w.shape[2:], y.shape[2:], node.shape[2:])
-    shape = Shape3(
-        y.shape[0], groups, w.shape[0] // groups, w.shape[1],
-        geometry.depth_backward(*depth), geometry.backward(*rows), geometry.backward(*columns),
-    )  # fmt: skip
-    feature, channel, *kernel = _strides(w.shape)
-    _add(lowering, node, shape, (w.shape[0] // groups * feature, channel, feature, *kernel))
+    shape = Shape3(x.shape[0], groups, channels, features, across(*depth), along(*rows), along(*columns))
+    type = TYPES[node.dtype.name]
+    source, weights = (Operand(lowering.whole(one), type) for one in node.inputs)
+    target = lowering.new_window(node.type)
+    kind = Windows if winograd.pays(shape, type) else Stencil
+    made = kind(lowering, shape, source, weights, Operand(target, type), (group, feature, channel, *kernel))
+    lowering.steps.extend(made.instructions())
+    lowering.place(node, target)
     return True
 
 
 def _strides(shape: Shape) -> Shape:
     return contiguous_strides((*shape[:2], *(1,) * (2 + MOST_AXES - len(shape)), *shape[2:]))
-
-
-def _add(lowering: Lowering, node: Node, shape: Shape3, strides: tuple[int, ...]) -> None:
-    type = TYPES[node.dtype.name]
-    x, w = (Operand(lowering.whole(one), type) for one in node.inputs)
-    target = lowering.new_window(node.type)
-    lowering.steps.extend(Stencil(lowering, shape, x, w, Operand(target, type), strides).instructions())
-    lowering.place(node, target)
 
 
 @special("conv_weight")

@@ -78,14 +78,23 @@ def random_case(rng: np.random.Generator) -> Case:
             return case
 
 
-def check(case: Case, side: str, type: str = "float", seed: int = 0) -> None:
-    """Right, in its own memory, and the same bits however the units are divided."""
+def check(case: Case, side: str, type: str = "float", seed: int = 0, spread: bool = False) -> None:
+    """Right, in its own memory, and the same bits however the units are divided.
+
+    Args:
+        spread: whether the rounding of a tap may be that of the kernel's others.
+    """
     rng = np.random.default_rng(seed)
     arrays = [rng.standard_normal(shape).astype(DTYPES[type]) for shape in case.operands(side)]
     node = case.node(side, *arrays)
     wide = [one.astype(np.float64) for one in arrays]
     expected = node.op.reference(*wide, **node.attributes)
-    magnitude = node.op.reference(*map(abs, wide), **node.attributes)
+    sizes = [abs(one) for one in wide]
+    if spread and side != "conv_weight":
+        sizes[1] = np.broadcast_to(4 * sizes[1].sum((2, 3), keepdims=True), sizes[1].shape)
+    magnitude = node.op.reference(*sizes, **node.attributes)
+    if spread and side == "conv_weight":
+        magnitude = 4 * magnitude.sum((2, 3), keepdims=True)
     made = Lowered([node], arrays)
     assert made.native
     (first,) = made.run()

@@ -12,12 +12,12 @@ from engines.native.test_convolutions import DTYPES, Case, check
 import zerograd
 from zerograd.engines.native import program
 from zerograd.engines.native.convolutions import plan as direct
-from zerograd.engines.native.convolutions.winograd import plan
+from zerograd.engines.native.convolutions.winograd import plan, plan_gradient
 from zerograd.engines.native.target import Target, host
 from zerograd.settings import settings
 
 Array = np.ndarray[Any, Any]
-NAMES = {"conv": "winograd", "conv_input": "winograd"}
+NAMES = {"conv": "winograd", "conv_input": "winograd", "conv_weight": "winograd_gradient"}
 SIDES = tuple(NAMES)
 
 
@@ -46,14 +46,14 @@ def test_sizes_and_paddings(size: tuple[int, int], padding: Any, side: str) -> N
     if min(case.windows) < 1:
         pytest.skip("no window")
     used(case, side, *(np.zeros(shape, np.float32) for shape in case.operands(side)))
-    check(case, side)
+    check(case, side, spread=True)
 
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("type", ["float", "double", "half", "bfloat"])
 @pytest.mark.parametrize("seed", range(12))
 def test_any_shape_of_any_type(seed: int, type: str, side: str) -> None:
-    check(random_square(np.random.default_rng(seed)), side, type, seed)
+    check(random_square(np.random.default_rng(seed)), side, type, seed, spread=True)
 
 
 def random_square(rng: np.random.Generator) -> Case:
@@ -71,12 +71,16 @@ def random_square(rng: np.random.Generator) -> Case:
 def test_blocks_of_any_size(seed: int, side: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small limits divide small convolutions as large ones are divided."""
     rng = np.random.default_rng(seed)
-    for name, (low, high) in LIMITS.items():
-        monkeypatch.setattr(plan, name, int(rng.integers(low, high)))
-    check(random_square(rng), side, seed=seed)
+    for (module, name), (low, high) in LIMITS.items():
+        monkeypatch.setattr(module, name, int(rng.integers(low, high)))
+    check(random_square(rng), side, seed=seed, spread=True)
 
 
-LIMITS = {"SOURCE": (64, 1 << 17), "TARGET": (64, 1 << 16), "LEAST_TILES": (1, 100), "UNITS": (1, 40)}
+LIMITS = {
+    (plan, "SOURCE"): (64, 1 << 17), (plan, "TARGET"): (64, 1 << 16), (plan, "LEAST_TILES"): (1, 100),
+    (plan, "UNITS"): (1, 40), (plan_gradient, "SUMS"): (64, 1 << 16), (plan_gradient, "TILES"): (64, 1 << 16),
+    (plan_gradient, "PARTS"): (64, 1 << 20), (plan_gradient, "LEAST_TILES"): (1, 100),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -85,9 +89,9 @@ def test_narrow_vectors(seed: int, side: str, monkeypatch: pytest.MonkeyPatch) -
     """Four float32 and sixteen registers, as SSE2 and NEON have them."""
     here = host()
     target = Target(here.triple, here.cpu, here.features, 4, 16)
-    for module in (plan, direct):
+    for module in (plan, plan_gradient, direct):
         monkeypatch.setattr(module, "host", lambda: target)
-    check(random_square(np.random.default_rng(seed)), side, ("float", "double")[seed % 2], seed)
+    check(random_square(np.random.default_rng(seed)), side, ("float", "double")[seed % 2], seed, spread=True)
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -9,6 +9,7 @@ from zerograd.engines.native.convolutions.plan import Stencil
 from zerograd.engines.native.convolutions.plan_weights import WeightGradient
 from zerograd.engines.native.convolutions.winograd import plan as winograd
 from zerograd.engines.native.convolutions.winograd.plan import Windows
+from zerograd.engines.native.convolutions.winograd.plan_gradient import Gradient
 from zerograd.engines.native.lower import Lowering, special
 from zerograd.ir.graph import Node
 from zerograd.shapes import Shape, contiguous_strides
@@ -74,6 +75,7 @@ def _conv_weight(lowering: Lowering, node: Node) -> bool:
     type = TYPES[node.dtype.name]
     source, other = (Operand(lowering.whole(one), type) for one in node.inputs)
     target = lowering.new_window(node.type)
-    lowering.steps.extend(WeightGradient(lowering, shape, source, other, Operand(target, type)).instructions())
+    kind = Gradient if winograd.pays(shape, type) else WeightGradient
+    lowering.steps.extend(kind(lowering, shape, source, other, Operand(target, type)).instructions())
     lowering.place(node, target)
     return True

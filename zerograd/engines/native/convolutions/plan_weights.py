@@ -47,7 +47,7 @@ def _tile(type: str, depth: int, features: int) -> tuple[Tile, Panels]:
     return Tile(panels.rows, 1 if few else largest.vectors, largest.lanes, type, largest.fused), panels
 
 
-def _divisor(n: int, most: float) -> int:
+def divisor(n: int, most: float) -> int:
     """The greatest divisor of ``n`` that is not above ``most``; at least 1."""
     return max((one for one in range(1, n + 1) if n % one == 0 and one <= most), default=1)
 
@@ -68,16 +68,16 @@ class WeightGradient:
         self.taps = shape.depth.taps * shape.rows.taps * shape.columns.taps
         lanes = tile_for(host(), self.type).lanes
         row = self.taps * min(shape.features, 16 * lanes) * self.bytes
-        self.channels = _divisor(shape.channels, max(SUMS // row, 1))
+        self.channels = divisor(shape.channels, max(SUMS // row, 1))
         self.depth = self.channels * self.taps
         self.tile, self.panels = _tile(self.type, self.depth, shape.features)
         all_panels = -(-shape.features // self.tile.columns)
-        self.block_panels = _divisor(all_panels, max(SUMS // (self.depth * self.tile.columns * self.bytes), 1))
+        self.block_panels = divisor(all_panels, max(SUMS // (self.depth * self.tile.columns * self.bytes), 1))
         self.channel_blocks = shape.channels // self.channels
         self.feature_blocks = all_panels // self.block_panels
         self.all_panels = shape.groups * self.channel_blocks * all_panels
         part = self.all_panels * self.depth * self.tile.columns * self.bytes
-        self.image_groups = _divisor(shape.images, min(UNITS, max(PARTS // part, 1)))
+        self.image_groups = divisor(shape.images, min(UNITS, max(PARTS // part, 1)))
         self.part = part
         most = max(FEW_POSITIONS, 2 * shape.columns.reach)
         self.dots = lanes if self.tile.columns == 1 else 0
@@ -144,4 +144,4 @@ class WeightGradient:
         }  # fmt: skip
 
 
-__all__ = ["WeightGradient"]
+__all__ = ["WeightGradient", "divisor"]

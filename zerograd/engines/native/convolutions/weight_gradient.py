@@ -13,7 +13,7 @@ The images are divided into groups whatever the threads; ``gathering_kernel`` ad
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from zerograd.engines.native.convolutions import planes
 from zerograd.engines.native.convolutions.planes import Block, Planes
@@ -279,7 +279,7 @@ def _gathering(tile: Tile, out: str) -> str:
     f = KernelFunction()
     n = {word: f.number(4 + i) for i, word in enumerate(GATHERING_NUMBERS)}
     source, target = f.place(0), f.place(1)
-    lanes, bytes = tile.lanes, size(tile.type)
+    bytes = size(tile.type)
     panel_bytes = f.mul(n["depth"], tile.columns * bytes)
     part_bytes = f.mul(n["panels"], panel_bytes)
     feature_blocks = f.div(
@@ -304,29 +304,48 @@ def _gathering(tile: Tile, out: str) -> str:
         to = f.pointer(target, f.add(f.mul(row, n["w_feature"]), column))
         features = f.least(f.sub(n["features"], first), tile.columns)
 
-        def square(k: Value) -> None:
-            left = f.sub(n["depth"], k)
-            mask = f.first(left, lanes)
-            for v in range(tile.vectors):
-                # rows behind the last k are read as the last, and not written
-                ks = [f.least(f.add(k, i), f.sub(n["depth"], 1)) for i in range(lanes)]
-                xs = [total(f.pointer(at, f.add(f.mul(one, tile.columns), v * lanes), tile.type)) for one in ks]
-                for i, x in enumerate(transposed(f, xs)):
-                    there = f.pointer(to, f.add(f.mul(n["w_feature"], v * lanes + i), f.mul(k, size(out))))
-                    inside = f.compare("sgt", features, v * lanes + i)
-                    f.if_(inside, lambda x=x, there=there: put(x, there, left, mask))
+        def sums(k: Value, feature: int) -> Value:
+            return total(f.pointer(at, f.add(f.mul(k, tile.columns), feature), tile.type))
 
-        def put(x: Value, there: Value, left: Value, mask: Value) -> None:
-            if lanes == 1:
-                write(f, x, out, there)
-                return
-            whole = f.compare("sge", left, lanes)
-            f.if_(whole, lambda: write(f, x, out, there), lambda: write(f, x, out, there, 0, mask))
-
-        f.loop(0, n["depth"], lanes, square)
+        write_by_feature(f, tile, out, sums, n["depth"], to, n["w_feature"], features)
 
     f.loop(f.low, f.high, 1, unit)
     return f.finish()
 
 
-__all__ = ["GATHERING_NUMBERS", "NUMBERS", "Form", "gathering_kernel", "weight_gradient_kernel"]
+def write_by_feature(
+    f: KernelFunction, tile: Tile, out: str, sums: Callable[[Value, int], Value], depth: Value, to: Value,
+    stride: Value, features: Value,
+) -> None:  # fmt: skip
+    """A panel of sums [k, tile.columns] written as rows [feature, k].
+
+    Args:
+        sums: gives a vector: of one k, from a feature on.
+        to: the first feature's row; ``stride``: bytes from one to the next.
+        features: how many there are.
+    """
+    lanes = tile.lanes
+
+    def square(k: Value) -> None:
+        left = f.sub(depth, k)
+        mask = f.first(left, lanes)
+        for v in range(tile.vectors):
+            # rows behind the last k are read as the last, and not written
+            ks = [f.least(f.add(k, i), f.sub(depth, 1)) for i in range(lanes)]
+            xs = [sums(one, v * lanes) for one in ks]
+            for i, x in enumerate(transposed(f, xs)):
+                there = f.pointer(to, f.add(f.mul(stride, v * lanes + i), f.mul(k, size(out))))
+                inside = f.compare("sgt", features, v * lanes + i)
+                f.if_(inside, lambda x=x, there=there: put(x, there, left, mask))
+
+    def put(x: Value, there: Value, left: Value, mask: Value) -> None:
+        if lanes == 1:
+            write(f, x, out, there)
+            return
+        whole = f.compare("sge", left, lanes)
+        f.if_(whole, lambda: write(f, x, out, there), lambda: write(f, x, out, there, 0, mask))
+
+    f.loop(0, depth, lanes, square)
+
+
+__all__ = ["GATHERING_NUMBERS", "NUMBERS", "Form", "gathering_kernel", "weight_gradient_kernel", "write_by_feature"]

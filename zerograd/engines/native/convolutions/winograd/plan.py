@@ -189,7 +189,8 @@ class Windows:
     def _numbers(self) -> tuple[dict[str, int], int]:
         """The numbers of the kernel, and the bytes of its scratch memory."""
         shape, blocks, panels, y = self.shape, self.blocks, self.panels, self.y.strides
-        source = source_numbers(shape, blocks, self.x, self.tile, self.pitch)
+        sizes = blocks.tile_rows, blocks.tile_columns, blocks.rows
+        source = source_numbers(shape, sizes, self.x, self.tile, self.pitch)
         rows = 2 * min(blocks.rows, blocks.tile_rows)
         sums = lines(rows * source["pitch"] + 4 * self.tile.lanes, self.bytes)
         at_lines = source["plane"]
@@ -208,11 +209,17 @@ class Windows:
         }, at_m + POINTS * m_point  # fmt: skip
 
 
-def source_numbers(shape: Shape3, blocks: Blocks, x: Operand, tile: Tile, v_pitch: int) -> dict[str, int]:
-    """``tiles.NUMBERS``; ``v_pitch`` in bytes."""
+def source_numbers(shape: Shape3, sizes: tuple[int, int, int], x: Operand, tile: Tile, v_pitch: int) -> dict[str, int]:
+    """``tiles.NUMBERS``.
+
+    Args:
+        sizes: tiles in rows and columns, and the rows of a block.
+        v_pitch: in bytes.
+    """
+    tile_rows, tile_columns, block_rows = sizes
     bytes, rows, columns = size(tile.type), shape.rows, shape.columns
-    pitch, slack = 2 * blocks.tile_columns + 2, tiles.slack(tile)
-    highest = 2 * min(blocks.rows, blocks.tile_rows) + 2
+    pitch, slack = 2 * tile_columns + 2, tiles.slack(tile)
+    highest = 2 * min(block_rows, tile_rows) + 2
     return {
         "channels": 1, "x_channel": x.strides[1], "x_depth": x.strides[2], "x_row": x.strides[3],
         "depth_taps": 1, "depth_source": 1, "depth_step": 1, "depth_tap": 1, "depth_start": 0, "depth_stride": 1,
@@ -220,8 +227,8 @@ def source_numbers(shape: Shape3, blocks: Blocks, x: Operand, tile: Tile, v_pitc
         "row_reach": 2, "column_source": columns.source, "column_step": 1,
         "column_before": columns.before - columns.low, "column_phases": 1,
         "pitch": pitch, "plane": lines(highest * pitch + slack + tile.lanes, bytes), "slack": slack,
-        "all_channels": shape.channels, "tile_rows": blocks.tile_rows, "tile_columns": blocks.tile_columns,
-        "block_rows": blocks.rows, "x_image": x.strides[0],
+        "all_channels": shape.channels, "tile_rows": tile_rows, "tile_columns": tile_columns,
+        "block_rows": block_rows, "x_image": x.strides[0],
         "v_pitch": v_pitch // bytes, "v_point": lines(shape.channels * v_pitch, 1),
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ from zerograd.engines.checking.comparing import Coverage, Expectation, agreeing,
 from zerograd.engines.checking.faults import COMPUTED, FAULTS, KEPT
 from zerograd.engines.checking.programs import program
 from zerograd.engines.checking.shrinking import described, shrunk
+from zerograd.engines.checking.step import SIGNIFICANT
 from zerograd.engines.checking.tolerances import Freedoms
 from zerograd.engines.checking.trial import Trial
 from zerograd.engines.checking.trying import Engine, engine, faults_of
@@ -94,6 +95,18 @@ def test_zeros_of_other_sign_and_single_bits_count() -> None:
     assert list(agreeing(x, np.array([-0.0, np.nextafter(np.float32(1), np.float32(2)), 1.0], np.float32), None)) == [
         False, False, False,
     ]  # fmt: skip
+
+
+def test_the_sign_of_a_zero_with_0_added_is_open() -> None:
+    """x + 0 may be simplified to x, and 0 - x to -x."""
+    x, zeros = np.array([-0.0, 0.0, 1.0], np.float32), np.zeros(3, np.float32)
+    for found, free in (
+        (expectation_of(registry["add"], x, zeros), [True, False, False]),
+        (expectation_of(registry["sub"], zeros, x), [False, True, False]),
+    ):
+        bound = found.bounds[found.trial.outputs[0]]
+        assert (bound > 0).tolist() == free
+        assert (bound <= SIGNIFICANT).all()
 
 
 def test_a_comparison_of_what_is_nearly_equal_is_undecided() -> None:

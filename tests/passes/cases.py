@@ -304,8 +304,8 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     "gather_is_choice": (
         lambda: indexing.gather(tanh(a), places, axis=1),
         (
-            "sum(where(eq(expand(wrap(places, size=3)), expand(reshape(iota(size=3), shape=(1, 3)))), "
-            "tanh(a), 0.0), axes=(1,))"
+            "max(where(eq(expand(wrap(places, size=3)), expand(reshape(iota(size=3), shape=(1, 3)))), "
+            "tanh(a), -inf), axes=(1,))"
         ),
     ),
     "scatter_is_choice": (

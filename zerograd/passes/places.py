@@ -5,6 +5,8 @@ Comparing places with the running index joins the kernels around it; nothing is 
 
 from __future__ import annotations
 
+import math
+
 from zerograd import dtypes
 from zerograd.ir.graph import Node, leaf
 from zerograd.ops import reduction
@@ -93,13 +95,16 @@ def _is_expanded(x: Node, axis: int) -> bool:
 
 @rules.on(gather)
 def gather_is_choice(graph: Graph, node: Node) -> Node | None:
-    """gather(x, places) = sum(where(places = iota, x, 0)), with one place in each row of a computed x"""
+    """gather(x, places) = max(where(places = iota, x, -inf)), with one place in each row of a computed x
+
+    The greatest element keeps the sign of a zero, which a sum would lose.
+    """
     x, places = node.inputs
-    if not _one_in_each_row(node) or x.op is leaf or not x.dtype.is_inexact:
+    if not _one_in_each_row(node) or x.op is leaf or not x.dtype.is_floating_point:
         return None
     axis = node.attributes["axis"]
-    chosen = graph.make(where, _chosen(graph, x, places, axis), x, graph.full(0, x.type))
-    return graph.make(reduction.sum, chosen, axes=(axis,))
+    chosen = graph.make(where, _chosen(graph, x, places, axis), x, graph.full(-math.inf, x.type))
+    return graph.make(reduction.max, chosen, axes=(axis,))
 
 
 @rules.on(scatter, scatter_add)

@@ -9,6 +9,7 @@ import pytest
 from engines.native.graphs import check_close, check_same
 from engines.native.lowered import leaves
 
+import zerograd as torch
 from zerograd import dtypes
 from zerograd.engines.native import program
 from zerograd.ir.graph import TensorType
@@ -16,8 +17,10 @@ from zerograd.ops import reduction
 from zerograd.ops.bounds import within
 from zerograd.ops.elementwise import mul, sub
 from zerograd.ops.indexing import wrap
+from zerograd.ops.linalg import LinAlgError, inverse
 from zerograd.ops.loss import binary_cross_entropy
 from zerograd.ops.source import filled
+from zerograd.settings import settings
 
 Array = np.ndarray[Any, Any]
 
@@ -84,3 +87,19 @@ def test_probabilities() -> None:
     p[36] = np.nan
     with pytest.raises(RuntimeError, match="probabilities"):
         made([p, y])
+
+
+def test_what_has_no_value_whatever_the_data_fails_when_it_runs() -> None:
+    """Not when the program is made: nobody would know then which of the values that are waiting it is."""
+    made = program.compile((inverse(filled(0, TensorType((2, 2), dtypes.float32))),))
+    with pytest.raises(LinAlgError, match="singular"):
+        made([])
+
+
+def test_values_beside_one_that_fails_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "engine", "native")
+    x = torch.ones(3) + 1
+    with pytest.raises(torch.linalg.LinAlgError, match="singular"):
+        torch.linalg.inv(torch.zeros(2, 2))
+    assert x.tolist() == [2, 2, 2]
+    assert (torch.ones(3) * 3).tolist() == [3, 3, 3]

@@ -11,6 +11,7 @@ from engines.native.graphs import check_close, check_same
 from engines.native.lowered import leaves
 
 from zerograd.engines.native import program
+from zerograd.ops.elementwise import neg
 from zerograd.ops.indexing import gather, index_write, scatter, scatter_add, scatter_fold
 
 Array = np.ndarray[Any, Any]
@@ -33,6 +34,15 @@ def test_along_an_axis(shape: tuple[int, ...], index: tuple[int, ...], axis: int
     exact += [scatter_fold(x, places, values, axis=axis, kind=kind) for kind in ("max", "min")]
     check_same([*exact, scatter_add(x, places, values, axis=axis)], arrays)
     check_close([scatter_fold(x, places, values, axis=axis, kind="product")], arrays, 1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, ml_dtypes.bfloat16])
+def test_one_of_each_row_of_computed_numbers_as_it_is(dtype: Any) -> None:
+    """Zeros keep their sign, infinities and NaN stay what they are, and spoil nothing beside them."""
+    odd = np.array([[-0.0, 1, 2], [0.0, -1, np.inf], [np.nan, 3, -np.inf], [-np.inf, np.nan, 4]], dtype)
+    arrays = [np.tile(odd, (1, 7)), np.array([[3], [0], [5], [9]])]
+    x, places = leaves(*arrays)
+    check_same([gather(neg(neg(x)), places, axis=1), gather(neg(x), places, axis=1)], arrays)
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES, np.bool_, np.complex64])

@@ -50,7 +50,16 @@ def _one(step: Step, place: int, type: TensorType) -> Bound:
         total = total + own_eps(type.dtype) / 2 * size_of(out)
     if step.name in SIGN_OF_ZERO_IS_FREE:
         total = total + np.where(out == 0, FREE_SIGN, 0.0)
+    elif step.name in ("add", "sub") and not type.dtype.is_complex:
+        total = total + np.where(_zeros_cancel(step), FREE_SIGN, 0.0)
     return total if total.any() else None
+
+
+def _zeros_cancel(step: Step) -> Array:
+    """Where 0 is added to -0, or taken from 0: simplified to the other operand, the sum keeps that one's sign."""
+    x, y = step.xs
+    opposite = np.signbit(x) != np.signbit(y)
+    return (x == 0) & (y == 0) & (opposite if step.name == "add" else ~opposite)
 
 
 def _rounding(type: TensorType, out: Array) -> Array | float:

@@ -164,8 +164,10 @@ class Lowering:
             self.place_results(node, [self.new_window(one) for one in types])
             return
         if node.constant and not isinstance(node.type, tuple) and node.type.nbytes <= LARGEST_CONSTANT:
-            self.place(node, self.constant(_evaluated(node), node.type.dtype))
-            return
+            value = _evaluated(node)
+            if value is not None:
+                self.place(node, self.constant(value, node.type.dtype))
+                return
         special = SPECIAL.get(node.op.name)
         if special is not None and special(self, node):
             return
@@ -206,11 +208,14 @@ def _users(order: Sequence[Node]) -> dict[Node, list[Node]]:
     return users
 
 
-def _evaluated(node: Node) -> Array:
-    """The value of a node that depends on nothing."""
+def _evaluated(node: Node) -> Array | None:
+    """The value of a node that depends on nothing; ``None`` if there is none: whoever runs the program is told why."""
     from zerograd.engines import reference
 
-    return reference.compile((node,))([])[0]
+    try:
+        return reference.compile((node,))([])[0]
+    except Exception:
+        return None
 
 
 __all__ = ["SPECIAL", "Lowering", "Reference", "Step", "special"]

@@ -11,7 +11,7 @@ import pytest
 from zerograd import dtypes
 from zerograd.engines import reference
 from zerograd.engines.checking import __main__ as command
-from zerograd.engines.checking import running
+from zerograd.engines.checking import running, sequences
 from zerograd.engines.checking.bounds import bounds_of
 from zerograd.engines.checking.cases import cases
 from zerograd.engines.checking.comparing import Coverage, Expectation, agreeing, expected
@@ -107,6 +107,33 @@ def test_the_sign_of_a_zero_with_0_added_is_open() -> None:
         bound = found.bounds[found.trial.outputs[0]]
         assert (bound > 0).tolist() == free
         assert (bound <= SIGNIFICANT).all()
+
+
+def test_the_bits_of_a_zero_are_open_where_its_sign_is() -> None:
+    x = np.array([[-0.0, 1.0]], np.float32)
+    found = expectation_of(lambda x: registry["bitcast"](registry["sum"](x, axes=(0,)), dtype=dtypes.int32), x)
+    assert np.isinf(found.bounds[found.trial.outputs[0]]).tolist() == [[True, False]]
+
+
+def test_infinite_weights_at_the_zeros_around_an_image_are_open() -> None:
+    """0 * inf may be NaN or left out there, and nowhere else."""
+    grad, w = np.ones((1, 1, 4), np.float32), np.array([[[np.inf, 1, 1]]], np.float32)
+    options = {"size": (4,), "stride": (1,), "padding": ((1, 1),), "dilation": (1,), "groups": 1}
+    found = expectation_of(lambda y, w: registry["conv_input"](y, w, **options), grad, w)
+    (node,) = found.trial.outputs
+    assert np.isinf(found.bounds[node]).tolist() == [[[False, False, False, True]]]
+    assert np.isinf(np.asarray(found.values[node])).tolist() == [[[True, True, True, False]]]
+
+
+@pytest.mark.parametrize("name", sequences.OPERANDS)
+def test_errors_in_recurrent_layers_are_found(name: str) -> None:
+    for seed, case in enumerate(cases(registry[name], dtypes.float32, 3)):
+        right = [np.array(case.values[node]) for node in case.trial.outputs]
+        assert not case.differences(right)
+        wrong = right[seed % len(right)]
+        if wrong.size:
+            wrong.flat[wrong.size // 2] += 0.01 * (1 + np.abs(wrong).max())
+            assert case.differences(right)
 
 
 def test_a_comparison_of_what_is_nearly_equal_is_undecided() -> None:

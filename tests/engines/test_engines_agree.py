@@ -20,8 +20,6 @@ from zerograd.ir.graph import Op
 CASES = 2
 PROGRAMS_IN_ONE_TEST = 50
 THREADS = (1, 2)
-UNBOUNDED = {"sequences": "no bound is followed through the steps of a recurrence"}
-INFINITE = {218: "infinite weights times the zeros around an image: NaN, where the reference leaves the zeros out"}
 
 on_every_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda one: one.name)
 
@@ -41,8 +39,6 @@ def test_op_computes_what_the_reference_computes_in_every_type(engine: Engine, o
 @pytest.mark.parametrize("start", range(0, 400, PROGRAMS_IN_ONE_TEST))
 def test_random_programs_compute_what_the_reference_computes(engine: Engine, start: int) -> None:
     for seed in range(start, start + PROGRAMS_IN_ONE_TEST):
-        if engine.name == "native" and seed in INFINITE:
-            continue
         assert not faults_of(program(seed), engine, THREADS, relaid=seed), f"seed {seed}"
 
 
@@ -60,4 +56,4 @@ def test_training_computes_what_the_reference_computes(engine: Engine, name: str
             for part in stages(trial, whole.values):
                 found = expected(part)
                 assert not faults_of(found, engine, THREADS), part.name
-                assert name in UNBOUNDED or found.coverage().decided > 0.9 * found.coverage().elements, part.name
+                assert found.coverage().decided > 0.9 * found.coverage().elements, part.name

@@ -9,6 +9,7 @@ import numpy as np
 
 from zerograd import dtypes
 from zerograd.dtypes import dtype
+from zerograd.engines.checking import sequences
 from zerograd.engines.checking.building import Builder, MisfitError, own_recorder
 from zerograd.engines.checking.comparing import Expectation
 from zerograd.engines.checking.drawing import Draw
@@ -26,11 +27,9 @@ Call = tuple[tuple[Node, ...], dict[str, Any]]
 Maker = Callable[[Builder, Op, dtype], Call]
 
 OPS = tuple(registry.values())
-_RECURRENT = words("lstm lstm_gradient lstm_tangent gru gru_gradient gru_tangent rnn rnn_gradient rnn_tangent")
 LEFT_OUT = {
     "leaf": "it is data",
     "output": "it comes with the ops that have several results",
-    **dict.fromkeys(_RECURRENT, "no bound is followed through all steps; tests/engines/native/test_recurrent compares"),
 }
 DIVISIONS = words("div_floor div_trunc remainder fmod")
 
@@ -361,6 +360,12 @@ def _alignment(b: Builder, op: Op, kind: dtype) -> Call:
     return (b.leaf(loss.type), *inputs, loss), {"blank": 0}
 
 
+def _sequence(b: Builder, op: Op, kind: dtype) -> Call:
+    """Recurrent layers, their gradients and tangents."""
+    _only(kind.is_floating_point and not b.draw.wild)
+    return sequences.operands(b, op.name, kind)
+
+
 def _by_name(maker: Maker, names: str) -> dict[str, Maker]:
     return dict.fromkeys(words(names), maker)
 
@@ -383,6 +388,7 @@ MAKERS: dict[str, Maker] = {
     **_by_name(_fourier, "fourier half_fourier whole"),
     **_by_name(_matrix, "inverse solve solve_triangular cofactor det slogdet cholesky qr eigh svd eig lu_factor"),
     **_by_name(_alignment, "ctc ctc_gradient"),
+    **dict.fromkeys(sequences.OPERANDS, _sequence),
     "variable": _with(index=(0,)),
     "dead_end": _with(name=("f",)),
     "polygamma": _with(n=(0, 1, 2)),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zerograd.engines.checking import tolerances
+from zerograd.engines.checking import sequences, tolerances
 from zerograd.engines.checking.step import Bound, Step, size_of, wide
 from zerograd.engines.checking.tolerances import (
     ABSOLUTE,
@@ -83,6 +83,8 @@ def _amount(step: Step, place: int, type: TensorType) -> Array | float | None:
     rule = _RULES.get(name)
     if rule is not None:
         return rule(step, type)
+    if name in sequences.OPERANDS:
+        return sequences.own(step)[place]
     if name in MATRICES:
         size = size_of(step.outs[place])
         return ULPS[name] * eps(type.dtype) * max(float(np.max(size, initial=0.0)), smallest(type.dtype))
@@ -156,6 +158,23 @@ def _bilinear(terms: Callable[[Step], float]) -> Callable[[Step, TensorType], Ar
         return _terms(step.applied(step.sizes(0), step.sizes(1)), max(n, 2), type, underflow=True)
 
     return rule
+
+
+def _conv_input(step: Step, type: TensorType) -> Array:
+    """Where infinite weights meet the zeros around an image, engines may leave these out or multiply (0 * inf)."""
+    terms = step.xs[1].shape[0] / step.attributes["groups"] * count(step.xs[1].shape[2:])
+    found = _bilinear(lambda _: terms)(step, type)
+    odd = ~np.isfinite(size_of(step.xs[1])) * 1.0
+    if not odd.any():
+        return found
+    taps, stride = step.xs[1].shape[2:], step.attributes["stride"]
+    reach = [d * (n - 1) + 1 for d, n in zip(step.attributes["dilation"], taps, strict=True)]
+    y = step.xs[0].shape
+    beyond = np.ones((*y[:2], *[n + 2 * more for n, more in zip(y[2:], reach, strict=True)]))
+    wider = [more * one for more, one in zip(reach, stride, strict=True)]
+    padding = tuple((a + n, b + n) for (a, b), n in zip(step.attributes["padding"], wider, strict=True))
+    outside = step.applied(beyond, odd, padding=padding) > step.applied(np.ones(y), odd)
+    return np.where(outside, np.inf, found)
 
 
 def _linear(terms: Callable[[Step], float]) -> Callable[[Step, TensorType], Array]:
@@ -284,7 +303,7 @@ _RULES: dict[str, Callable[[Step, TensorType], Any]] = {
     "recurrence": _recurrence,
     "matmul": _bilinear(lambda step: step.xs[0].shape[-1]),
     "conv": _bilinear(lambda step: count(step.xs[1].shape[1:])),
-    "conv_input": _bilinear(lambda step: step.xs[1].shape[0] / step.attributes["groups"] * count(step.xs[1].shape[2:])),
+    "conv_input": _conv_input,
     "conv_weight": _bilinear(lambda step: step.xs[1].shape[0] * count(step.xs[1].shape[2:])),
     "fold": _linear(lambda step: count(step.attributes["kernel"])),
     "resample": _resample,

@@ -10,6 +10,7 @@ from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.checking.building import Builder, MisfitError
 from zerograd.engines.checking.productions import production
+from zerograd.engines.checking.sequences import GATES
 from zerograd.ir.graph import Node, TensorType, registry
 from zerograd.ops import elementwise as e
 from zerograd.ops import indexing as ix
@@ -79,6 +80,22 @@ def perceptron(b: Builder) -> None:
     for _ in range(b.draw.between(1, 3)):
         x = activation(b, linear(b, x, b.draw.size(65) or 1))
     b.offer(x)
+
+
+@production(1.5)
+def recurrent_layer(b: Builder) -> None:
+    """A recurrent layer over the steps of a sequence."""
+    draw, kind = b.draw, some_float(b)
+    layer = draw.one(tuple(GATES))
+    steps, batch, features, hidden = draw.between(1, 7), draw.between(1, 9), draw.size(17) or 1, draw.size(33) or 1
+    x = linear(b, b.floats(steps * batch, features, kind=kind), GATES[layer] * hidden)
+    states = [b.floats(batch, hidden, kind=kind) for _ in range(2 if layer == "lstm" else 1)]
+    w = b.floats(GATES[layer] * hidden, hidden, kind=kind, scale=hidden**-0.5)
+    bias = [b.floats(hidden, kind=kind)] if layer == "gru" else []
+    function = {"function": draw.one(("tanh", "relu"))} if layer == "rnn" else {}
+    x = reshape(x, shape=(steps, batch, GATES[layer] * hidden))
+    made = registry[layer](x, *states, w, *bias, reverse=draw.chance(0.3), **function)
+    b.offer(*(made[:-1] if isinstance(made, tuple) else (made,)))
 
 
 @production(3)

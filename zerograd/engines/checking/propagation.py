@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zerograd.engines.checking import choices, signs
+from zerograd.engines.checking import choices, sequences, signs
 from zerograd.engines.checking.local import MATRICES, deviations
 from zerograd.engines.checking.step import SIGNIFICANT, Bound, Step, moved, size_of, times, wide
 from zerograd.engines.checking.tolerances import FREE_SIGN, own_eps, smallest, words
@@ -173,6 +173,14 @@ def _moved_along(step: Step) -> Array:
     return step.applied(*[step.bound(i) for i in range(len(step.xs))])
 
 
+def _bitcast(step: Step) -> Array:
+    """The bits of a number, and of a zero, are open where the number, or the zero's sign, is."""
+    unsure, out = step.bound(0) > 0, step.outs[0]
+    if out.size != step.xs[0].size:
+        return np.full(out.shape, np.inf if unsure.any() else 0.0)
+    return np.where(unsure.reshape(out.shape), np.inf, 0.0)
+
+
 def _index(step: Step) -> Array:
     rest = (1,) * (step.outs[0].ndim - step.xs[1].ndim)
     unsure = step.unsure(1).reshape(step.xs[1].shape + rest)
@@ -310,6 +318,7 @@ RULES: dict[str, Rule] = {
     "square": _square,
     "div": _div,
     "cast": _cast,
+    "bitcast": _bitcast,
     "index": _index,
     "index_write": _index_write,
     "gather": _gather,
@@ -324,6 +333,7 @@ RULES: dict[str, Rule] = {
     "pairs": _of_pairs,
     "unpairs": lambda step: step.bound(0)[..., 0] + step.bound(0)[..., 1],
     **choices.RULES,
+    **dict.fromkeys(sequences.OPERANDS, sequences.arrived),
 }
 
 NOT_ROUNDING = frozenset(

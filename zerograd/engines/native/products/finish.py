@@ -8,6 +8,7 @@ from typing import Any
 from zerograd.engines.native.emit import Operand, Value, lanes, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
 from zerograd.engines.native.products.numbers import read, write
+from zerograd.engines.native.products.packing import transposed
 from zerograd.engines.native.products.tile import Tile
 
 
@@ -134,6 +135,43 @@ class Writer:
             f.loop(0, rows, 1, lambda row: f.loop(0, here, 1, lambda v: vector(row, v)) and None)
 
         f.if_(f.compare("sge", columns, tile.columns), whole, edge)
+
+    def turn(self, spot: Spot, buffer: Value, to: Value, stride: Value, columns: Value, rows: Value) -> None:
+        """The same where the sums wait transposed: ``tile.columns`` sums of a column, one for each row.
+
+        Squares of vectors are transposed in registers; what the last ones hold beyond the edge is not stored.
+        """
+        f, tile, n = self.f, self.tile, self.tile.lanes
+
+        def square(first: Value, v: Value) -> None:
+            above = f.mul(v, n)
+            start = f.pointer(buffer, f.add(f.mul(first, tile.columns), above), tile.type)
+            last = f.sub(f.sub(columns, first), 1)
+            sums = [
+                f.load(tile.vector, start, f.mul(f.least(last, w), tile.columns)) for w in range(n)
+            ]  # fmt: skip
+            corner = f.pointer(to, f.add(f.mul(above, stride), f.mul(first, size(self.out))))
+            left = f.sub(rows, above)
+            xs = transposed(f, sums)
+
+            def put(mask: Value | None) -> None:
+                for w, x in enumerate(xs):
+                    there = f.pointer(corner, f.mul(stride, w))
+
+                    def one(x: Value = x, there: Value = there, w: int = w) -> None:
+                        y = self._plus(x, there, 0, mask)
+                        if self.finish is not None:
+                            row = f.add(f.add(spot.row, above), w)
+                            y = self.finish(f, y, Spot(spot.item, row, f.add(spot.column, first), mask))
+                        write(f, y, self.out, there, 0, mask)
+
+                    f.if_(f.compare("sgt", left, w), one)
+
+            here = f.add(last, 1)
+            f.if_(f.compare("sge", here, n), lambda: put(None), lambda: put(f.first(here, n)))
+
+        parts = f.div(f.add(f.least(rows, tile.columns), n - 1), n)
+        f.loop(0, parts, 1, lambda v: f.loop(0, columns, n, lambda first: square(first, v)) and None)
 
 
 __all__ = ["Epilogue", "Finish", "Spot", "Writer", "described"]

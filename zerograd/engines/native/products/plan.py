@@ -26,7 +26,7 @@ from zerograd.engines.native.target import Target, host
 
 FIRST_CACHE = 32 << 10  # bytes; the least that processors of the last ten years have
 SECOND_CACHE = 256 << 10
-DEPTH = 320  # k in a block: a panel of B of this depth and a panel of A fill most of the first cache
+DEPTH = 512  # k in a block, if a panel of B of this depth fits into the first cache
 RATE = 0.8  # of the peak, which large products reach
 CLOCK = 3.0  # cycles in a nanosecond
 BANDWIDTH = 20  # bytes in a nanosecond, of data in the third cache
@@ -36,6 +36,9 @@ MOST_DOT_ROWS, LEAST_DOT_DEPTH = 4, 16  # where dot products in place beat packi
 PIECES = 8  # into so many pieces the work of a product should be divisible, or k is divided too
 WORTH_DIVIDING = 4_000_000  # operations, some 50 microseconds
 LEAST_SLICE = 512  # k
+ROWS_OF_CALL = 64  # a guess
+FEW_CALLS = 4  # that pack the same panels of B in their own scratch memory, rather than all of B once through memory
+TURNED_ROWS = 48  # of the kernel that computes the transpose: so much of A waits in the second cache
 
 
 def plan(
@@ -71,6 +74,10 @@ def plan(
     rows, columns = c.shape[-2:]
     make = _Dots if _dots_fit(a, b) else _General
     few = min(rows, 2) if b.strides[-1] == 1 and columns >= FEW_COLUMNS else 2
+    if make is _General and _turning_pays(a, b, type):
+        make, few = _Turned, 2
+        a, b, c = b.transposed(), a.transposed(), c.transposed()
+        columns = FEW_COLUMNS
     tile = _tile(target or host(), type, few, min(columns, FEW_COLUMNS))
     return make(tile, a, b, c, new_buffer, accumulate, epilogue, operands, named).instructions()
 
@@ -78,6 +85,15 @@ def plan(
 def _dots_fit(a: Matrix, b: Matrix) -> bool:
     rows, depth = a.shape[-2:]
     return rows <= MOST_DOT_ROWS and a.strides[-1] == b.strides[-2] == 1 != b.strides[-1] and depth >= LEAST_DOT_DEPTH
+
+
+def _turning_pays(a: Matrix, b: Matrix, type: str) -> bool:
+    """Whether it is faster to read B's columns where they lie, and to pack A: where B is large and used little."""
+    rows, depth = a.shape[-2:]
+    columns = b.shape[-1]
+    if b.strides[-2] != 1 or b.strides[-1] == 1 or b.type != type or columns < FEW_COLUMNS:
+        return False
+    return rows <= columns and (rows > 8 or columns * depth * size(type) > SECOND_CACHE // 4)
 
 
 @cache
@@ -102,6 +118,8 @@ def _dense(buffer: int, items: int, rows: int, columns: int, type: str) -> Matri
 
 class _General:
     """Tiles in registers; B in panels, packed or in place."""
+
+    turned = False
 
     def __init__(
         self, tile: Tile, a: Matrix, b: Matrix, c: Matrix, new_buffer: Callable[[int], int], accumulate: bool,
@@ -166,19 +184,32 @@ class _General:
         b_kind = self._b_kind()
         before, b = self._packing() if b_kind == PACKED else ([], self.b.access(2 if self.items > 1 else 0))
         form = Form(
-            self.tile, self.a.type, self.b.type, c.type, self._a_kind(), b_kind, self.accumulate, self._operands
-        )
+            self.tile, self.a.type, self.b.type, c.type, self._a_kind(), b_kind, self.accumulate, self._operands,
+            self.turned, self.turned,
+        )  # fmt: skip
         numbers = self._numbers()
         along = 2 if self._by_columns else 3
-        units = self.items * (self.panels if self._by_columns else self.rows)
+        units = self.items * self._units
         total = 2 * self.items * self.rows * self.columns * self.depth
         written = self.items * self.rows * self.columns / self.tile.lanes / CLOCK
-        reads = [self.a.access(along), b, *operands, *([c.access(along)] * self.accumulate)]
+        reads, written_c = self._accesses(c, b, along, operands)
         product = Instruction(
-            _product(form, epilogue, self.named), reads, [c.access(along)], [numbers[word] for word in NUMBERS], units,
+            _product(form, epilogue, self.named), reads, [written_c], [numbers[word] for word in NUMBERS], units,
             (total / self._speed() + written) / units, scratch_bytes(form, numbers),
         )  # fmt: skip
         return [*before, product]
+
+    def _accesses(
+        self, c: Matrix, b: Access, along: int, operands: Sequence[Access]
+    ) -> tuple[list[Access], Access]:  # fmt: skip
+        """What the instruction reads, and where it writes; units are divided ``along`` so many dimensions."""
+        written = c.access(along)
+        return [self.a.access(along), b, *operands, *([written] * self.accumulate)], written
+
+    @property
+    def _units(self) -> int:
+        """Of an item."""
+        return self.panels if self._by_columns else self.rows
 
     @property
     def _by_columns(self) -> bool:
@@ -191,12 +222,13 @@ class _General:
         return 4 * self.tile.lanes * CLOCK * RATE
 
     def _b_kind(self) -> str:
-        """Panels are made before, unless B is small or used by few rows."""
+        """Panels are made before, unless B is small or used by few rows, in few calls."""
         straight = self.b.strides[-1] == 1 or self.columns == 1
         small = self.depth * self.columns * self.bytes <= SECOND_CACHE // 4
         if straight and self.b.type == self.tile.type and (small or self.rows <= 2 * self.tile.rows):
             return IN_PLACE
-        if small or (self.items > 1 and self.depth * self.columns * self.bytes <= SECOND_CACHE):
+        calls = self.rows / ROWS_OF_CALL if self.items == 1 else 1 + self.rows * PIECES / (self.items * ROWS_OF_CALL)
+        if small or calls <= FEW_CALLS:
             return self._direction(self.b.strides[-1], self.b.strides[-2], self.columns, self.depth)
         return PACKED
 
@@ -236,7 +268,7 @@ class _General:
         blocks = -(-self.depth // most) or 1
         deep = max(-(-self.depth // blocks), 1)
         deep = -(-deep // 8) * 8
-        tiles = max(SECOND_CACHE // 2 // (deep * self.bytes * tile.rows), 1)
+        tiles = self._block_rows(deep) // tile.rows or 1
         sums = SUM_COLUMNS if blocks > 1 else self.columns
         numbers = {
             "rows": self.rows, "columns": self.columns, "depth": self.depth,
@@ -251,6 +283,53 @@ class _General:
         ):
             for name, step in zip(("outer", "inner", *names), matrix.steps, strict=False):
                 numbers[f"{word}_{name}"] = step
+        return numbers
+
+    def _block_rows(self, deep: int) -> int:
+        return SECOND_CACHE // (deep * self.bytes)
+
+
+class _Turned(_General):
+    """A, B and C are the transposes of those of the caller: A is read where it lies, B is packed.
+
+    Units are columns of C, which are rows for the caller, unless there are too few of them: then rows.
+    """
+
+    turned = True
+
+    def instructions(self) -> list[Instruction]:
+        if self.items * self.rows * self.columns == 0:
+            return []
+        return self._product(self.c, self.epilogue, self.operands)
+
+    def _accesses(
+        self, c: Matrix, b: Access, along: int, operands: Sequence[Access]
+    ) -> tuple[list[Access], Access]:  # fmt: skip
+        if not self._by_columns:
+            return super()._accesses(c, b, along, operands)
+        written = c.transposed().access(3)
+        packed = self.b.transposed().access(3)
+        return [self.a.access(2 if self.items > 1 else 0), packed, *operands, *([written] * self.accumulate)], written
+
+    @property
+    def _by_columns(self) -> bool:
+        return self.columns >= 2 * self.tile.columns
+
+    @property
+    def _units(self) -> int:
+        return self.columns if self._by_columns else self.rows
+
+    def _b_kind(self) -> str:
+        return self._direction(self.b.strides[-1], self.b.strides[-2], self.columns, self.depth)
+
+    def _block_rows(self, deep: int) -> int:
+        return TURNED_ROWS
+
+    def _numbers(self) -> dict[str, int]:
+        numbers = super()._numbers()
+        numbers["c_row"] = self.c.steps[3]
+        panel = self.tile.columns * self.bytes * max(self.depth, 1)
+        numbers["block_panels"] = min(numbers["block_panels"], max(SECOND_CACHE // panel, 1))
         return numbers
 
 

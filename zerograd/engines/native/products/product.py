@@ -1,7 +1,7 @@
 """The kernel of C = A @ B: blocks for the caches around the tile that the registers hold.
 
     for item in batch:                     an item is one product
-        for columns in steps of COLUMNS:
+        for columns in steps of COLUMNS:       B's block may be packed here
             for rows in steps of ROWS:         the sums of this block stay in scratch memory while k runs
                 for k in steps of DEPTH:
                     A's block is packed, or read where it lies: it stays in the second cache
@@ -10,6 +10,9 @@
 
 The sum of an element is taken over blocks of DEPTH, each a chain of its own, added in order. That order depends on the
 instruction only, never on the rows or the threads.
+
+The kernel may compute the transpose instead ("turned"): then its rows are C's columns, and C's rows, which are divided
+among the threads, its columns. The tiles' sums wait in scratch memory, from where squares of them are transposed.
 """
 
 from __future__ import annotations
@@ -21,11 +24,15 @@ from zerograd.engines.native.kernel import Kernel, KernelFunction
 from zerograd.engines.native.products.finish import Epilogue, Spot, Writer, described
 from zerograd.engines.native.products.packing import ACROSS, ALONG, ANY, Source, pack
 from zerograd.engines.native.products.tile import (
+    FIRST,
+    UNROLL,
+    Ahead,
     Rows,
     Tile,
     clamped,
     multiply,
     one_below_another,
+    prefetch,
     side_by_side,
 )
 from zerograd.frozen import Frozen
@@ -42,7 +49,7 @@ NUMBERS = (
     "b_outer", "b_inner", "b_k", "b_column",
     "c_outer", "c_inner", "c_row",
     "block_rows", "block_depth", "block_panels",  # ROWS (a multiple of tile.rows), DEPTH, COLUMNS in panels
-    "by_columns",  # 1: units are panels of columns instead of rows
+    "by_columns",  # 1: units are panels of columns instead of rows; if the kernel is turned, single columns
 )  # fmt: skip
 
 
@@ -55,17 +62,21 @@ class Form(Frozen):
         out: C's type.
         a_kind: IN_PLACE (rows contiguous in k, read where they lie), ACROSS_IN_PLACE (the same of columns), or how
             the source of packing lies: ACROSS, ALONG, ANY.
-        b_kind: PACKED (panels made before), IN_PLACE (rows contiguous in columns), or ALONG, ANY: packed here.
+        b_kind: PACKED (panels made before), IN_PLACE (rows contiguous in columns), or how the source of packing lies:
+            ACROSS, ALONG, ANY.
+        block: where B is packed here: whether all panels of a block of columns, else each block of k of a panel.
+        turned: the transpose of C is computed.
         accumulate: C += A @ B.
         operands: how many the instruction has, at least 3: A, B, those of the epilogue, and C, the last.
     """
 
-    __slots__ = ("a", "a_kind", "accumulate", "b", "b_kind", "operands", "out", "tile")
+    __slots__ = ("a", "a_kind", "accumulate", "b", "b_kind", "block", "operands", "out", "tile", "turned")
 
     def __init__(
         self, tile: Tile, a: str, b: str, out: str, a_kind: str, b_kind: str, accumulate: bool = False,
-        operands: int = 3,
+        operands: int = 3, block: bool = False, turned: bool = False,
     ) -> None:  # fmt: skip
+        self.block, self.turned = block, turned
         self.tile, self.a, self.b, self.out = tile, a, b, out
         self.a_kind, self.b_kind, self.accumulate, self.operands = a_kind, b_kind, accumulate, operands
 
@@ -79,11 +90,12 @@ def product_kernel(form: Form, epilogue: Epilogue | None = None, named: str | No
 
 
 def scratch_bytes(form: Form, numbers: Mapping[str, int]) -> int:
-    """What a call needs: packed A, packed B of an item, and the sums of a block: of one panel if k is not divided."""
+    """What a call needs: packed A, packed B, and the sums of a block: of one panel if k is not divided."""
     tile, bytes = form.tile, size(form.tile.type)
     panels, depth = -(-numbers["columns"] // tile.columns), numbers["depth"]
     shallow = min(numbers["block_depth"], depth)
-    b = {PACKED: 0, IN_PLACE: shallow}.get(form.b_kind, depth * panels) * tile.columns * bytes
+    b = depth * min(numbers["block_panels"], panels) if form.block else 0 if form.b_kind == PACKED else shallow
+    b *= tile.columns * bytes
     pitch = numbers["block_rows"] + tile.rows
     kept = 1 if depth <= numbers["block_depth"] else min(numbers["block_panels"], panels)
     sums = kept * pitch * tile.columns * bytes
@@ -98,14 +110,13 @@ def _line(bytes: int) -> int:
 class _Product:
     """The kernel under construction. What its loops have fixed so far stands in its attributes."""
 
-    panels: Value  # of the whole B
     item: Value
     item_a: Value
     item_b: Value
     item_c: Value
     depth: Value  # of the item
-    first_panel: Value  # of the block of columns
-    last_panel: Value
+    first_column: Value  # of the block of columns
+    last_column: Value  # the first that is no part of it
     first_row: Value  # of the block of rows
     last_row: Value
     k: Value  # where the block of k begins
@@ -115,6 +126,9 @@ class _Product:
     kept: Value  # whether the sums of all panels wait for the next block of k
     column: Value  # of the panel: the first, and how many there are from it on
     columns_left: Value
+    next_b: Value  # what the panel's tiles prefetch, if there is ``another``: the first line, and the next
+    next_step: Value
+    another: Value
     panel_sums: Value
     a_packed: Value  # parts of scratch memory
     b_packed: Value
@@ -130,25 +144,27 @@ class _Product:
         self.writer = Writer(f, self.tile, form.out, form.accumulate, epilogue(f) if epilogue else None)
 
     def text(self) -> str:
-        f, n = self.f, self.n
-        columns = self.tile.columns
-        self.panels = f.div(f.add(n["columns"], columns - 1), columns)
+        f, n, wide = self.f, self.n, self.tile.columns
+        panels = f.div(f.add(n["columns"], wide - 1), wide)
         by_columns = f.compare("ne", n["by_columns"], 0)
-        units = f.intrinsic("smax", f.select(by_columns, self.panels, n["rows"]), 1)
-        self._divide_scratch()
+        of_columns = n["columns"] if self.form.turned else panels
+        units = f.intrinsic("smax", f.select(by_columns, of_columns, n["rows"]), 1)
+        self._divide_scratch(panels)
 
         def item(i: Value) -> None:
             start = f.mul(i, units)
             low = f.intrinsic("smax", f.sub(f.low, start), 0)
             high = f.least(f.sub(f.high, start), units)
             rows = f.select(by_columns, 0, low), f.select(by_columns, n["rows"], high)
-            panels = f.select(by_columns, low, 0), f.select(by_columns, high, self.panels)
-            self._item(i, rows, panels)
+            of_unit = 1 if self.form.turned else wide
+            first, last = f.mul(low, of_unit), f.least(f.mul(high, of_unit), n["columns"])
+            columns = f.select(by_columns, first, 0), f.select(by_columns, last, n["columns"])
+            self._item(i, rows, columns)
 
         f.loop(f.div(f.low, units), f.div(f.add(f.high, f.sub(units, 1)), units), 1, item)
         return f.finish()
 
-    def _divide_scratch(self) -> None:
+    def _divide_scratch(self, panels: Value) -> None:
         """Scratch: packed A, then packed B, then the sums; see ``scratch_bytes``."""
         f, n, tile, form = self.f, self.n, self.tile, self.form
         shallow = f.least(n["block_depth"], n["depth"])
@@ -157,15 +173,17 @@ class _Product:
             bytes = f.mul(f.add(f.mul(n["block_rows"], shallow), tile.lanes), self.bytes)
             at = f.pointer(at, self._line(bytes))
         self.b_packed = at
-        bytes = f.mul({PACKED: f.operand(0, "i64"), IN_PLACE: shallow}.get(form.b_kind, f.mul(n["depth"], self.panels)),
-                      tile.columns * self.bytes)  # fmt: skip
-        self.sums = f.pointer(at, self._line(bytes))
+        if form.block:
+            shallow = f.mul(n["depth"], f.least(n["block_panels"], panels))
+        if form.b_kind != PACKED:
+            at = f.pointer(at, self._line(f.mul(shallow, tile.columns * self.bytes)))
+        self.sums = at
         self.kept = f.compare("sgt", n["depth"], n["block_depth"])
 
     def _line(self, bytes: Value) -> Value:
         return self.f.and_(self.f.add(bytes, 63), -64)
 
-    def _item(self, i: Value, rows: tuple[Value, Value], panels: tuple[Value, Value]) -> None:
+    def _item(self, i: Value, rows: tuple[Value, Value], columns: tuple[Value, Value]) -> None:
         f, n = self.f, self.n
         outer, inner = f.div(i, n["inner"]), f.rem(i, n["inner"])
 
@@ -176,38 +194,42 @@ class _Product:
         self.item = i
         self.item_a, self.item_b, self.item_c = start(self.a, "a"), start(self.b, "b"), start(self.c, "c")
         self.depth = f.least(n["depth"], f.sub(n["whole_depth"], f.mul(i, n["depth"])))
+        wide = self.tile.columns
         if self.form.b_kind == PACKED:
-            bytes = f.mul(f.mul(self.panels, n["depth"]), self.tile.columns * self.bytes)
-            self.item_b = f.pointer(self.b, f.mul(i, bytes))
-        elif self.form.b_kind != IN_PLACE:
-            f.loop(*panels, 1, self._pack_whole_panel)
-            self.item_b = self.b_packed
-        f.loop(*panels, n["block_panels"], lambda p: self._columns(p, rows, panels))
+            panels = f.div(f.add(n["columns"], wide - 1), wide)
+            self.item_b = f.pointer(self.b, f.mul(i, f.mul(f.mul(panels, n["depth"]), wide * self.bytes)))
+        f.loop(*columns, f.mul(n["block_panels"], wide), lambda column: self._columns(column, rows, columns[1]))
 
-    def _pack_whole_panel(self, p: Value) -> None:
-        f = self.f
-        to = f.mul(f.mul(p, self.n["depth"]), self.tile.columns * self.bytes)
-        self._pack_b(p, self.item_b, self.depth, f.pointer(self.b_packed, to))
-
-    def _pack_b(self, p: Value, start: Value, depth: Value, to: Value) -> None:
-        f, n, form = self.f, self.n, self.form
-        column = f.mul(p, self.tile.columns)
-        kind = ACROSS if form.b_kind == IN_PLACE else form.b_kind
-        across: Operand = size(form.b) if kind == ACROSS else n["b_column"]
-        along: Operand = size(form.b) if kind == ALONG else n["b_k"]
-        source = Source(form.b, kind, f.pointer(start, f.mul(column, across)), across, along)
-        pack(f, self.tile, self.tile.columns, source, f.sub(n["columns"], column), depth, to)
-
-    def _columns(self, p: Value, rows: tuple[Value, Value], panels: tuple[Value, Value]) -> None:
-        f, n = self.f, self.n
-        self.first_panel = p
-        self.last_panel = f.least(f.add(p, n["block_panels"]), panels[1])
+    def _columns(self, column: Value, rows: tuple[Value, Value], end: Value) -> None:
+        f, n, wide = self.f, self.n, self.tile.columns
+        self.first_column = column
+        self.last_column = f.least(f.add(column, f.mul(n["block_panels"], wide)), end)
+        if self.form.block:
+            f.loop(column, self.last_column, wide, self._pack_whole_panel)
 
         def block(r: Value) -> None:
             self.first_row, self.last_row = r, f.least(f.add(r, n["block_rows"]), rows[1])
             f.loop(0, f.intrinsic("smax", self.depth, 1), n["block_depth"], self._depth)
 
         f.loop(*rows, n["block_rows"], block)
+
+    def _pack_whole_panel(self, column: Value) -> None:
+        f = self.f
+        to = f.mul(f.mul(f.sub(column, self.first_column), self.n["depth"]), self.bytes)
+        self._pack_b(column, f.const(0, "i64"), self.depth, f.pointer(self.b_packed, to))
+
+    def _b_source(self, column: Value, k: Value) -> tuple[Source, Value]:
+        """The panel that begins at ``column``, from ``k`` on, and how many columns there are."""
+        f, n, form = self.f, self.n, self.form
+        kind = ACROSS if form.b_kind == IN_PLACE else form.b_kind
+        across: Operand = size(form.b) if kind == ACROSS else n["b_column"]
+        along: Operand = size(form.b) if kind == ALONG else n["b_k"]
+        start = f.pointer(f.pointer(self.item_b, f.mul(column, across)), f.mul(k, along))
+        return Source(form.b, kind, start, across, along), f.sub(self.last_column, column)
+
+    def _pack_b(self, column: Value, k: Value, depth: Value, to: Value) -> None:
+        source, count = self._b_source(column, k)
+        pack(self.f, self.tile, self.tile.columns, source, count, depth, to)
 
     def _depth(self, k: Value) -> None:
         f, n = self.f, self.n
@@ -217,7 +239,7 @@ class _Product:
         self.ends = f.compare("sge", f.add(k, n["block_depth"]), self.depth)
         if not self.a_stays:
             f.loop(self.first_row, self.last_row, self.tile.rows, self._pack_a)
-        f.loop(self.first_panel, self.last_panel, 1, self._panel)
+        f.loop(self.first_column, self.last_column, self.tile.columns, self._panel)
 
     def _pack_a(self, row: Value) -> None:
         f, n, form = self.f, self.n, self.form
@@ -231,28 +253,37 @@ class _Product:
         f = self.f
         return f.pointer(self.a_packed, f.mul(f.mul(f.sub(row, self.first_row), self.shallow), self.bytes))
 
-    def _panel(self, p: Value) -> None:
+    def _panel(self, column: Value) -> None:
         f, n, tile = self.f, self.n, self.tile
-        b, step = self._b_panel(p)
-        self.column = f.mul(p, tile.columns)
-        self.columns_left = f.sub(n["columns"], self.column)
+        self.column = column
+        self.columns_left = f.sub(self.last_column, column)
+        b, step = self._b_panel()
         pitch = f.add(n["block_rows"], tile.rows)  # a tile of few rows may reach beyond the block
-        which = f.select(self.kept, f.sub(p, self.first_panel), 0)
-        self.panel_sums = f.pointer(self.sums, f.mul(f.mul(which, pitch), tile.columns * self.bytes))
+        which = f.select(self.kept, f.sub(column, self.first_column), 0)
+        self.panel_sums = f.pointer(self.sums, f.mul(f.mul(which, pitch), self.bytes))
         whole = f.sub(self.last_row, f.rem(f.sub(self.last_row, self.first_row), tile.rows))
-        if not self.a_stays:
-            f.loop(self.first_row, self.last_row, tile.rows, lambda row: self._tile(row, b, step))
+        few = tile.of(max(tile.rows * 2 // 3, 1))
+        if not self.a_stays:  # what is packed may be read beyond the last row
+            more = f.compare("sgt", f.sub(self.last_row, whole), few.rows)
+            full = f.select(more, f.add(whole, tile.rows), whole)
         else:
-            f.loop(self.first_row, whole, tile.rows, lambda row: self._tile(row, b, step))
-            few = tile.of(max(tile.rows * 2 // 3, 1))
-            f.loop(whole, self.last_row, few.rows, lambda row: self._tile(row, b, step, few))
+            full = whole
+        f.loop(self.first_row, full, tile.rows, lambda row: self._tile(row, b, step))
+        f.loop(full, self.last_row, few.rows, lambda row: self._tile(row, b, step, few))
 
         def rows() -> None:
             """What the tiles have not stored themselves."""
+            if self.form.turned:
+                self.writer.turn(
+                    Spot(self.item, self.column, self.first_row), self.panel_sums,
+                    self._c(self.first_row, self.column), n["c_row"], f.sub(self.last_row, self.first_row),
+                    self.columns_left,
+                )  # fmt: skip
+                return
             stored = f.compare("sge", self.columns_left, tile.columns)
             start = self.first_row if self.writer.finish else f.select(stored, whole, self.first_row)
             self.writer.rows(
-                Spot(self.item, start, self.column), self._buffer(start), self._c(start), n["c_row"],
+                Spot(self.item, start, self.column), self._buffer(start), self._c(self.column, start), n["c_row"],
                 f.sub(self.last_row, start), self.columns_left,
             )  # fmt: skip
 
@@ -263,36 +294,44 @@ class _Product:
         f = self.f
         return f.pointer(self.panel_sums, f.mul(f.sub(row, self.first_row), self.tile.columns * self.bytes))
 
-    def _c(self, row: Value) -> Value:
+    def _c(self, column: Value, row: Value) -> Value:
+        """The address of C[row, column]."""
         f = self.f
-        offset = f.add(f.mul(row, self.n["c_row"]), f.mul(self.column, size(self.form.out)))
-        return f.pointer(self.item_c, offset)
+        return f.pointer(self.item_c, f.add(f.mul(row, self.n["c_row"]), f.mul(column, size(self.form.out))))
 
-    def _b_panel(self, p: Value) -> tuple[Value, Operand]:
-        """Where the panel's block begins, and the bytes from one k to the next."""
-        f, n, width = self.f, self.n, self.tile.columns * self.bytes
-        if self.form.b_kind != IN_PLACE:
-            at = f.add(f.mul(p, n["depth"]), self.k)
-            return f.pointer(self.item_b, f.mul(at, width)), width
-        column = f.mul(p, self.tile.columns)
-        start = f.pointer(self.item_b, f.mul(self.k, n["b_k"]))
-        there = f.pointer(start, f.mul(column, self.bytes))
+    def _b_panel(self) -> tuple[Value, Operand]:
+        """Where the panel's block begins, and the bytes from one k to the next; says what comes after it."""
+        f, n, form, width = self.f, self.n, self.form, self.tile.columns * self.bytes
+        wide = self.tile.columns
+        self.another = f.compare("sgt", self.columns_left, wide)
+        self.next_step = f.operand(width, "i64")
+        if form.block or form.b_kind == PACKED:
+            base, column = (self.b_packed, self.first_column) if form.block else (self.item_b, 0)
+            at = f.add(f.mul(f.sub(self.column, column), n["depth"]), f.mul(self.k, wide))
+            here = f.pointer(base, f.mul(at, self.bytes))
+            self.next_b = f.pointer(here, f.mul(n["depth"], width))
+            return here, width
+        source, _ = self._b_source(self.column, self.k)
+        if source.kind == ACROSS:
+            self.next_b, self.next_step = f.pointer(source.start, wide * size(form.b)), n["b_k"]
+        else:
+            self.next_b, self.another = source.start, f.const(0, "i1")
 
-        def edge() -> list[Value]:
-            self._pack_b(p, start, self.shallow, self.b_packed)
+        def packed() -> list[Value]:
+            self._pack_b(self.column, self.k, self.shallow, self.b_packed)
             return [self.b_packed, f.operand(width, "i64")]
 
-        def inside() -> list[Value]:
-            return [there, n["b_k"]]
-
-        fits = f.compare("sge", f.sub(n["columns"], column), self.tile.columns)
-        here, step = f.if_(fits, inside, edge)
+        if form.b_kind != IN_PLACE:
+            packed()
+            return self.b_packed, width
+        fits = f.compare("sge", self.columns_left, wide)
+        here, step = f.if_(fits, lambda: [source.start, n["b_k"]], packed)
         return here, step
 
     def _rows(self, row: Value, few: Tile | None) -> Rows:
         f, n = self.f, self.n
         if not self.a_stays:
-            return side_by_side(self.tile, self._a_panel(row), self.tile.rows * self.bytes)
+            return side_by_side(few or self.tile, self._a_panel(row), self.tile.rows * self.bytes)
         straight = self.form.a_kind == IN_PLACE
         stride: Operand = n["a_row"] if straight else self.bytes
         step: Operand = self.bytes if straight else n["a_k"]
@@ -304,14 +343,24 @@ class _Product:
     def _tile(self, row: Value, b: Value, step: Operand, few: Tile | None = None) -> None:
         f = self.f
         tile = few or self.tile
-        buffer, to = self._buffer(row), self._c(row)
-        self._fetch(tile, to, buffer)
-        sums = multiply(f, tile, self._rows(row, few), b, step, self.shallow)
-        if few:
+        buffer, to = self._buffer(row), self._c(self.column, row)
+        if not self.form.turned:
+            self._fetch(tile, to, buffer)
+        sums = multiply(f, tile, self._rows(row, few), b, step, self.shallow, ahead=self._ahead(row, b))
+        if few or self.form.turned:
             self.writer.keep(sums, buffer, self.begins)
             return
         rows = f.sub(self.last_row, row)
         self.writer.write(tile, sums, buffer, to, self.n["c_row"], rows, self.columns_left, self.begins, self.ends)
+
+    def _ahead(self, row: Value, b: Value) -> Ahead:
+        """The first tiles of a panel ask for the next one, a part each."""
+        f = self.f
+        part = f.div(f.sub(row, self.first_row), self.tile.rows)
+        wanted = f.compare("slt", part, f.select(self.another, f.operand(UNROLL, "i64"), 0))
+        skipped = f.mul(part, f.div(self.shallow, UNROLL))
+        start = f.pointer(self.next_b, f.mul(skipped, self.next_step))
+        return Ahead(f.select(wanted, start, b), f.select(wanted, self.next_step, 0))
 
     def _fetch(self, tile: Tile, to: Value, buffer: Value) -> None:
         """Ask early for the memory that the tile's end will touch: partial sums, or C."""
@@ -319,7 +368,7 @@ class _Product:
         at = f.select(self.begins, to, buffer)
         step = f.select(self.begins, self.n["c_row"], self.tile.columns * self.bytes)
         for _ in range(tile.rows):
-            f.call("llvm.prefetch.p0", "void", at, *(Value(x, "i32") for x in ("1", "3", "1")))
+            prefetch(f, at, FIRST, writing=True)
             at = f.pointer(at, step)
 
 

@@ -14,6 +14,14 @@ from zerograd.engines.native.emit import Function, Operand, Value, size, vector
 from zerograd.engines.native.target import Target
 from zerograd.frozen import Frozen
 
+UNROLL = 4  # k in a body of the inner loop
+FIRST, SECOND = 3, 2  # caches to prefetch into
+
+
+def prefetch(f: Function, at: Value, cache: int = FIRST, writing: bool = False) -> None:
+    """Ask for a line of memory early. Nothing is read: any address will do."""
+    f.call("llvm.prefetch.p0", "void", at, *(Value(str(x), "i32") for x in (int(writing), cache, 1)))
+
 
 class Tile(Frozen):
     """The shape of a tile.
@@ -105,9 +113,24 @@ def clamped(f: Function, tile: Tile, start: Value, stride: Operand, step: Operan
     return Rows(heads, [(row, 0) for row in range(tile.rows)], step)
 
 
+class Ahead:
+    """Memory that is asked for while a tile is computed: a line every UNROLL k.
+
+    Attributes:
+        start: the first line.
+        step: bytes from each to the next.
+    """
+
+    __slots__ = ("start", "step")
+
+    def __init__(self, start: Value, step: Operand) -> None:
+        self.start, self.step = start, step
+
+
 def multiply(
-    f: Function, tile: Tile, rows: Rows, b: Value, step: Operand, depth: Operand, unroll: int = 4
-) -> list[Value]:
+    f: Function, tile: Tile, rows: Rows, b: Value, step: Operand, depth: Operand, unroll: int = UNROLL,
+    ahead: Ahead | None = None,
+) -> list[Value]:  # fmt: skip
     """The sums of a tile, row by row, each row as ``tile.vectors`` vectors.
 
     Args:
@@ -115,10 +138,12 @@ def multiply(
         b: where the tile's columns of B begin; ``tile.columns`` neighbours are read for each k.
         step: bytes from one k to the next in B.
         depth: how many k.
+        ahead: what is prefetched.
     """
     depth = f.operand(depth, "i64")
     whole = f.mul(f.div(depth, unroll), unroll) if unroll > 1 else depth
     state = [*rows.heads, b, *[f.const(0, tile.vector)] * (tile.rows * tile.vectors)]
+    lines = [ahead.start] if ahead else []
 
     def several(count: int, *state: Value) -> list[Value]:
         heads, b, sums = list(state[: len(rows.heads)]), state[len(rows.heads)], list(state[len(rows.heads) + 1 :])
@@ -131,7 +156,14 @@ def multiply(
                 b = f.pointer(b, _advance(step, count))
         return [*heads, b, *sums]
 
-    state = f.loop(0, whole, unroll, lambda k, *state: several(unroll, *state), state)
+    def asking(*state: Value) -> list[Value]:
+        before, line = state[: len(state) - len(lines)], state[len(state) - len(lines) :]
+        for one in line:
+            prefetch(f, one, SECOND)
+        return [*several(unroll, *before), *(f.pointer(one, ahead.step) for one in line if ahead)]
+
+    state = f.loop(0, whole, unroll, lambda k, *state: asking(*state), [*state, *lines])
+    state = state[: len(state) - len(lines)]
     if unroll > 1:
         state = f.loop(whole, depth, 1, lambda k, *state: several(1, *state), state)
     return state[len(rows.heads) + 1 :]
@@ -152,4 +184,7 @@ def _one(f: Function, tile: Tile, heads: list[Value], rows: Rows, b: Value, sums
             sums[at] = tile.plus_product(f, a, x, sums[at])
 
 
-__all__ = ["Rows", "Tile", "clamped", "multiply", "one_below_another", "side_by_side", "tile_for"]
+__all__ = [
+    "FIRST", "SECOND", "UNROLL", "Ahead", "Rows", "Tile", "clamped", "multiply", "one_below_another", "prefetch",
+    "side_by_side", "tile_for",
+]  # fmt: skip

@@ -36,15 +36,15 @@ ARRAY, NUMBER = 0, 1
 FIELDS = 4  # kind, slot in the list, index in the table of pointers, index of the result that may take its place
 
 
-def _text() -> str:
-    f = Function(
-        "bind",
-        [("ptr", "list"), ("ptr", "plan"), ("i64", "count"), ("ptr", "table"), ("ptr", "numbers"), ("ptr", "taken"),
-         ("ptr", "kinds")],
-        "i64",
-    )  # fmt: skip
-    items, plan, count, table, numbers, taken, kinds = f.arguments
-    items = f.load("ptr", f.pointer(items, LIST_ITEMS))
+def rows_entered(
+    f: Function, items: Value, plan: Value, count: Value, table: Value, numbers: Value, taken: Value, kinds: Value,
+    *, foretold: bool = False,
+) -> Value:  # fmt: skip
+    """The code that has objects enter, by the rows of a plan; gives FINE or SLOW.
+
+    Args:
+        foretold: ``taken`` says already which results are written over leaves: it is SLOW if that is wrong.
+    """
     array_type, float_type = f.load("ptr", kinds, 0), f.load("ptr", kinds, 1)
 
     def same(a: Value, b: Value) -> Value:
@@ -58,16 +58,19 @@ def _text() -> str:
         f.store(data, table, f.load("i64", at, 2))
         result = f.load("i64", at, 3)
 
-        def give() -> None:
+        def give() -> Value:
             alone = f.compare("eq", f.load("i32", one), 1)
             owned = f.compare("eq", f.and_(flags, GIVABLE), GIVABLE)
             base = f.load("i64", f.pointer(one, BASE))
             free = f.and_(f.and_(alone, owned), f.compare("eq", base, 0))
-            f.store(f.convert(free, "i8"), taken, result)
             f.if_(free, lambda: f.store(data, table, result))
+            if foretold:
+                return f.and_(fine, f.compare("eq", f.load("i8", taken, result), f.convert(free, "i8")))
+            f.store(f.convert(free, "i8"), taken, result)
+            return fine
 
-        f.if_(f.compare("sge", result, 0), give)
-        return fine
+        (right,) = f.if_(f.compare("sge", result, 0), give, lambda: fine)
+        return right
 
     def number(one: Value, at: Value) -> Value:
         f.store(f.load("double", f.pointer(one, DATA)), numbers, f.load("i64", at, 2))
@@ -87,7 +90,19 @@ def _text() -> str:
         return f.or_(wrong, f.select(fine, f.const(FINE, "i64"), f.const(SLOW, "i64")))
 
     (wrong,) = f.loop(0, count, 1, row, [f.const(0, "i64")])
-    return f.finish(wrong)
+    return wrong
+
+
+def _text() -> str:
+    f = Function(
+        "bind",
+        [("ptr", "list"), ("ptr", "plan"), ("i64", "count"), ("ptr", "table"), ("ptr", "numbers"), ("ptr", "taken"),
+         ("ptr", "kinds")],
+        "i64",
+    )  # fmt: skip
+    objects, plan, count, table, numbers, taken, kinds = f.arguments
+    items = f.load("ptr", f.pointer(objects, LIST_ITEMS))
+    return f.finish(rows_entered(f, items, plan, count, table, numbers, taken, kinds))
 
 
 Bind = Any

@@ -36,7 +36,9 @@ _word = ctypes.c_void_p  # an argument as wide as a pointer; also numbers go as 
 _NOWHERE = _word(0)
 
 
-def _make_calls(f: ThreadedFunction, calls: Value, first: Value, last: Value, buffers: Value, scratch: Value) -> None:
+def make_calls(f: ThreadedFunction, calls: Value, first: Value, last: Value, buffers: Value, scratch: Value) -> None:
+    """The code that makes some of the calls of a program, one after the other."""
+
     def one(index: Value) -> None:
         row = f.pointer(calls, f.mul(index, CALL), "i64")
         kernel, numbers, private = f.load("ptr", row), f.load("ptr", row, 1), f.load("i64", row, 4)
@@ -51,7 +53,7 @@ def serial_text(name: str) -> str:
     """``void serial(calls, count, buffers, scratch)``: every call in turn."""
     f = ThreadedFunction(name, (("ptr", "calls"), ("i64", "count"), ("ptr", "buffers"), ("ptr", "scratch")))
     calls, count, buffers, scratch = f.arguments
-    _make_calls(f, calls, f.const(0, "i64"), count, buffers, scratch)
+    make_calls(f, calls, f.const(0, "i64"), count, buffers, scratch)
     return f.finish()
 
 
@@ -123,7 +125,7 @@ class _Participation:
         calls, tasks = f.load("ptr", program, 0), f.load("ptr", program, 2)
         row = f.pointer(tasks, f.mul(taken, TASK), "i64")
         following = f.load("i64", row, 2)
-        _make_calls(f, calls, f.load("i64", row, 0), f.load("i64", row, 1), buffers, scratch)
+        make_calls(f, calls, f.load("i64", row, 0), f.load("i64", row, 1), buffers, scratch)
         # From here on the program may be gone, unless this was its last task.
         threads = f.read(words, Word.THREADS)
         done = f.add(f.exchange("add", 1, words, Word.DONE), 1)
@@ -257,9 +259,12 @@ class Schedule:
             thread's scratch memory begins with a table of pointers of its own (``locality``), the bytes before the
             kernel's part of it.
         scratch: bytes of scratch memory that each thread needs.
+
+    Attributes:
+        calls: all calls, in an order that one thread may take.
     """
 
-    __slots__ = ("_alone", "_count", "_data", "_first", "_head", "_table", "_wide", "scratch")
+    __slots__ = ("_alone", "_count", "_data", "_first", "_head", "_table", "_wide", "calls", "scratch")
 
     def __init__(self, phases: Sequence[Sequence[Sequence[tuple[int, ...]]]], scratch: int) -> None:
         kept = [[task for task in phase if task] for phase in phases]
@@ -271,6 +276,7 @@ class Schedule:
         calls = np.array([(*call, 0)[:CALL] for phase in kept for task in phase for call in task], np.uint64)
         tasks = np.array(list(zip(bounds, bounds[1:], after, strict=False)), np.int64)
         head = np.array([calls.ctypes.data, len(calls), tasks.ctypes.data, limits[min(1, len(kept))]], np.uint64)
+        self.calls = calls
         self._data = (calls, tasks, head)
         self._first, self._count, self._head = _word(calls.ctypes.data), _word(len(calls)), _word(head.ctypes.data)
         self._table = (0, _word(0))  # the last table of pointers
@@ -297,4 +303,4 @@ class Schedule:
             self._alone(self._first, self._count, table[1], scratch)
 
 
-__all__ = ["Schedule", "driver"]
+__all__ = ["Schedule", "driver", "make_calls"]

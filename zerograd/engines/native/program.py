@@ -14,8 +14,9 @@ from zerograd.engines.native import jit
 from zerograd.engines.native.binding import Binding
 from zerograd.engines.native.buffers import CONSTANT, NUMBER, STATUS, TEMPORARY, arena
 from zerograd.engines.native.driver import Schedule
+from zerograd.engines.native.quick import Quick
 from zerograd.engines.native.recipe import Calls, Final, Recipe, keep, name_of, recall
-from zerograd.engines.native.threads import threads_for
+from zerograd.engines.native.threads import ALONE, threads_for
 from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Array, Node
 
@@ -44,7 +45,9 @@ class Program:
             self._segment(i, part, addresses) if isinstance(part, Calls) else part
             for i, part in enumerate(recipe.parts)
         ]
-        self.direct: Segment | None = self.parts[0] if recipe.direct else None
+        only = self.direct = self.parts[0] if recipe.direct else None
+        small = only is not None and only.cost < ALONE and bool(self.results) and self.binding.call is not None
+        self.quick = Quick(self.binding, self.results, only.schedule) if only is not None and small else None
 
     # --- making -----------------------------------------------------------------------------------------------------
 
@@ -95,7 +98,16 @@ class Program:
         binding = self.binding
         if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
             self._enter_arena()
+        quick = self.quick
+        if quick is not None:
+            found = quick.run(leaves)
+            if found is not None:
+                if self.checks and self.status_word.value:
+                    self._report(leaves)
+                return found
         held = binding.enter(leaves)
+        if quick is not None and not held:
+            quick.foretell()
         taken = binding.taken.tolist()
         arrays = [leaves[one.slot] if taken[one.index] else np.empty(one.shape, one.dtype) for one in self.results]
         self.fresh.enter(arrays)

@@ -119,10 +119,12 @@ class Adam(Rule):
         return ("max_exp_avg_sq",) if group["amsgrad"] else ()
 
     def schedule(self, group: Group, situation: Situation) -> tuple[tuple[Number, ...], dict[str, Any]]:
-        situation.numbers["step"] += 1
-        step = situation.numbers["step"]
-        lr, (beta1, beta2), decay = scalar(group["lr"]), group["betas"], group["weight_decay"]
-        decoupled = bool(group["decoupled_weight_decay"]) and not is_zero(decay)
+        step = situation.numbers["step"] = situation.numbers["step"] + 1
+        lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
+        if lr.__class__ is not float:
+            lr = scalar(lr)
+        decays = not is_zero(decay)
+        decoupled = decays and bool(group["decoupled_weight_decay"])
         numbers = (
             lr / (1 - beta1**step),
             1 - beta1,
@@ -133,7 +135,7 @@ class Adam(Rule):
             1 - lr * decay if decoupled else decay,
         )
         return numbers, {
-            "l2": not decoupled and not is_zero(decay),
+            "l2": decays and not decoupled,
             "decoupled": decoupled,
             "amsgrad": group["amsgrad"],
             "maximize": group["maximize"],

@@ -39,4 +39,4 @@ def scalar(value: float | Tensor) -> float | Tensor:
 
 def is_zero(value: float | Tensor) -> bool:
     """Whether a number is known to be 0; a tensor is not read."""
-    return not isinstance(value, Tensor) and value == 0
+    return value == 0 if value.__class__ in (float, int) else not isinstance(value, Tensor) and value == 0

@@ -9,7 +9,7 @@ state, and counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import is_, itemgetter
 from typing import Any
@@ -18,14 +18,17 @@ import numpy as np
 
 from zerograd import dtypes
 from zerograd.ir.graph import Node, TensorType
-from zerograd.ir.record import recorder
+from zerograd.ir.record import Recorder, recorder
+from zerograd.optim.again import Again, Begun
+from zerograd.runtime.stillness import Stillness
 from zerograd.tensor.leaf import Arrived
 from zerograd.tensor.pack import Pack
 from zerograd.tensor.tensor import Tensor
 
 Numbers = dict[str, float]
-States = Mapping[Tensor, dict[str, Any]]
+States = dict[Any, Any]  # by parameter; of each, its entries by name
 MOST_ATTEMPTS = 24  # at forming packs, before tensors are taken one by one
+MOST_PLACES = 16  # in a trace, at which a step is known
 
 
 class Cohort:
@@ -56,6 +59,8 @@ class Cohort:
         self.packs: dict[str, Pack] = {}
         self._attempts = 0
         self._prepared: tuple[Any, list[Any], list[Any]] | None = None
+        self._still: tuple[States, Stillness] | None = None
+        self._again: dict[tuple[int, int], Again] = {}
         self._known_arrival: Any = None
         self._arrived: tuple[Node, ...] = ()
 
@@ -87,10 +92,14 @@ class Cohort:
             self._look = itemgetter(*self._names)
         self._values = [state[name] for state in self.states for name in self._names]
         self._prepared = None
+        self._still = None
         self._columns = {name: [state[name] for state in self.states] for name in self.present}
 
     def is_current(self, states: States) -> bool:
         """Whether the states are still those that this cohort has seen."""
+        still = self._still
+        if still is not None and states is still[0] and still[1].holds():
+            return self.is_shown()
         if self.has_state and not all(map(is_, map(states.get, self.params), self.states)):
             return False
         if self._names:
@@ -100,6 +109,9 @@ class Cohort:
                     return False
             except KeyError:
                 return False
+        if still is None or states is not still[0]:
+            still = self._still = states, Stillness([states, *self.states])
+        still[1].looked()
         return self.is_shown()
 
     def numbers_of(self, state: dict[str, Any]) -> Numbers | None:
@@ -124,6 +136,19 @@ class Cohort:
             self._known_arrival = arrived.nodes
             self._arrived = arrived.nodes_of([param._leaf for param in self.params])
         return self._arrived
+
+    def repeats(self, own: Recorder, begun: Begun) -> bool:
+        """Take a step that was taken before; ``False``: it is new, and nothing has been done."""
+        again = self._again.get(begun.begin)
+        return again is not None and again.repeat(own, begun)
+
+    def note_step(self, own: Recorder, begun: Begun, counters: int) -> None:
+        """This step has been taken, and may come again."""
+        again = Again.of(own, begun, self.vectors, counters)
+        if again is not None:
+            if len(self._again) >= MOST_PLACES:
+                self._again.clear()
+            self._again[begun.begin] = again
 
     def in_place(self, names: Sequence[str]) -> tuple[Any, list[Any], list[Any]]:
         """The parameters and the columns of these states, as packs where possible, and what a step writes to."""

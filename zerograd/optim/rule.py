@@ -16,6 +16,7 @@ import numpy as np
 
 from zerograd import dtypes, errors
 from zerograd.ir.record import grad_mode, recorder
+from zerograd.optim.again import Begun
 from zerograd.optim.cohort import Cohort, Grouping, Numbers
 from zerograd.optim.each_parameter import Number, Switches
 from zerograd.optim.each_parameter import for_each_parameter as for_each_parameter
@@ -180,9 +181,8 @@ class Rule(Optimizer):
 
     def scheduled(self, group: Group, cohort: Cohort) -> tuple[Numbers, tuple[Number, ...], Switches]:
         """The counters after the next step of a cohort, its numbers, and its switches."""
-        numbers = dict(cohort.numbers)
-        dtype = self._dtype_of_counters(group)
-        rounded = _ROUNDED[dtype]
+        numbers = cohort.numbers.copy()
+        rounded = _ROUNDED[self._dtype_of_counters(group)]
         operands, switches = self.schedule(group, Situation(numbers, rounded))
         for name, value in numbers.items():
             numbers[name] = rounded(value)
@@ -190,17 +190,22 @@ class Rule(Optimizer):
 
     def _apply(self, group: Group, cohort: Cohort, arrived: Arrived | None) -> None:
         """One remembered call for the whole cohort, written in place; ``arrived`` holds its gradients, or they do."""
-        watch = recorder.own.trace.watch
+        own = recorder.own
+        watch = own.trace.watch
         if watch is not None:
             watch.plans(group)
         numbers, operands, frozen = self.scheduled(group, cohort)
         values = list(numbers.values())
-        first = len(recorder.own.trace.leaves)
+        first = len(own.trace.leaves)
         update: Any = type(self).update
         if all([name in cohort.present for name in self.made_by_update(group)]):  # noqa: C419  faster
-            params, columns, targets = cohort.in_place(self.names)
-            inputs = (params, cohort.gradients(arrived), cohort.vectors, values, *columns, *operands)
-            update.into(targets, *inputs, switches=frozen, in_place=True)
+            params, columns, targets = prepared = cohort.in_place(self.names)
+            grads = cohort.gradients(arrived)
+            begun = Begun(own, prepared, grads, (*values, *operands), frozen)
+            if not cohort.repeats(own, begun):
+                inputs = (params, grads, cohort.vectors, values, *columns, *operands)
+                update.into(targets, *inputs, switches=frozen, in_place=True)
+                cohort.note_step(own, begun, len(values))
             cohort.numbers = numbers
             cohort.note_versions()
             if watch is not None:
@@ -223,8 +228,15 @@ class Rule(Optimizer):
         cohort.note_states()
 
 
+def _single(value: float) -> float:
+    """As float32 holds it; what most counters are, a whole number below 2**24, it holds as it is."""
+    exact = value.__class__ is float and -_EXACT < value < _EXACT and value.is_integer()
+    return value if exact else float(np.float32(value))
+
+
+_EXACT = 2.0**24
 _ROUNDED: dict[dtypes.dtype, Callable[[float], float]] = {
-    dtypes.float32: lambda value: float(np.float32(value)),
+    dtypes.float32: _single,
     dtypes.float64: float,
 }
 """A number as a tensor of this dtype holds it."""

@@ -79,7 +79,7 @@ class Program:
             Doubt: it cannot be told that the body would do this; nothing has been done.
         """
         self._check()
-        numbers: dict[int, Any] = {}
+        numbers: list[tuple[int, Any]] = []
         undo = self.stepping.advance(numbers)
         try:
             if self.chain is not None and self.owed is not None:
@@ -115,11 +115,11 @@ class Program:
                 return None
         return self.chain.go_on(self, trace, own, tensors)
 
-    def _fill(self, leaves: list[Any], numbers: dict[int, Any]) -> list[Any]:
+    def _fill(self, leaves: list[Any], numbers: list[tuple[int, Any]]) -> list[Any]:
         """Put numbers and draws into their slots; the draws."""
-        for slot, number in numbers.items():
+        for slot, number in numbers:
             leaves[slot] = number
-        return self.bindings.draw(leaves)
+        return self.bindings.draw(leaves) if self.bindings.draws else []
 
     def _is_untouched(self, trace: Trace) -> bool:
         """Whether nobody has looked at what the last replay has left, nor changed it, but for its gradients."""
@@ -142,8 +142,10 @@ class Program:
         """
         if not self.around.are_same():
             raise Doubt
-        if not all([pack.whole for pack in self.packs]):  # noqa: C419  faster
-            self._loosen()
+        for pack in self.packs:
+            if not pack.whole:
+                self._loosen()
+                break
         self.bindings.check()
         self.stepping.check()
         for tensor, need in self.needs:

@@ -42,8 +42,8 @@ class Stepping:
             if not owner.is_current():
                 raise Doubt
 
-    def advance(self, leaves: dict[int, Any]) -> list[Undo]:
-        """Move counters and schedules on, and put the numbers of the steps into their slots.
+    def advance(self, numbers: list[tuple[int, Any]]) -> list[Undo]:
+        """Move counters and schedules on, and say which numbers the steps need in which slots.
 
         Returns:
             What takes all of it back.
@@ -59,12 +59,11 @@ class Stepping:
                     continue
                 (optimizer, group, cohort, known), slots = event
                 before = cohort.numbers
-                numbers, operands, switches = optimizer.scheduled(group, cohort)
+                cohort.numbers, operands, switches = optimizer.scheduled(group, cohort)
+                undo.append(partial(setattr, cohort, "numbers", before))
                 if switches != known:
                     raise Doubt
-                cohort.numbers = numbers
-                undo.append(partial(setattr, cohort, "numbers", before))
-                leaves.update(zip(slots, (*numbers.values(), *operands), strict=True))
+                numbers += zip(slots, (*cohort.numbers.values(), *operands), strict=True)
         except Exception:
             take_back(undo)
             raise Doubt from None  # the body meets the same error, in its place
@@ -106,8 +105,13 @@ class _Owner:
         self.params = list(group["params"])
 
     def is_current(self) -> bool:
-        groups, params = self.optimizer.param_groups, self.group["params"]
+        optimizer, params = self.optimizer, self.group["params"]
+        groups = optimizer.param_groups
         if self.number >= len(groups) or groups[self.number] is not self.group or len(params) != len(self.params):
             return False
-        state = self.optimizer.state
-        return all(map(is_, params, self.params)) and all([cohort.is_current(state) for cohort in self.cohorts])  # noqa: C419
+        if not all(map(is_, params, self.params)):
+            return False
+        for cohort in self.cohorts:  # noqa: SIM110  faster
+            if not cohort.is_current(optimizer.state):
+                return False
+        return True

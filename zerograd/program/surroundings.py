@@ -20,6 +20,7 @@ from zerograd.nn.modules.module import Module
 from zerograd.optim.lr_scheduler.scheduler import LRScheduler
 from zerograd.optim.optimizer import Optimizer
 from zerograd.program.watch import same_value
+from zerograd.runtime.stillness import Stillness
 from zerograd.runtime.structure import structure
 from zerograd.tensor.base import TensorBase
 
@@ -119,14 +120,19 @@ class Surroundings:
             self._walk(one, type(one).__name__, 0)
         self._watch_attributes()
         self._position = _positions()
+        self._others = [space for space in self.spaces if space.holder.__class__ is not dict]
+        self._still = Stillness([space.holder for space in self.spaces if space.holder.__class__ is dict])
 
     def are_same(self) -> bool:
         """Whether a body would see what it saw."""
         if self.structure != structure.changes:
             return False
-        for space in self.spaces:  # noqa: SIM110  faster
+        still = self._still.holds()
+        for space in self._others if still else self.spaces:
             if not space.is_same():
                 return False
+        if not still:
+            self._still.looked()
         return True
 
     def changed(self) -> str | None:

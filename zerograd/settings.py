@@ -25,8 +25,8 @@ def _switch(text: str) -> bool:
 ENGINES = ("auto", "native", "reference")
 DEBUG = ("graphs", "instructions", "kernels", "fallbacks")
 _READ = {
-    "check_programs": _switch, "engine": _engine, "cache_dir": str, "debug": _debug, "debug_dir": str,
-    "winograd": _switch,
+    "check_programs": _switch, "asynchronous": _switch, "winograd": _switch, "engine": _engine, "cache_dir": str,
+    "debug": _debug, "debug_dir": str,
 }  # fmt: skip
 
 
@@ -45,6 +45,7 @@ class Settings:
     max_remembered: remembered structures after which the tables are emptied and filled anew.
     check_programs: verify shape and dtype of every computed value (slow; the tests do it).
     engine: "auto" compiles a graph that comes back, "native" every graph, "reference" none.
+    asynchronous: leave large programs to other threads until somebody looks at what they compute.
     threads: how many threads computations may use; at the start one per core. OMP_NUM_THREADS sets it too.
     cache_dir: folder that keeps compiled code; None: the user's cache folder, "": none.
     cache_mb: megabytes of compiled code to keep; what was not used for longest goes first.
@@ -59,6 +60,7 @@ class Settings:
     max_pending_bytes: int = 1 << 28
     max_remembered: int = 60_000
     check_programs: bool = False
+    asynchronous: bool = True
     threads: int = 0
     engine: str = "auto"
     cache_dir: str | None = None

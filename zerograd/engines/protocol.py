@@ -8,7 +8,10 @@ from typing import Any
 from zerograd.ir.graph import Array, Node
 
 Program = Callable[[Sequence[Any]], list[Array]]
-"""The arrays and numbers bound to the leaf slots -> the outputs' arrays, which nobody may write to."""
+"""The arrays and numbers bound to the leaf slots -> the outputs' arrays, which nobody may write to.
+
+It may have an attribute ``begin``: ``None``, or the same, but the arrays may be filled later (``flight``).
+"""
 
 Compile = Callable[[tuple[Node, ...]], Program]
 """The nodes whose values are wanted -> a program that computes them."""

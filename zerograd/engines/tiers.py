@@ -26,14 +26,19 @@ _made: Counter[int] = Counter()  # by structure, how many native programs there 
 
 
 class Tiered:
-    """A program that is compiled when it comes back, or at once if it is large."""
+    """A program that is compiled when it comes back, or at once if it is large.
 
-    __slots__ = ("native", "outputs", "reference", "runs", "structure")
+    Attributes:
+        begin: that of the native program.
+    """
+
+    __slots__ = ("begin", "native", "outputs", "reference", "runs", "structure")
 
     def __init__(self, outputs: tuple[Node, ...]) -> None:
         self.outputs = outputs
         self.native: Program | None = None
         self.reference: Program | None = None
+        self.begin: Program | None = None
         self.runs = 0
         self.structure = 0
 
@@ -50,6 +55,7 @@ class Tiered:
         from zerograd.engines import native
 
         self.native, self.reference = native.compile(self.outputs), None
+        self.begin = getattr(self.native, "begin", None)
         _made[self.structure] += 1
         return self.native(leaves)
 

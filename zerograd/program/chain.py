@@ -73,7 +73,7 @@ class Chain:
         """
         leaves = program.bindings.bind_some(own, tensors, self.rebound, self.kept)
         try:
-            arrays = self.plan.sorted(self.plan.program(trace.leaves))
+            arrays = self.plan.sorted(self.plan.run(trace))
         except Exception:
             return None
         for first, end, start, stop in self.carried:

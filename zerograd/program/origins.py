@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from zerograd.engines import flight
 from zerograd.ir.graph import Array
 from zerograd.tensor.pack import Pack
 from zerograd.tensor.storage import Storage
@@ -95,4 +96,6 @@ def same_data(one: Any, other: Any) -> bool:
 
 
 def _bits(array: Array) -> bytes:
+    if flight.running is not None:
+        flight.finish()
     return np.ascontiguousarray(array).tobytes()

@@ -8,21 +8,18 @@ backward passes through them will need; nothing of it is computed again.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from itertools import islice
 from sys import getrefcount
 from typing import Any
 
-from zerograd.engines import reference, tiers
-from zerograd.engines.protocol import Program
+from zerograd.engines import flight, tiers
+from zerograd.engines.flight import lock
 from zerograd.ir.graph import Array, Node
 from zerograd.ir.record import Value, computed_by, recorder, wait_for
 from zerograd.ir.trace import Point, Trace, Values
 from zerograd.tape.backward import FunctionOutput
 from zerograd.tape.differentiate import ancestors, kept_by
-
-lock = threading.RLock()
 
 
 class Plan:
@@ -41,8 +38,16 @@ class Plan:
         self.places = tuple(place[node] for node in nodes)
         self.in_order = self.places == tuple(range(len(nodes)))
         self.tracked = tuple(node.tracked for node in nodes)
-        self.program: Program = tiers.compile(self.outputs)
+        self.program = tiers.compile(self.outputs)
         self.kept = tuple((node, place[node]) for node in kept)
+
+    def run(self, trace: Trace) -> Sequence[Array | None]:
+        """Compute a trace. The arrays may be filled later, see ``flight``, if nobody else can write to its leaves."""
+        leaves = trace.leaves
+        if flight.spoiled:
+            flight.check(leaves)
+        begin = getattr(self.program, "begin", None)
+        return self.program(leaves) if begin is None or not trace.limit else begin(leaves)
 
     def sorted(self, computed: Sequence[Array | None]) -> Sequence[Array | None]:
         """What the program has computed, in the order of the nodes that were wanted."""
@@ -69,6 +74,8 @@ def compute(trace: Trace) -> None:
 
 def _compute(trace: Trace) -> None:
     with lock:
+        if flight.running is not None:
+            flight.finish()
         if trace.certain:
             results, live, packs, plan = trace.results, trace.pending, trace.packs, trace.plan
         else:
@@ -77,7 +84,7 @@ def _compute(trace: Trace) -> None:
         if plan is None:
             return
         try:
-            computed: Sequence[Array | None] = plan.program(trace.leaves)
+            computed = plan.run(trace)
         except Exception:
             if results or packs:
                 _take_apart(results, packs, trace)
@@ -165,17 +172,11 @@ def _entered(trace: Trace, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 
 def _rescued(plan: Plan, live: list[Value], trace: Trace) -> list[Array | None]:
     """Every output by itself, after the whole program has failed: reading one that fails raises its error."""
-    arrays: list[Array | None] = []
-    failures: dict[int, Exception] = {}
-    for slot, node in enumerate(plan.outputs):
-        try:
-            arrays.append(reference.compile((node,))(trace.leaves)[0])
-        except Exception as error:
-            arrays.append(None)
-            failures[slot] = error
+    found = flight.one_by_one(plan.outputs, trace.leaves)
     for value, slot in zip(live, plan.places, strict=True):
-        value.failure = failures.get(slot)
-    return arrays
+        one = found[slot]
+        value.failure = one if isinstance(one, Exception) else None
+    return [None if isinstance(one, Exception) else one for one in found]
 
 
 def array_of(value: Value) -> Array:
@@ -191,6 +192,10 @@ def array_of(value: Value) -> Array:
         if value.failure is not None:
             raise value.failure
     buffer: Any = value.buffer
+    if flight.running is not None:
+        flight.finish()
+    if flight.spoiled:
+        flight.check((buffer,))
     return buffer
 
 

@@ -10,7 +10,7 @@ import pytest
 from engines.native.tiny import Mixing, address, python, scratch_kernel
 
 from zerograd.engines.native import threads as team
-from zerograd.engines.native.driver import HEAD, TASK, Schedule
+from zerograd.engines.native.driver import TASK, Schedule
 from zerograd.engines.native.threads import Word
 
 THREADS = (1, 2, 4, 16)
@@ -38,7 +38,7 @@ def test_a_driver_without_barriers_would_be_caught(threads: int) -> None:
     program = Mixing(20, 2, waits=(0, 1_000_000))
     assert program.right(threads)
     _, tasks, head = program.schedule._data
-    head[HEAD - 1] = len(tasks)  # the fault: all tasks may start at once
+    head[3] = len(tasks)  # the fault: all tasks may start at once
     tasks.reshape(-1, TASK)[:, 2] = 0
     assert not all(program.right(threads) for _ in range(10))
 

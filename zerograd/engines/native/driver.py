@@ -3,13 +3,17 @@
     schedule = Schedule(phases, scratch)
     schedule.run(buffers, threads)
 
+    if schedule.start(buffers, threads):  # ... and while the workers are at it
+        schedule.finish()
+
 On one thread the calls are made one after the other. On several, whoever is free takes the next task of the phase that
 is open; whoever finishes the last task of a phase opens the next one. All of that is one word of memory, the *state*:
 in its low half the *limit*, the number of tasks in all phases opened so far, in its high half the number of tasks that
 have been taken. 0 means that there is no program. A thread takes a task by raising the high half, and only while it is
 below the limit, so nobody holds a task that may not start, and a thread that the system suspends delays nobody unless
-it is computing. Only after it has taken a task does a thread look at the program: until that task is done the program
-cannot end, so what is read is never out of date. Waiting threads watch the state, first awake, then asleep.
+it is computing. So a program may also be started by a thread that goes elsewhere, and comes back to take part. Only
+after it has taken a task does a thread look at the program: until that task is done the program cannot end, so what is
+read is never out of date. Waiting threads watch the state, first awake, then asleep.
 """
 
 from __future__ import annotations
@@ -30,10 +34,12 @@ from zerograd.engines.native.threads import Word
 
 CALL = 5  # i64s of a call: kernel, numbers, low, high, private
 TASK = 3  # i64s of a task: its first call, the call after its last, the limit once its phase is done (0: the end)
-HEAD = 4  # i64s that describe a program: its calls, their number, its tasks, the first limit
+HEAD = 6  # i64s that describe a program: its calls, their number, its tasks, the first limit, and those of a guard:
+# the address of a word that is 0 as long as all is well, and how many calls are made before it is asked
 _HALF = 32
 _word = ctypes.c_void_p  # an argument as wide as a pointer; also numbers go as such
 _NOWHERE = _word(0)
+_well = np.zeros(1, np.int64)  # a guard that lets everything pass
 
 
 def make_calls(f: ThreadedFunction, calls: Value, first: Value, last: Value, buffers: Value, scratch: Value) -> None:
@@ -54,6 +60,17 @@ def serial_text(name: str) -> str:
     f = ThreadedFunction(name, (("ptr", "calls"), ("i64", "count"), ("ptr", "buffers"), ("ptr", "scratch")))
     calls, count, buffers, scratch = f.arguments
     make_calls(f, calls, f.const(0, "i64"), count, buffers, scratch)
+    return f.finish()
+
+
+def guarded_text(name: str) -> str:
+    """``void guarded(program, nothing, buffers, scratch)``: every call in turn, the last ones only if all is well."""
+    f = ThreadedFunction(name, (("ptr", "program"), ("i64", "nothing"), ("ptr", "buffers"), ("ptr", "scratch")))
+    program, _, buffers, scratch = f.arguments
+    calls, count, certain = f.load("ptr", program, 0), f.load("i64", program, 1), f.load("i64", program, 5)
+    make_calls(f, calls, f.const(0, "i64"), certain, buffers, scratch)
+    wrong = f.load("i64", f.load("ptr", program, 4))
+    f.if_(f.compare("eq", wrong, 0), lambda: make_calls(f, calls, certain, count, buffers, scratch))
     return f.finish()
 
 
@@ -138,10 +155,12 @@ class _Participation:
             f.exchange("xchg", 0, words, Word.STATE)
             _wake(f, self.how, words, f.const(1, "i64"), f.const(1, "i64"))
 
-        f.if_(
-            f.compare("eq", done, limit),
-            lambda: f.if_(f.compare("eq", following, 0), end, open_next),
-        )
+        def go_on() -> None:
+            wrong = f.load("i64", f.load("ptr", program, 4))
+            last = f.or_(f.compare("eq", following, 0), f.compare("ne", wrong, 0))
+            f.if_(last, end, open_next)
+
+        f.if_(f.compare("eq", done, limit), go_on)
 
     def _wait(self, state: Value, limit: Value) -> None:
         """Leave if the program has ended; otherwise pause, and after many pauses sleep."""
@@ -174,27 +193,63 @@ def participate_text(name: str, how: Wait) -> str:
     return _Participation(name, how).text()
 
 
-def run_text(name: str, how: Wait, serial: str, participate: str) -> str:
+def _begin(f: ThreadedFunction, words: Value, program: Value, buffers: Value, threads: Value) -> Value:
+    """Open the first phase of a program for the team, which is busy with no other; gives the number of its tasks."""
+    f.store(program, words, Word.PROGRAM)
+    f.store(buffers, words, Word.BUFFERS)
+    f.write(threads, words, Word.THREADS)
+    f.write(0, words, Word.DONE)
+    limit = f.load("i64", program, 3)
+    f.exchange("xchg", limit, words, Word.STATE)
+    return limit
+
+
+def run_text(name: str, how: Wait, guarded: str, participate: str) -> str:
     """``void run(words, program, buffers, scratch, threads)``: with the team, or alone if it has another program."""
     parameters = (("ptr", "words"), ("ptr", "program"), ("ptr", "buffers"), ("ptr", "scratch"), ("i64", "threads"))
     f = ThreadedFunction(name, parameters)
     words, program, buffers, scratch, threads = f.arguments
 
     def together() -> None:
-        f.store(program, words, Word.PROGRAM)
-        f.store(buffers, words, Word.BUFFERS)
-        f.write(threads, words, Word.THREADS)
-        f.write(0, words, Word.DONE)
-        limit = f.load("i64", program, 3)
-        f.exchange("xchg", limit, words, Word.STATE)
+        limit = _begin(f, words, program, buffers, threads)
         _wake(f, how, words, _bits(f, threads), f.sub(limit, 1))
         f.call(participate, "void", words, f.const(0, "i64"), scratch)
         f.write(0, words, Word.BUSY, "release")
 
     def alone() -> None:
-        f.call(serial, "void", f.load("ptr", program, 0), f.load("i64", program, 1), buffers, scratch)
+        f.call(guarded, "void", program, f.const(0, "i64"), buffers, scratch)
 
     f.if_(f.replace(0, 1, words, Word.BUSY), together, alone)
+    return f.finish()
+
+
+def start_text(name: str, how: Wait) -> str:
+    """``i64 start(words, program, buffers, threads)``: leave a program to the team; 0: it has another one."""
+    parameters = (("ptr", "words"), ("ptr", "program"), ("ptr", "buffers"), ("i64", "threads"))
+    f = ThreadedFunction(name, parameters, "i64")
+    words, program, buffers, threads = f.arguments
+    free = f.replace(0, 1, words, Word.BUSY)
+
+    def begin() -> None:
+        f.write(1, words, Word.STARTED)
+        limit = _begin(f, words, program, buffers, threads)
+        _wake(f, how, words, _bits(f, threads), f.intrinsic("smin", limit, f.sub(threads, 1)))
+
+    f.if_(free, begin)
+    return f.finish(f.convert(free, "i64", signed=False))
+
+
+def finish_text(name: str, participate: str) -> str:
+    """``void finish(words, scratch)``: take part in the program that was started, if it has not been finished yet."""
+    f = ThreadedFunction(name, (("ptr", "words"), ("ptr", "scratch")))
+    words, scratch = f.arguments
+
+    def take_part() -> None:
+        f.call(participate, "void", words, f.const(0, "i64"), scratch)
+        f.write(0, words, Word.STARTED)
+        f.write(0, words, Word.BUSY, "release")
+
+    f.if_(f.compare("ne", f.read(words, Word.STARTED), 0), take_part)
     return f.finish()
 
 
@@ -221,26 +276,36 @@ class _Driver:
 
     Attributes:
         serial: one call runs a whole program in the calling thread.
+        guarded: the same, but what comes behind a guard only if all is well.
         run: the same with a team.
+        start, finish: the same in two calls.
         participate: what a worker does all its life.
     """
 
     def __init__(self, how: Wait) -> None:
         style = next((f"{place}" for place, one in WAITS.items() if one is how), "poll")
-        serial, participate, run, pauses = (
-            described(word, style) for word in ("serial", "participate", "run", "pauses")
+        serial, guarded, participate, run, start, finish, pauses = (
+            described(word, style) for word in ("serial", "guarded", "participate", "run", "start", "finish", "pauses")
         )
         texts = {
             serial: lambda: serial_text(serial),
+            guarded: lambda: guarded_text(guarded),
+            start: lambda: start_text(start, how),
             participate: lambda: participate_text(participate, how),
             pauses: lambda: pauses_text(pauses),
         }
         externals = dict(how.externals())
         addresses = load(texts, externals)
-        addresses |= load({run: lambda: run_text(run, how, serial, participate)}, {**externals, **addresses})
+        texts = {
+            run: lambda: run_text(run, how, guarded, participate),
+            finish: lambda: finish_text(finish, participate),
+        }
+        addresses |= load(texts, {**externals, **addresses})
         # Without declared types ctypes passes its own objects on as they are, which is more than twice as fast.
         made = ctypes.CFUNCTYPE(None)
-        self.serial, self.participate, self.run = (made(addresses[name]) for name in (serial, participate, run))
+        names = (serial, guarded, participate, run, finish)
+        self.serial, self.guarded, self.participate, self.run, self.finish = (made(addresses[name]) for name in names)
+        self.start = ctypes.CFUNCTYPE(ctypes.c_int64)(addresses[start])
         team.words.set_spin(_pause(made(addresses[pauses])))
 
 
@@ -259,14 +324,18 @@ class Schedule:
             thread's scratch memory begins with a table of pointers of its own (``locality``), the bytes before the
             kernel's part of it.
         scratch: bytes of scratch memory that each thread needs.
+        guard: the address of an i64, and a number of calls: unless it is 0 after those, others may be left undone.
 
     Attributes:
         calls: all calls, in an order that one thread may take.
+        guard: the address, and the number of calls that are made in any case.
     """
 
-    __slots__ = ("_alone", "_count", "_data", "_first", "_head", "_table", "_wide", "calls", "scratch")
+    __slots__ = ("_alone", "_count", "_data", "_first", "_head", "_table", "_wide", "calls", "guard", "scratch")
 
-    def __init__(self, phases: Sequence[Sequence[Sequence[tuple[int, ...]]]], scratch: int) -> None:
+    def __init__(
+        self, phases: Sequence[Sequence[Sequence[tuple[int, ...]]]], scratch: int, guard: tuple[int, int] | None = None
+    ) -> None:
         kept = [[task for task in phase if task] for phase in phases]
         kept = [phase for phase in kept if phase]
         limits = np.cumsum([0, *map(len, kept)], dtype=np.int64).tolist()
@@ -275,13 +344,18 @@ class Schedule:
         after = [limit for phase, limit in zip(kept, following, strict=False) for _ in phase]
         calls = np.array([(*call, 0)[:CALL] for phase in kept for task in phase for call in task], np.uint64)
         tasks = np.array(list(zip(bounds, bounds[1:], after, strict=False)), np.int64)
-        head = np.array([calls.ctypes.data, len(calls), tasks.ctypes.data, limits[min(1, len(kept))]], np.uint64)
         self.calls = calls
+        first = limits[min(1, len(kept))]
+        self.guard = word, certain = guard or (_well.ctypes.data, len(calls))
+        head = np.array([calls.ctypes.data, len(calls), tasks.ctypes.data, first, word, certain], np.uint64)
         self._data = (calls, tasks, head)
-        self._first, self._count, self._head = _word(calls.ctypes.data), _word(len(calls)), _word(head.ctypes.data)
+        self._head = _word(head.ctypes.data)
         self._table = (0, _word(0))  # the last table of pointers
         self._wide = any(len(phase) > 1 for phase in kept)
-        self._alone: Any = driver().serial
+        made: Any = driver()
+        self._alone, self._first, self._count = made.guarded, self._head, _NOWHERE
+        if guard is None:
+            self._alone, self._first, self._count = made.serial, _word(calls.ctypes.data), _word(len(calls))
         self.scratch = scratch
 
     def run(self, buffers: int, threads: int) -> None:
@@ -291,16 +365,36 @@ class Schedule:
             buffers: address of the table of pointers that the kernels are given.
             threads: how many threads may take part. While another program has the workers, it runs alone.
         """
-        table = self._table
-        if table[0] != buffers:
-            table = self._table = (buffers, _word(buffers))
+        known, table = self._table
+        if known != buffers:
+            table = self._remember(buffers)
         scratch = team.scratch(self.scratch) if self.scratch else _NOWHERE
         if threads > 1 and self._wide:
             made = driver()
             threads = team.gather(threads, self.scratch, made.participate)
-            made.run(team.words.place, self._head, table[1], scratch, _word(threads))
+            made.run(team.words.place, self._head, table, scratch, _word(threads))
         else:
-            self._alone(self._first, self._count, table[1], scratch)
+            self._alone(self._first, self._count, table, scratch)
+
+    def _remember(self, buffers: int) -> ctypes.c_void_p:
+        self._table = (buffers, _word(buffers))
+        return self._table[1]
+
+    def start(self, buffers: int, threads: int) -> bool:
+        """Leave the program to the workers; ``finish`` waits for its end.
+
+        Returns:
+            Whether they have begun; not if they have another program, or if there are none.
+        """
+        made = driver()
+        threads = team.gather(threads, self.scratch, made.participate)
+        if threads < 2:
+            return False
+        return bool(made.start(team.words.place, self._head, self._remember(buffers), _word(threads)))
+
+    def finish(self) -> None:
+        """Take part in the program that was started, and return when all is done. Only one thread at a time may."""
+        driver().finish(team.words.place, team.scratch(self.scratch) if self.scratch else _NOWHERE)
 
 
 __all__ = ["Schedule", "driver", "make_calls"]

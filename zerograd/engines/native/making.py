@@ -172,7 +172,10 @@ class Making:
                 entries.append(Entry(entering().symbol, self.locals[chain].numbers))
         phases = [[self._task(task, number, begins) for task in tasks] for tasks in part.phases.tasks()]
         scratch = max((self._scratch(chain) for chain in part.phases.chains), default=0)
-        return Calls(part.cost, scratch, entries, phases)
+        reporting = {number[one] for one in part.instructions if one.reports}
+        calls = [call for tasks in phases for task in tasks for call in task]
+        certain = max((i + 1 for i, call in enumerate(calls) if call[0] in reporting), default=0)
+        return Calls(part.cost, scratch, entries, phases, certain)
 
     def _task(
         self, task: Task, number: dict[Instruction, int], begins: dict[Chain, int]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from zerograd.engines import reference
+from zerograd.engines import flight, reference
 from zerograd.engines.native import jit
 from zerograd.engines.native.binding import Binding
 from zerograd.engines.native.buffers import CONSTANT, NUMBER, STATUS, TEMPORARY, arena
@@ -19,6 +19,11 @@ from zerograd.engines.native.recipe import Calls, Final, Recipe, keep, name_of, 
 from zerograd.engines.native.threads import ALONE, threads_for
 from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Array, Node
+from zerograd.settings import settings
+
+WORTH = 1_500_000  # nanoseconds of work on one thread from which a program is left to others: see Program._begin
+
+Begin = Callable[[list[Any]], list[Array]]
 
 
 class Segment:
@@ -30,8 +35,35 @@ class Segment:
         self.cost, self.schedule = cost, schedule
 
 
+class Launched:
+    """A program in flight, and what it reads and writes."""
+
+    __slots__ = ("arrays", "held", "leaves", "program", "schedule", "threads")
+
+    def __init__(
+        self, program: Program, leaves: list[Any], arrays: list[Array], held: list[Array], threads: int
+    ) -> None:
+        assert program.direct is not None
+        self.program, self.schedule, self.threads = program, program.direct.schedule, threads
+        self.leaves, self.arrays, self.held = leaves, arrays, held
+
+    def start(self) -> bool:
+        return self.schedule.start(self.program.table_at, self.threads)
+
+    def finish(self) -> None:
+        self.schedule.finish()
+        status = self.program.status_word
+        if status.value:
+            flight.recover(self.program.recorded, self.leaves, self.arrays)
+            status.value = 0
+
+
 class Program:
-    """What ``compile`` gives: called with the arrays and numbers of the leaves, it gives the outputs' arrays."""
+    """What ``compile`` gives: called with the arrays and numbers of the leaves, it gives the outputs' arrays.
+
+    Attributes:
+        begin: the same, but the arrays may be filled later (``flight``); ``None`` if that is not worth it.
+    """
 
     def __init__(self, recorded: tuple[Node, ...], recipe: Recipe) -> None:
         self.recorded = recorded
@@ -48,6 +80,7 @@ class Program:
         only = self.direct = self.parts[0] if recipe.direct else None
         small = only is not None and only.cost < ALONE and bool(self.results) and self.binding.call is not None
         self.quick = Quick(self.binding, self.results, only.schedule) if only is not None and small else None
+        self.begin: Begin | None = self._begin if only is not None and only.cost >= WORTH else None
 
     # --- making -----------------------------------------------------------------------------------------------------
 
@@ -83,7 +116,8 @@ class Program:
             ]
             for tasks in part.phases
         ]
-        return Segment(part.cost, Schedule(phases, part.scratch))
+        guard = (self.status.ctypes.data, part.certain) if part.certain else None
+        return Segment(part.cost, Schedule(phases, part.scratch, guard))
 
     def _called(self, part: int, entry: int, kernel: int, numbers: int) -> tuple[int, int]:
         """What the driver calls, and with which numbers, for an entry of a part."""
@@ -93,24 +127,18 @@ class Program:
     # --- running ----------------------------------------------------------------------------------------------------
 
     def __call__(self, leaves: Sequence[Any]) -> list[Array]:
+        if flight.running is not None:
+            flight.finish()
         if not isinstance(leaves, list):
             leaves = list(leaves)
-        binding = self.binding
-        if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
-            self._enter_arena()
         quick = self.quick
         if quick is not None:
-            found = quick.run(leaves)
+            found = self._run_quick(quick, leaves)
             if found is not None:
-                if self.checks and self.status_word.value:
-                    self._report(leaves)
                 return found
-        held = binding.enter(leaves)
+        arrays, held = self._enter(leaves)
         if quick is not None and not held:
             quick.foretell()
-        taken = binding.taken.tolist()
-        arrays = [leaves[one.slot] if taken[one.index] else np.empty(one.shape, one.dtype) for one in self.results]
-        self.fresh.enter(arrays)
         if self.direct is not None:
             self._run(self.direct, leaves)
             return arrays
@@ -122,6 +150,43 @@ class Program:
                 self._refer(part, made, leaves)
         del held
         return [self._result(one, made, leaves) for one in self.shapes]
+
+    def _run_quick(self, quick: Quick, leaves: list[Any]) -> list[Array] | None:
+        if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
+            self._enter_arena()
+        found = quick.run(leaves)
+        if found is not None and self.checks and self.status_word.value:
+            self._report(leaves)
+        return found
+
+    def _enter(self, leaves: list[Any]) -> tuple[list[Array], list[Array]]:
+        """Fill the tables; gives the results' arrays, and others that must live until the run is over."""
+        binding = self.binding
+        if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
+            self._enter_arena()
+        held = binding.enter(leaves)
+        taken = binding.taken.tolist()
+        arrays = [leaves[one.slot] if taken[one.index] else np.empty(one.shape, one.dtype) for one in self.results]
+        self.fresh.enter(arrays)
+        return arrays, held
+
+    def _begin(self, leaves: list[Any]) -> list[Array]:
+        """As a call, but the arrays may be filled later: who looks into them calls ``flight.finish()`` first.
+
+        To begin costs what waking a worker costs (``threads_for``); it saves the share that the workers do while the
+        caller is in Python.
+        """
+        assert self.direct is not None
+        threads = threads_for(self.direct.cost)
+        if threads < 2 or not settings.asynchronous:
+            return self(leaves)
+        with flight.lock:
+            if flight.running is not None:
+                flight.finish()
+            arrays, held = self._enter(leaves)
+            if not flight.take_off(Launched(self, leaves, arrays, held, threads)):
+                self._run(self.direct, leaves)
+            return arrays
 
     def _enter_arena(self) -> None:
         """Place the pointers to temporaries."""

@@ -27,7 +27,8 @@ from zerograd.engines.native.recipe import Result
 from zerograd.ir.graph import Array
 
 FASTCALL = 0x80  # Source: CPython, Include/methodobject.h: METH_FASTCALL
-RECORD = ("plan", "rows", "fresh", "new", "table", "numbers", "taken", "kinds", "calls", "count", "scratch")
+RECORD = ("plan", "rows", "fresh", "new", "table", "numbers", "taken", "kinds", "calls", "count", "scratch",
+          "guard", "certain")  # fmt: skip
 
 
 def text(name: str) -> str:
@@ -35,7 +36,7 @@ def text(name: str) -> str:
     f = ThreadedFunction(name, (("ptr", "self"), ("ptr", "given"), ("i64", "two")), "ptr")
     self, given, _ = f.arguments
     record = f.load("ptr", f.pointer(self, DATA))
-    field = {word: f.load("i64" if word in ("rows", "new", "count") else "ptr", record, i)
+    field = {word: f.load("i64" if word in ("rows", "new", "count", "certain") else "ptr", record, i)
              for i, word in enumerate(RECORD)}  # fmt: skip
     leaves, results = f.load("ptr", given, 0), f.load("ptr", given, 1)
 
@@ -47,7 +48,12 @@ def text(name: str) -> str:
     wrong = f.or_(enter(leaves, "plan", "rows"), enter(results, "fresh", "new"))
 
     def run() -> Value:
-        make_calls(f, field["calls"], f.const(0, "i64"), field["count"], field["table"], field["scratch"])
+        def make(first: Value, last: Value) -> None:
+            make_calls(f, field["calls"], first, last, field["table"], field["scratch"])
+
+        make(f.const(0, "i64"), field["certain"])
+        well = f.compare("eq", f.load("i64", field["guard"]), 0)
+        f.if_(well, lambda: make(field["certain"], field["count"]))
         return leaves
 
     (answer,) = f.if_(f.compare("eq", wrong, 0), run, lambda: results)
@@ -105,6 +111,7 @@ class Quick:
             "calls": schedule.calls.ctypes.data,
             "count": len(schedule.calls),
             "scratch": self.scratch.ctypes.data,
+            **dict(zip(("guard", "certain"), schedule.guard, strict=True)),
         }
         self.record = np.array([fields.get(word, 0) for word in RECORD], np.int64)
         self.call = _method()(self.record)

@@ -57,12 +57,15 @@ class Calls(NamedTuple):
         scratch: bytes that each thread needs.
         entries: what is called.
         phases: the tasks of each phase, each a list of (entry, low, high, private).
+        certain: how many of the calls, in their order, may report a wrong index or come before one that may: dead
+            leaves are written over after those.
     """
 
     cost: float
     scratch: int
     entries: list[Entry]
     phases: list[list[list[tuple[int, int, int, int]]]]
+    certain: int
 
 
 class Result:
@@ -217,8 +220,8 @@ def _unpacked(piece: bytes) -> Recipe | None:
     made.buffers = [_buffer(i, body, *one) for i, one in enumerate(head["buffers"])]
     made.arena = head["arena"]
     made.parts = [
-        Calls(cost, scratch, [Entry(*one) for one in entries], phases)
-        for cost, scratch, entries, phases in head["parts"]
+        Calls(cost, scratch, [Entry(*one) for one in entries], phases, certain)
+        for cost, scratch, entries, phases, certain in head["parts"]
     ]
     made.kernels = dict.fromkeys(head["kernels"], "")  # loaded
     made.results = [Result(index, tuple(shape), _element(kind), slot) for index, shape, kind, slot in head["results"]]

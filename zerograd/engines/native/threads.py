@@ -31,6 +31,7 @@ class Word(IntEnum):
     DONE: tasks done.
     ASLEEP: a bit for each thread that sleeps: thread i has bit i, all from the 32nd on share the last.
     BUSY: 1 while a program has the team.
+    STARTED: 1 while it is one that was left to the workers, and nobody has waited for yet.
     PROGRAM, BUFFERS: that program.
     THREADS: how many threads may take part in it.
     SPIN, IDLE_SPIN: pauses before a thread sleeps, within a program and between programs.
@@ -41,6 +42,7 @@ class Word(IntEnum):
     DONE = 16
     ASLEEP = 32
     BUSY = 48
+    STARTED = 49
     PROGRAM = 64
     BUFFERS = 65
     THREADS = 66

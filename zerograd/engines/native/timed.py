@@ -161,6 +161,7 @@ class TimedProgram(Program):
         self.outputs = making.outputs
         self._introduce(making)
         super().__init__(outputs, making.recipe())
+        self.begin = None
         end, after = time.perf_counter_ns(), jit.counts
         self.making = (end - start) * 1e-9
         self.loading = after.seconds - before.seconds

@@ -398,7 +398,8 @@ def _bounds(storage: Any) -> tuple[int, int]:
     """The least and the greatest element, remembered until the storage changes."""
     known = getattr(storage, "bounds", None)
     if known is None or known[0] != storage.version or storage.shared is not None:
-        known = storage.bounds = (storage.version, int(storage.buffer.min()), int(storage.buffer.max()))
+        array = storage.array()
+        known = storage.bounds = (storage.version, int(array.min()), int(array.max()))
     return known[1:]
 
 

@@ -103,3 +103,20 @@ def test_values_beside_one_that_fails_are_computed(monkeypatch: pytest.MonkeyPat
         torch.linalg.inv(torch.zeros(2, 2))
     assert x.tolist() == [2, 2, 2]
     assert (torch.ones(3) * 3).tolist() == [3, 3, 3]
+
+
+def test_a_wrong_index_leaves_dead_leaves_as_they_were() -> None:
+    """Also in the one native call that small programs run in, once results are written over leaves."""
+    w, places = np.arange(12, dtype=np.float32).reshape(3, 4), np.array([0, 4, 2])
+    x, y = leaves(w, places)
+    made = program.compile((within(y, size=5, ignored=None, problem="target"), mul(x, sub(x, x))))
+    for _ in range(3):
+        given = [w.copy(), places]
+        where = given[0].ctypes.data
+        _, result = made(given)
+        assert result.ctypes.data == where, "written over the leaf"
+        assert not result.any()
+    given = [w.copy(), np.array([0, 5, 2])]
+    with pytest.raises(IndexError, match="5"):
+        made(given)
+    np.testing.assert_array_equal(given[0], w)

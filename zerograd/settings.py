@@ -28,6 +28,7 @@ _READ = {
     "check_programs": _switch, "asynchronous": _switch, "winograd": _switch, "engine": _engine, "cache_dir": str,
     "debug": _debug, "debug_dir": str,
 }  # fmt: skip
+_NAMES = {"asynchronous": "ASYNC"}
 
 
 def cores() -> int:
@@ -45,7 +46,7 @@ class Settings:
     max_remembered: remembered structures after which the tables are emptied and filled anew.
     check_programs: verify shape and dtype of every computed value (slow; the tests do it).
     engine: "auto" compiles a graph that comes back, "native" every graph, "reference" none.
-    asynchronous: leave large programs to other threads until somebody looks at what they compute.
+    asynchronous: leave large programs to other threads until somebody looks at what they compute (ZEROGRAD_ASYNC).
     threads: how many threads computations may use; at the start one per core. OMP_NUM_THREADS sets it too.
     cache_dir: folder that keeps compiled code; None: the user's cache folder, "": none.
     cache_mb: megabytes of compiled code to keep; what was not used for longest goes first.
@@ -74,7 +75,7 @@ class Settings:
         if openmp.isdecimal():
             self.threads = int(openmp)
         for name in Settings.__annotations__:
-            text = os.environ.get(f"ZEROGRAD_{name.upper()}")
+            text = os.environ.get(f"ZEROGRAD_{_NAMES.get(name, name.upper())}")
             if text is not None:
                 setattr(self, name, _READ[name](text) if name in _READ else int(text))
         self.threads = self.threads or cores()

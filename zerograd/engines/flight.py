@@ -12,6 +12,7 @@ there is never more than one program in flight.
 from __future__ import annotations
 
 import atexit
+import copy
 import os
 import threading
 import weakref
@@ -117,6 +118,7 @@ def recover(outputs: Sequence[Node], leaves: Sequence[Any], arrays: Sequence[Arr
 def spoil(array: Array, error: Exception) -> None:
     """Remember why an array could not be computed, for as long as anybody has it."""
     key = id(array)
+    error = error.with_traceback(None)  # it would keep the array alive
     spoiled[key] = weakref.ref(array, lambda _: spoiled.pop(key, None)), error
 
 
@@ -137,5 +139,5 @@ def check(leaves: Sequence[Any]) -> None:
     for array in leaves if spoiled else ():
         while array is not None:
             if id(array) in spoiled:
-                raise spoiled[id(array)][1]
+                raise copy.copy(spoiled[id(array)][1])
             array = getattr(array, "base", None)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from zerograd.ir import changing
 from zerograd.ir.graph import Node
 from zerograd.ir.record import Recorder, traces
 from zerograd.ir.trace import Trace
@@ -92,6 +93,9 @@ class Program:
                     self.stepping.note()
                     result = self.make(trace, [], tensors)
                     self.owed = trace, result
+                    if changing.among(leaves):
+                        self._compute(trace, False)
+                        self.owed = None
                     return result
             if self.owed is not None:
                 self._settle()
@@ -220,7 +224,7 @@ class Program:
             self._leave_gradients(trace, made, tensors)
         result = self.make(trace, made, tensors)
         self.held = len(trace.results), len(trace.pending)
-        if self.defers:
+        if self.defers and not changing.among(leaves):
             self.owed = trace, result
         else:
             self._compute(trace, not self.left)

@@ -15,6 +15,7 @@ from typing import Any
 
 from zerograd.engines import flight, tiers
 from zerograd.engines.flight import lock
+from zerograd.ir import changing
 from zerograd.ir.graph import Array, Node
 from zerograd.ir.record import Value, computed_by, recorder, wait_for
 from zerograd.ir.trace import Point, Trace, Values
@@ -47,7 +48,7 @@ class Plan:
         if flight.spoiled:
             flight.check(leaves)
         begin = getattr(self.program, "begin", None)
-        return self.program(leaves) if begin is None or not trace.limit else begin(leaves)
+        return self.program(leaves) if begin is None or changing.among(leaves) else begin(leaves)
 
     def sorted(self, computed: Sequence[Array | None]) -> Sequence[Array | None]:
         """What the program has computed, in the order of the nodes that were wanted."""
@@ -211,6 +212,12 @@ def begin_backward() -> None:
     """A backward pass after a finished step belongs to the next one: launch the finished one."""
     trace = recorder.own.trace
     if trace.finished_step and trace.watch is None:
+        launch()
+
+
+def end_backward() -> None:
+    """A backward pass through memory that NumPy may write to runs at once."""
+    if not recorder.own.trace.limit:
         launch()
 
 

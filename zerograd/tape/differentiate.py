@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from zerograd.ir import changing
 from zerograd.ir.graph import Node, output, variable
 from zerograd.ir.origins import origins
 from zerograd.ir.record import bind, grad_mode, recorder
@@ -120,6 +121,8 @@ def differentiate(trace: Trace, roots: tuple[Node, ...], seeds: tuple[Node, ...]
     own = recorder.own
     kept = () if trace is own.trace else kept_by(roots)
     bound = tuple([bind(trace.values[node], node.type) for node in kept])
+    if changing.arrays and changing.among([trace.values[node] for node in kept]):
+        own.trace.limit = 0
     key = ("differentiate", roots, seeds, bound)
     found = own.plans.get(key)
     if found is None:

@@ -336,6 +336,7 @@ def backward(
     roots, seeds = roots_and_seeds(tensors, gradients)
     if inputs is None:
         tape.run(roots, seeds, retain_graph=retain, create_graph=create_graph, watchers=watchers())
+        realize.end_backward()
         return
     inputs = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
     if not inputs:
@@ -351,6 +352,7 @@ def backward(
                 target.accept(grad, create_graph)
             elif not tensor.retains_grad:
                 _keep(tensor, grad)
+    realize.end_backward()
 
 
 def target_of(tensor: Any) -> tape.Target:

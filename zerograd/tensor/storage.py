@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from zerograd.ir import changing
 from zerograd.ir.graph import Array, Node, TensorType
 from zerograd.ir.layout import unless_contiguous
 from zerograd.ir.record import Edge, Value, bind, laid, new_variable, recorder
@@ -137,6 +138,7 @@ class Storage(Value):
         """Shared memory, or a part of it, as it is now."""
         if array.nbytes <= SMALL:
             return np.array(array)
+        changing.note(array)
         if recorder.own.trace.watch is None:
             recorder.own.trace.limit = 0  # NumPy may write to it next: whatever reads it runs at once
         return array

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import _thread
-import os
 import sys
 import time
-import warnings
 from typing import Any
 
 import pytest
+from engines.native.processes import forks, in_child
 from engines.native.tiny import Mixing, python
 
 import zerograd as torch
@@ -17,7 +16,6 @@ from zerograd.engines.native import threads as team
 from zerograd.engines.native.threads import Word, threads_for
 from zerograd.settings import settings
 
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 BEGIN = """
 import os, signal, sys, threading, time
 from tiny import Mixing
@@ -25,23 +23,6 @@ from zerograd.engines.native import threads as team
 program = Mixing(20, 3, waits=(0, 2000))
 """
 LONG = "long = Mixing(100, 2, waits=(300_000,))\n"  # about half a second
-
-
-def in_child(work: Any) -> int:
-    """The exit status of a fork that does ``work`` within a minute; 0 if that gives True."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and later warn wherever there are threads
-        child = os.fork()
-    if not child:
-        import signal
-
-        signal.alarm(60)
-        status = 3
-        try:
-            status = 0 if work() else 1
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def test_set_num_threads_acts_on_the_next_launch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -388,7 +388,7 @@ class Schedule:
         """
         made = driver()
         threads = team.gather(threads, self.scratch, made.participate)
-        if threads < 2:
+        if threads < 2 or (self._alone is made.guarded and not self._wide):  # the team asks a guard between phases only
             return False
         return bool(made.start(team.words.place, self._head, self._remember(buffers), _word(threads)))
 

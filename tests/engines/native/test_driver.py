@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -125,3 +126,69 @@ def test_the_text_for_other_systems_is_valid(place: str) -> None:
     how = WAITS[system, machine]
     for text in (participate_text("participate", how), run_text("run", how, "serial", "participate")):
         binding.parse_assembly(text, binding.create_context()).verify()
+
+
+# --- programs that are left to the workers ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+@pytest.mark.parametrize(("phases", "tasks"), [(1, 1), (7, 1), (1, 5), (40, 5)])
+def test_a_program_is_started_and_finished(phases: int, tasks: int, threads: int) -> None:
+    program = Mixing(phases, tasks, waits=(0, 20_000, 200))
+    for _ in range(20):
+        buffers, table = program.memory()
+        assert program.schedule.start(table.ctypes.data, threads)
+        program.schedule.finish()
+        program.schedule.finish()  # nothing is left to do
+        assert (buffers[program.last] == program.expected).all()
+    assert program.right(threads)
+
+
+@pytest.mark.usefixtures("sleepy")
+def test_workers_come_to_the_end_by_themselves() -> None:
+    program = Mixing(30, 3, waits=(0, 20_000, 100))
+    for threads in (2, 3, 5):
+        buffers, table = program.memory()
+        assert program.schedule.start(table.ctypes.data, threads)
+        end = time.monotonic() + 60
+        while not (buffers[program.last] == program.expected).all():
+            assert time.monotonic() < end
+        program.schedule.finish()
+
+
+def test_another_program_runs_alone_while_one_is_in_flight() -> None:
+    program, other = Mixing(6, 3, waits=(0, 300_000)), Mixing(9, 4)
+    buffers, table = program.memory()
+    assert program.schedule.start(table.ctypes.data, 3)
+    _, own = other.memory()
+    assert not other.schedule.start(own.ctypes.data, 3)
+    assert other.right(3)
+    program.schedule.finish()
+    assert (buffers[program.last] == program.expected).all()
+    assert other.schedule.start(own.ctypes.data, 3)
+    other.schedule.finish()
+
+
+def test_without_workers_nothing_is_started() -> None:
+    program = Mixing(6, 3)
+    buffers, table = program.memory()
+    assert not program.schedule.start(table.ctypes.data, 1)
+    program.schedule.finish()
+    assert (buffers[0] == program.first).all()
+
+
+@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize("left", [False, True])
+def test_a_guard_keeps_what_comes_behind_it_from_being_done(threads: int, left: bool) -> None:
+    program = Mixing(4, 3)
+    phases = [[program.calls(phase, task) for task in range(3)] for phase in range(4)]
+    for wrong in (True, False):
+        buffers, table = program.memory()
+        word = buffers[1] if wrong else np.zeros(1, np.int64)  # the first phase writes to buffer 1
+        schedule = Schedule(phases, 0, (word.ctypes.data, 3))
+        if not left or not schedule.start(table.ctypes.data, threads):
+            schedule.run(table.ctypes.data, threads)
+        schedule.finish()
+        after_one = program.first.sum(keepdims=True) * 3 + np.arange(len(program.first))
+        assert (buffers[1] == after_one).all() == wrong
+        assert (buffers[0] == (program.first if wrong else program.expected)).all()

@@ -78,20 +78,19 @@ class Mixing:
         self.first = rng.integers(0, 1 << 40, length)
         kernel = address(mixing_kernel)
         self._numbers = [np.array([p % 2, 0, 1 - p % 2, 0, length, wait], np.int64) for p in range(2) for wait in waits]
-        program, n = [], 0
-        for p in range(phases):
-            phase = []
-            for t in range(tasks):
-                numbers = self._numbers[(p % 2) * len(waits) + n % len(waits)].ctypes.data
-                phase.append([(kernel, numbers, t * length // tasks, (t + 1) * length // tasks)])
-                n += 1
-            program.append(phase)
-        self.schedule = Schedule(program, 0)
+        self._kernel, self._tasks, self._waits = kernel, tasks, len(waits)
+        self.schedule = Schedule([[self.calls(p, t) for t in range(tasks)] for p in range(phases)], 0)
         self.last = phases % 2
         x = self.first
         for _ in range(phases):
             x = x.sum(keepdims=True) * 3 + np.arange(length)  # an array wraps around silently
         self.expected = x
+
+    def calls(self, phase: int, task: int) -> list[tuple[int, int, int, int]]:
+        """What a task of a phase does."""
+        wait = (phase * self._tasks + task) % self._waits
+        numbers, length = self._numbers[phase % 2 * self._waits + wait].ctypes.data, len(self.first)
+        return [(self._kernel, numbers, task * length // self._tasks, (task + 1) * length // self._tasks)]
 
     def memory(self) -> tuple[list[np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
         """Buffers and the table of pointers to them."""

@@ -21,8 +21,9 @@ from engines.native.flights import HOW, Flights, Training, flying, started, sync
 
 import zerograd as torch
 from zerograd.engines import flight
-from zerograd.engines.native import program
+from zerograd.engines.native import program, schedule, threads
 from zerograd.runtime.realize import launch
+from zerograd.settings import settings
 
 F = torch.nn.functional
 
@@ -83,6 +84,17 @@ def test_whoever_looks_waits(name: str, flights: Flights) -> None:
     for _ in range(3):
         assert repr(read(started(value()))) == repr(expected)
     assert flights.count >= 3
+
+
+def test_indices_in_flight_are_checked_when_they_are_known() -> None:
+    table, at = table_of_forty(), torch.arange(6)
+    for shift in (0, 3, 14, 15):
+        places = started(at + shift)
+        if shift < 15:
+            assert F.embedding(places, table).tolist() == table[shift : shift + 6].tolist()
+        else:
+            with pytest.raises(IndexError):
+                F.embedding(places, table)
 
 
 def test_what_nobody_reads_is_waited_for_by_the_next(flights: Flights) -> None:
@@ -217,6 +229,37 @@ def test_a_wrong_index_is_reported_to_those_who_look_at_what_depends_on_it(fligh
         assert before in (None, 1)
     assert n.tolist() == [7.0] * 1000
     assert flights.count >= 7
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+@pytest.mark.parametrize("small", [True, False])
+def test_what_does_not_depend_on_a_wrong_index_is_computed_once(
+    asynchronous: bool, small: bool, flights: Flights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "asynchronous", asynchronous)
+    if small:  # one thread does everything in its order
+        monkeypatch.setattr(schedule, "ALONE", 1e12)
+        monkeypatch.setattr(threads, "ALONE", 1e12)
+    table, at = table_of_forty(), torch.arange(6)
+    n, all_of_it = torch.zeros(3000), torch.ones(300, 100) + 0
+    float(n.sum() + all_of_it.sum())
+    made: list[Any] = []
+    tables = program.Program._make_tables
+
+    def noted(self: Any) -> None:
+        tables(self)
+        made.append((self.checks, sum(one.slot >= 0 for one in self.results)))
+
+    monkeypatch.setattr(program.Program, "_make_tables", noted)
+    for i, shift in enumerate((0, 1, 60, 2, 70)):
+        row = looked_up(table, at + shift).sum()
+        late = (all_of_it * (all_of_it.sum() - 29_999)).sum()
+        n = n + (all_of_it * (late - 29_999)).sum() / 30_000  # after all that may report something, over the old one
+        launch()
+        del row, late
+        assert i < 2 or (True, 1) in made
+    assert n.tolist() == [5.0] * 3000
+    assert bool(flights.count) == (asynchronous and not small)
 
 
 def test_what_is_computed_from_it_later_fails_too() -> None:

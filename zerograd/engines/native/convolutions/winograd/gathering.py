@@ -57,24 +57,24 @@ class _Gathering:
 
     def _unit(self, u: Value) -> None:
         f, n, tile = self.f, self.n, self.tile
-        self.part = f.pointer(self.parts, f.mul(u, f.mul(n["all_channels"], ALL * self.row_bytes)))
+        self.part = f.pointer(self.parts, f.mul(u, f.mul(n["channels"], ALL * self.row_bytes)))
         v, panel = f.div(u, n["block_panels"]), f.rem(u, n["block_panels"])
         v, block = f.div(v, n["feature_blocks"]), f.rem(v, n["feature_blocks"])
         group, channels = f.div(v, n["channel_blocks"]), f.rem(v, n["channel_blocks"])
         first = f.mul(f.add(f.mul(block, n["block_panels"]), panel), tile.columns)
         row = f.add(f.mul(group, n["features"]), first)
-        channel = f.mul(channels, n["all_channels"])
+        channel = f.mul(channels, n["channels"])
         self.x_start = f.pointer(self.x, f.add(f.mul(group, n["x_group"]), f.mul(channel, n["x_channel"])))
         self.y_start = f.pointer(self.y, f.mul(row, n["y_feature"]))
         self.features = f.least(f.sub(n["features"], first), tile.columns)
-        f.loop(0, n["all_channels"], 1, self._channel)
+        f.loop(0, n["channels"], 1, self._channel)
         column = f.mul(channel, TAPS * size(self.type))
         to = f.pointer(self.w, f.add(f.mul(row, n["w_feature"]), column))
 
         def sums(k: Value, feature: int) -> Value:
             return f.load(tile.vector, f.pointer(self.taps, f.mul(k, self.row_bytes)), feature)
 
-        depth = f.mul(n["all_channels"], TAPS)
+        depth = f.mul(n["channels"], TAPS)
         write_by_feature(f, tile, self.type, sums, depth, to, n["w_feature"], self.features)
 
     def _channel(self, c: Value) -> None:
@@ -94,7 +94,7 @@ class _Gathering:
     def _points(self, c: Value, v: int) -> list[Value]:
         """A vector of features: the sums of all parts, in order."""
         f, n, tile = self.f, self.n, self.tile
-        point = f.mul(n["all_channels"], self.row_bytes)
+        point = f.mul(n["channels"], self.row_bytes)
         pitch = f.mul(n["all_panels"], f.mul(point, ALL))
         start = f.pointer(self.part, f.mul(c, self.row_bytes))
 

@@ -68,7 +68,6 @@ class _Gradient:
     low: Value  # rows of tiles
     high: Value
     count: Value  # of tiles
-    begins: Value  # whether the sums begin here
 
     def __init__(self, form: Form) -> None:
         self.form, self.tile = form, form.tile
@@ -90,18 +89,21 @@ class _Gradient:
 
     def _unit(self, u: Value) -> None:
         f, n = self.f, self.n
-        part = f.mul(f.mul(u, n["block_panels"]), f.mul(n["all_channels"], ALL * self.row_bytes))
+        part = f.mul(f.mul(u, n["block_panels"]), f.mul(n["channels"], ALL * self.row_bytes))
         self.target = f.pointer(self.out, part)
         u, features = f.div(u, n["feature_blocks"]), f.rem(u, n["feature_blocks"])
         u, channels = f.div(u, n["channel_blocks"]), f.rem(u, n["channel_blocks"])
         u, group = f.div(u, n["groups"]), f.rem(u, n["groups"])
         low, high = (f.div(f.mul(one, n["images"]), n["image_groups"]) for one in (u, f.add(u, 1)))
-        x = f.add(f.mul(group, n["x_group"]), f.mul(f.mul(channels, n["all_channels"]), n["x_channel"]))
+        x = f.add(f.mul(group, n["x_group"]), f.mul(f.mul(channels, n["channels"]), n["x_channel"]))
         feature = f.mul(features, f.mul(n["block_panels"], self.tile.columns))
         y = f.mul(f.add(f.mul(group, n["features"]), feature), n["y_feature"])
         self.features = f.sub(n["features"], feature)
         self.x_start = f.pointer(self.x, f.add(x, f.mul(low, n["x_image"])))
         self.y_start = f.pointer(self.y, f.add(y, f.mul(low, n["y_image"])))
+        sums = f.mul(f.mul(n["block_panels"], f.mul(n["channels"], ALL)), self.tile.columns)
+        zero = lambda i: f.store(f.load(self.tile.vector, self.zeros), self.target, i)  # noqa: E731
+        f.loop(0, sums, self.tile.lanes, zero)
         total = f.mul(f.sub(high, low), n["tile_rows"])
         f.loop(0, total, n["block_rows"], lambda row: self._block(row, total))
 
@@ -109,7 +111,6 @@ class _Gradient:
         f, n = self.f, self.n
         self.low, self.high = row, f.least(f.add(row, n["block_rows"]), total)
         self.count = f.mul(f.sub(self.high, row), n["tile_columns"])
-        self.begins = f.compare("eq", row, 0)
         self.tiles.transform(self.x_start, self.low, self.high, self.count)
         f.loop(0, n["block_panels"], 1, self._features)
         f.loop(0, ALL, 1, lambda p: f.loop(0, n["block_panels"], 1, lambda panel: self._panel(p, panel)) and None)
@@ -171,7 +172,7 @@ class _Gradient:
         f, n = self.f, self.n
         b = f.pointer(self.points, f.add(f.mul(p, n["y_point"]), f.mul(panel, n["y_panel"])))
         v = f.pointer(self.v, f.mul(p, n["v_point"]))
-        before = f.mul(f.add(f.mul(panel, ALL), p), f.mul(n["all_channels"], self.row_bytes))
+        before = f.mul(f.add(f.mul(panel, ALL), p), f.mul(n["channels"], self.row_bytes))
         target = f.pointer(self.target, before)
         large = n["large"] if self.form.small else n["panels"]
         self._tiles(self.tile, 0, large, v, b, target)
@@ -189,9 +190,8 @@ class _Gradient:
             rows = one_below_another(f, tile, f.pointer(v, f.mul(channel, pitch)), pitch)
             sums = multiply(f, tile, rows, b, self.row_bytes, self.count)
             to = f.pointer(target, f.mul(channel, self.row_bytes))
-            added = lambda: [f.add(f.load(x.type, to, i * tile.lanes), x) for i, x in enumerate(sums)]  # noqa: E731
-            for i, x in enumerate(f.if_(self.begins, lambda: sums, added)):
-                f.store(x, to, i * tile.lanes)
+            for i, x in enumerate(sums):
+                f.store(f.add(f.load(x.type, to, i * tile.lanes), x), to, i * tile.lanes)
 
         f.loop(low, high, 1, one)
 

@@ -56,7 +56,7 @@ class Plain:
 
             f.loop(0, count, tile.lanes, vector)
 
-        f.loop(0, n["all_channels"], 1, channel)
+        f.loop(0, n["channels"], 1, channel)
 
 
 __all__ = ["Plain"]

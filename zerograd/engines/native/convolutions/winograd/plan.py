@@ -210,7 +210,7 @@ class Windows:
 
 
 def source_numbers(shape: Shape3, sizes: tuple[int, int, int], x: Operand, tile: Tile, v_pitch: int) -> dict[str, int]:
-    """``tiles.NUMBERS``.
+    """``tiles.NUMBERS``, and the bytes of memory that a "plane" takes.
 
     Args:
         sizes: tiles in rows and columns, and the rows of a block.
@@ -221,14 +221,11 @@ def source_numbers(shape: Shape3, sizes: tuple[int, int, int], x: Operand, tile:
     pitch, slack = 2 * tile_columns + 2, tiles.slack(tile)
     highest = 2 * min(block_rows, tile_rows) + 2
     return {
-        "channels": 1, "x_channel": x.strides[1], "x_depth": x.strides[2], "x_row": x.strides[3],
-        "depth_taps": 1, "depth_source": 1, "depth_step": 1, "depth_tap": 1, "depth_start": 0, "depth_stride": 1,
-        "row_source": rows.source, "row_step": 1, "row_before": rows.before - rows.low, "row_phases": 1,
-        "row_reach": 2, "column_source": columns.source, "column_step": 1,
-        "column_before": columns.before - columns.low, "column_phases": 1,
-        "pitch": pitch, "plane": lines(highest * pitch + slack + tile.lanes, bytes), "slack": slack,
-        "all_channels": shape.channels, "tile_rows": tile_rows, "tile_columns": tile_columns,
-        "block_rows": block_rows, "x_image": x.strides[0],
+        "channels": shape.channels, "tile_rows": tile_rows, "tile_columns": tile_columns, "block_rows": block_rows,
+        "x_image": x.strides[0], "x_channel": x.strides[1], "x_row": x.strides[3],
+        "source_rows": rows.source, "source_columns": columns.source,
+        "rows_before": rows.before - rows.low, "columns_before": columns.before - columns.low,
+        "pitch": pitch, "slack": slack, "plane": tiles.ZEROS + lines(highest * pitch + slack + tile.lanes, bytes),
         "v_pitch": v_pitch // bytes, "v_point": lines(shape.channels * v_pitch, 1),
     }  # fmt: skip
 

@@ -94,7 +94,7 @@ class Gradient:
         pitch = lines(rows * self.tile_columns + self.tile.lanes, self.bytes)
         source = source_numbers(shape, (self.tile_rows, self.tile_columns, rows), self.x, self.tile, pitch)
         return {
-            **source, "all_channels": self.channels, "v_point": lines(self.channels * pitch, 1),
+            **source, "channels": self.channels, "v_point": lines(self.channels * pitch, 1),
             "images": shape.images, "channel_blocks": self.channel_blocks, "feature_blocks": self.feature_blocks,
             "block_panels": self.block_panels, "features": shape.features,
             "x_group": self.x.strides[1] * shape.channels, "y_image": y[0], "y_feature": y[1], "y_row": y[3],

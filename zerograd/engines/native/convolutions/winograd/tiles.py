@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from zerograd.engines.native.convolutions import planes
-from zerograd.engines.native.convolutions.planes import Block, Planes
 from zerograd.engines.native.convolutions.winograd import transforms
 from zerograd.engines.native.emit import Value, size
 from zerograd.engines.native.kernel import KernelFunction
+from zerograd.engines.native.products.numbers import read
 from zerograd.engines.native.products.tile import Tile
 from zerograd.frozen import Frozen
 
 NUMBERS = (
-    *planes.NUMBERS,  # of one channel's plane of a block
-    "all_channels",
+    "channels",
     "tile_rows", "tile_columns",  # of an image
     "block_rows",  # rows of tiles in a block
-    "x_image",  # bytes
+    "x_image", "x_channel", "x_row",  # bytes
+    "source_rows", "source_columns",  # of x
+    "rows_before", "columns_before",  # zeros that stand there; less than 0: so many are left out
+    "pitch", "slack",  # numbers in a row of a plane; numbers read behind its last row
     "v_pitch", "v_point",  # numbers from channel to channel; bytes from point to point
 )  # fmt: skip
 
@@ -50,16 +51,20 @@ class Tiles:
         n: values of NUMBERS.
         source: the type of the source.
         tile: of the product.
-        plane: memory for a plane; ``points``: for the results.
+        plane: memory for a line of zeros and a plane; ``points``: for the results.
     """
 
     def __init__(
         self, f: KernelFunction, n: Mapping[str, Value], source: str, tile: Tile, plane: Value, points: Value
     ) -> None:  # fmt: skip
-        self.f, self.n, self.tile, self.plane, self.points = f, n, tile, plane, points
+        self.f, self.n, self.source, self.tile, self.points = f, n, source, tile, points
         self.bytes = size(tile.type)
-        one = {**n, "channels": f.operand(1, "i64")}
-        self.laying = Planes(f, one, source, tile.type, 1, tile.lanes)
+        self.zeros, self.plane = plane, f.pointer(plane, ZEROS)
+        f.store(f.const(0, tile.vector), plane)
+        self.left = f.intrinsic("smin", f.intrinsic("smax", n["columns_before"], 0), n["pitch"])
+        right = f.least(f.add(n["source_columns"], n["columns_before"]), n["pitch"])
+        self.count = f.intrinsic("smax", f.sub(right, self.left), 0)  # numbers of the source in a row of a plane
+        self.first = f.mul(f.sub(self.left, n["columns_before"]), size(source))
 
     def segments(self, low: Value, high: Value, body: Callable[[Segment], None]) -> None:
         """For each image that rows ``low`` to ``high`` of tiles, counted through all images, touch."""
@@ -74,12 +79,53 @@ class Tiles:
         f.loop(f.div(low, rows), f.div(f.add(high, f.sub(rows, 1)), rows), 1, image)
 
     def lay(self, start: Value, segment: Segment, channel: Value) -> None:
-        """The plane of a channel: what the segment's tiles read of it."""
+        """The plane of a channel: what the segment's tiles read of it, with zeros around."""
         f, n = self.f, self.n
         at = f.add(f.mul(segment.image, n["x_image"]), f.mul(channel, n["x_channel"]))
-        rows = f.shl(f.sub(segment.high, segment.low), 1)
+        start = f.pointer(start, f.add(at, self.first))
+        above = f.sub(f.shl(segment.low, 1), n["rows_before"])
+        rows = f.add(f.shl(f.sub(segment.high, segment.low), 1), transforms.POINTS - transforms.WINDOWS)
         zero = f.operand(0, "i64")
-        self.laying.lay(f.pointer(start, at), Block(zero, f.shl(segment.low, 1), zero, rows), self.plane)
+
+        def row(j: Value) -> None:
+            i = f.add(above, j)
+            to = f.pointer(self.plane, f.mul(f.mul(j, n["pitch"]), self.bytes))
+            inside = f.and_(f.compare("sge", i, 0), f.compare("slt", i, n["source_rows"]))
+
+            def copy() -> None:
+                self._zeros(to, zero, self.left)
+                self._copy(f.pointer(start, f.mul(i, n["x_row"])), f.pointer(to, f.mul(self.left, self.bytes)))
+                self._zeros(to, f.add(self.left, self.count), n["pitch"])
+
+            f.if_(inside, copy, lambda: self._zeros(to, zero, n["pitch"]))
+
+        f.loop(0, rows, 1, row)
+        end = f.mul(rows, n["pitch"])
+        self._zeros(self.plane, end, f.add(end, n["slack"]))
+
+    def _zeros(self, to: Value, low: Value, high: Value) -> None:
+        """Zeros, and up to a vector more, which is written again.
+
+        They are loaded, because LLVM keeps a constant in a register that the products need.
+        """
+        f = self.f
+        f.store(f.load(self.tile.vector, self.zeros), to, low)
+        more = lambda i: f.store(f.load(self.tile.vector, self.zeros), to, i)  # noqa: E731
+        f.loop(f.add(low, self.tile.lanes), high, self.tile.lanes, more)
+
+    def _copy(self, source: Value, to: Value) -> None:
+        """The numbers of a row, without masks for the same reason: the last vector overlaps the one before."""
+        f, lanes, last = self.f, self.tile.lanes, self.f.sub(self.count, self.tile.lanes)
+
+        def put(i: Value, count: int) -> None:
+            f.store(read(f, self.source, self.tile.type, count, source, i), to, i)
+
+        def vectors() -> None:
+            f.loop(0, last, lanes, lambda i: put(i, lanes))
+            put(last, lanes)
+
+        wide = f.compare("sge", self.count, lanes)
+        f.if_(wide, vectors, lambda: f.loop(0, self.count, 1, lambda i: put(i, 1)) and None)
 
     def transform(self, start: Value, low: Value, high: Value, padded: Value) -> None:
         """All channels. Behind the last tile, up to the ``padded``-th, stand points of what lies in the planes.
@@ -106,7 +152,7 @@ class Tiles:
 
             self.segments(low, high, segment)
 
-        f.loop(0, n["all_channels"], 1, channel)
+        f.loop(0, n["channels"], 1, channel)
 
     def _row(self, offset: Value, to: Value, count: Value) -> None:
         """A row of tiles, whose first number lies at ``offset`` in the plane."""
@@ -134,9 +180,12 @@ class Tiles:
         f.loop(0, count, lanes, vector)
 
 
+ZEROS = 64  # bytes of a vector at least
+
+
 def slack(tile: Tile) -> int:
     """Numbers behind a plane that are read: by tiles up to a whole panel, and the vector that is cut there."""
     return 2 * (tile.columns + tile.lanes) + transforms.POINTS
 
 
-__all__ = ["NUMBERS", "Segment", "Tiles", "slack"]
+__all__ = ["NUMBERS", "ZEROS", "Segment", "Tiles", "slack"]

@@ -93,7 +93,7 @@ class _Windows:
         self.x_start = f.pointer(self.x, f.add(f.mul(image, n["x_image"]), f.mul(group, n["x_group"])))
         self.y_start = f.pointer(self.y, f.add(f.mul(image, n["y_image"]), f.mul(group, n["y_group"])))
         self.w_start = f.pointer(self.w, f.add(f.mul(group, n["w_group"]), n["w_first"]))
-        self.a_panel = f.mul(n["all_channels"], self.tile.rows * self.bytes)
+        self.a_panel = f.mul(n["channels"], self.tile.rows * self.bytes)
         self.a_point = f.mul(n["panels"], self.a_panel)
         self.a_start = f.pointer(self.a, f.mul(group, f.mul(self.a_point, transforms.POINTS**2)))
         self.tiles.transform(self.x_start, self.low, self.high, self.padded)
@@ -138,7 +138,7 @@ class _Windows:
 
         def one(panel: Value) -> None:
             rows = side_by_side(tile, f.pointer(a, f.mul(panel, self.a_panel)), tile.rows * self.bytes)
-            sums = multiply(f, tile, rows, b, pitch, n["all_channels"])
+            sums = multiply(f, tile, rows, b, pitch, n["channels"])
             to = f.pointer(m, f.mul(f.sub(self._row_of(panel), self.feature), pitch))
             for row in range(tile.rows):
                 for v in range(tile.vectors):

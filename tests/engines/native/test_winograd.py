@@ -84,11 +84,12 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("lanes", [4, 8, 16])
 @pytest.mark.parametrize("seed", range(6))
-def test_narrow_vectors(seed: int, side: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four float32 and sixteen registers, as SSE2 and NEON have them."""
+def test_vectors_of_any_width(seed: int, lanes: int, side: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registers as SSE2 and NEON, AVX, AVX-512 have them."""
     here = host()
-    target = Target(here.triple, here.cpu, here.features, 4, 16)
+    target = Target(here.triple, here.cpu, here.features, lanes, 32 if lanes == 16 else 16)
     for module in (plan, plan_gradient, direct):
         monkeypatch.setattr(module, "host", lambda: target)
     check(random_square(np.random.default_rng(seed)), side, ("float", "double")[seed % 2], seed, spread=True)

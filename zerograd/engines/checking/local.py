@@ -160,10 +160,37 @@ def _bilinear(terms: Callable[[Step], float]) -> Callable[[Step, TensorType], Ar
     return rule
 
 
+def _convolution(terms: Callable[[Step], float]) -> Callable[[Step, TensorType], Array]:
+    """As ``_bilinear``; 3x3 kernels without strides may also be computed by Winograd's filtering.
+
+    That multiplies sums of a tile's numbers by sums of taps and takes apart what comes out (see
+    ``engines.native.convolutions.winograd.transforms``). With all signs positive, what is added up for a window is at
+    most 2 * (sum of its source) * (sum of the taps) along an axis, so 4 * along both; and what is added up for a tap is
+    at most 4 * the sum over all taps. Halves of taps that are hardly numbers lose their last bit.
+    """
+
+    def rule(step: Step, type: TensorType) -> Array:
+        n = max(terms(step), 2)
+        found = _terms(step.applied(step.sizes(0), step.sizes(1)), n, type, underflow=True)
+        attributes = step.attributes
+        kernel = attributes["kernel"] if step.name == "conv_weight" else step.xs[1].shape[2:]
+        if kernel != (3, 3) or attributes["stride"] != (1, 1) or attributes["dilation"] != (1, 1):
+            return found
+        x, y = step.sizes(0), step.sizes(1)
+        if step.name == "conv_weight":
+            total = np.broadcast_to(4 * np.sum(step.applied(x, y), (2, 3), keepdims=True), found.shape)
+            return np.maximum(found, _terms(total, n, type, underflow=True))
+        taps = np.broadcast_to(4 * np.sum(y, (2, 3), keepdims=True), y.shape)
+        lost = 4 * smallest(type.dtype) * step.applied(x, np.ones(y.shape))
+        return np.maximum(found, _terms(step.applied(x, taps), n, type, underflow=True) + lost)
+
+    return rule
+
+
 def _conv_input(step: Step, type: TensorType) -> Array:
     """Where infinite weights meet the zeros around an image, engines may leave these out or multiply (0 * inf)."""
     terms = step.xs[1].shape[0] / step.attributes["groups"] * count(step.xs[1].shape[2:])
-    found = _bilinear(lambda _: terms)(step, type)
+    found = _convolution(lambda _: terms)(step, type)
     odd = ~np.isfinite(size_of(step.xs[1])) * 1.0
     if not odd.any():
         return found
@@ -302,9 +329,9 @@ _RULES: dict[str, Callable[[Step, TensorType], Any]] = {
     "cumsum": _cumsum,
     "recurrence": _recurrence,
     "matmul": _bilinear(lambda step: step.xs[0].shape[-1]),
-    "conv": _bilinear(lambda step: count(step.xs[1].shape[1:])),
+    "conv": _convolution(lambda step: count(step.xs[1].shape[1:])),
     "conv_input": _conv_input,
-    "conv_weight": _bilinear(lambda step: step.xs[1].shape[0] * count(step.xs[1].shape[2:])),
+    "conv_weight": _convolution(lambda step: step.xs[1].shape[0] * count(step.xs[1].shape[2:])),
     "fold": _linear(lambda step: count(step.attributes["kernel"])),
     "resample": _resample,
     "index_write": _index_write,

@@ -7,7 +7,7 @@ from zerograd.engines.native.convolutions.blocks import Operand
 from zerograd.engines.native.convolutions.geometry import Shape3
 from zerograd.engines.native.convolutions.plan import Stencil
 from zerograd.engines.native.convolutions.plan_weights import WeightGradient
-from zerograd.engines.native.convolutions.winograd import plan as winograd
+from zerograd.engines.native.convolutions.winograd import plan, plan_gradient
 from zerograd.engines.native.convolutions.winograd.plan import Windows
 from zerograd.engines.native.convolutions.winograd.plan_gradient import Gradient
 from zerograd.engines.native.lower import Lowering, special
@@ -50,7 +50,7 @@ def _conv(lowering: Lowering, node: Node) -> bool:
     type = TYPES[node.dtype.name]
     source, weights = (Operand(lowering.whole(one), type) for one in node.inputs)
     target = lowering.new_window(node.type)
-    kind = Windows if winograd.pays(shape, type) else Stencil
+    kind = Windows if plan.pays(shape, type) else Stencil
     made = kind(lowering, shape, source, weights, Operand(target, type), (group, feature, channel, *kernel))
     lowering.steps.extend(made.instructions())
     lowering.place(node, target)
@@ -75,7 +75,7 @@ def _conv_weight(lowering: Lowering, node: Node) -> bool:
     type = TYPES[node.dtype.name]
     source, other = (Operand(lowering.whole(one), type) for one in node.inputs)
     target = lowering.new_window(node.type)
-    kind = Gradient if winograd.pays(shape, type) else WeightGradient
+    kind = Gradient if plan_gradient.pays(shape, type) else WeightGradient
     lowering.steps.extend(kind(lowering, shape, source, other, Operand(target, type)).instructions())
     lowering.place(node, target)
     return True

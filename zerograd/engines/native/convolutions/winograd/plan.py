@@ -21,9 +21,9 @@ TARGET = 128 << 10  # bytes of a block's features as points, about
 LEAST_TILES = 48  # of a block: the weights are read once for each
 MOST_TOGETHER = 16  # images of a unit
 RATE, CLOCK = 0.8, 2.5  # of the peak; cycles in a nanosecond
-SOURCE_CYCLES, TARGET_CYCLES = 80, 45  # to bring a vector of tiles into points, and points to y, for each channel
-WEIGHTS_CYCLES = 12  # more than the sum over taps takes to pack a feature's weights for a channel
-WORTH = 0.9
+SOURCE_CYCLES, TARGET_CYCLES = 12, 8  # to bring a tile of a channel into points, and one of a feature to y
+WEIGHTS_CYCLES = 6  # more than the sum over taps takes to pack a feature's weights for a channel
+WORTH = 0.95
 ORDERS: dict[tuple[tuple[int, int], ...], tuple[int, int]] = {
     ((0, 0), (1, 1), (2, 2)): (0, 1), ((0, 2), (1, 1), (2, 0)): (2, -1),
 }  # fmt: skip
@@ -55,17 +55,31 @@ def fits(shape: Shape3) -> bool:
 
 
 def pays(shape: Shape3, type: str) -> bool:
-    """Whether there is such a kernel, and it takes less time than the sum over taps: by cycles of a group."""
+    """Whether there is such a kernel, and it takes less time than the sum over taps."""
     if not settings.winograd or not fits(shape):
         return False
-    tile = tile_for(host(), "double" if type == "double" else "float")
-    rows, columns = -(-shape.rows.target // 2), -(-shape.columns.target // 2)
+    wide = size(type) / 4 if type == "double" else 1.0
+    moved = wide * tiles_of(shape) * (SOURCE_CYCLES * shape.channels + TARGET_CYCLES * shape.features)
     pairs = shape.channels * shape.features
-    plain = shape.images * shape.rows.target * shape.columns.target * 9 * pairs / (2 * tile.lanes)
-    products = shape.images * rows * columns * POINTS * pairs / (2 * tile.lanes)
-    vectors = shape.images * rows * -(-columns // tile.lanes)
-    moved = vectors * (SOURCE_CYCLES * shape.channels + TARGET_CYCLES * shape.features) + WEIGHTS_CYCLES * pairs
-    return products / RATE + moved < WORTH * plain / RATE
+    return products(shape, type, shape.features) + moved + WEIGHTS_CYCLES * pairs < WORTH * plain_sum(shape, type)
+
+
+def tiles_of(shape: Shape3) -> int:
+    """In all images."""
+    return shape.images * -(-shape.rows.target // 2) * -(-shape.columns.target // 2)
+
+
+def products(shape: Shape3, type: str, features: int) -> float:
+    """Cycles of the products of a group."""
+    lanes = tile_for(host(), "double" if type == "double" else "float").lanes
+    return tiles_of(shape) * POINTS * shape.channels * features / (2 * lanes * RATE)
+
+
+def plain_sum(shape: Shape3, type: str) -> float:
+    """Cycles of the sum over taps of a group."""
+    lanes = tile_for(host(), "double" if type == "double" else "float").lanes
+    windows = shape.images * shape.rows.target * shape.columns.target
+    return windows * 9 * shape.channels * shape.features / (2 * lanes * RATE)
 
 
 def lines(numbers: int, bytes: int) -> int:
@@ -230,4 +244,15 @@ def source_numbers(shape: Shape3, sizes: tuple[int, int, int], x: Operand, tile:
     }  # fmt: skip
 
 
-__all__ = ["Blocks", "Windows", "fits", "lines", "pays", "source_numbers", "taps_in_order"]
+__all__ = [
+    "Blocks",
+    "Windows",
+    "fits",
+    "lines",
+    "pays",
+    "plain_sum",
+    "products",
+    "source_numbers",
+    "taps_in_order",
+    "tiles_of",
+]

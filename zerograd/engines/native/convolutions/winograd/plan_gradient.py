@@ -8,19 +8,22 @@ from zerograd.engines.native.convolutions.blocks import UNITS, Operand
 from zerograd.engines.native.convolutions.geometry import Shape3
 from zerograd.engines.native.convolutions.plan_weights import divisor
 from zerograd.engines.native.convolutions.weights import Panels
-from zerograd.engines.native.convolutions.winograd import gathering, gradient
+from zerograd.engines.native.convolutions.winograd import gathering, gradient, plan
 from zerograd.engines.native.convolutions.winograd.plan import POINTS, lines, source_numbers
 from zerograd.engines.native.emit import size
 from zerograd.engines.native.kernel import Access, Instruction, Kernel
 from zerograd.engines.native.lower import Lowering
 from zerograd.engines.native.products.tile import Tile, tile_for
 from zerograd.engines.native.target import host
+from zerograd.settings import settings
 
 SUMS = 256 << 10  # bytes of sums that a unit adds to again and again
 PARTS = 4 << 20  # bytes of all parts
 TILES = 512 << 10  # bytes of a block's tiles as points, of x and y
 LEAST_TILES = 48  # of a block: the sums are read and written once for each
 PLAIN_ROWS = 8  # rows of tiles in a plane of the plain sum
+SOURCE_CYCLES, TARGET_CYCLES = 12, 5  # to bring a tile of a channel and one of a feature into points
+SUM_CYCLES = 1.2  # for each number of a part, from its first zero to the taps
 RATE, CLOCK = 0.7, 2.5  # of the peak; cycles in a nanosecond
 
 
@@ -32,6 +35,27 @@ def _gradient(form: gradient.Form) -> Kernel:
 @cache
 def _gathering(tile: Tile, type: str) -> Kernel:
     return gathering.gathering_kernel(tile, type)
+
+
+def _image_groups(shape: Shape3, part: int) -> int:
+    """How many parts there are, of so many bytes."""
+    most = min(UNITS, PARTS // part, plan.tiles_of(shape) // LEAST_TILES)
+    return divisor(shape.images, max(most, 1))
+
+
+def pays(shape: Shape3, type: str) -> bool:
+    """Whether there is such a kernel, and it takes less time than the sum over taps."""
+    if not settings.winograd or not plan.fits(shape):
+        return False
+    kind = "double" if type == "double" else "float"
+    columns = tile_for(host(), kind).columns
+    features = -(-shape.features // columns) * columns
+    numbers = POINTS * shape.channels * features
+    moved = SOURCE_CYCLES * shape.channels + TARGET_CYCLES * features
+    cost = plan.products(shape, type, features) + size(kind) / 4 * (
+        plan.tiles_of(shape) * moved + SUM_CYCLES * numbers * _image_groups(shape, numbers * size(kind))
+    )
+    return cost < plan.WORTH * plan.plain_sum(shape, type)
 
 
 class Gradient:
@@ -53,7 +77,7 @@ class Gradient:
         self.feature_blocks = self.feature_panels // self.block_panels
         self.all_panels = shape.groups * self.channel_blocks * self.feature_panels
         self.part = self.all_panels * self.panel
-        self.image_groups = divisor(shape.images, min(UNITS, max(PARTS // self.part, 1)))
+        self.image_groups = _image_groups(shape, self.part)
         self.tile_rows, self.tile_columns = -(-shape.rows.target // 2), -(-shape.columns.target // 2)
         self.rows = self._rows()
 
@@ -137,4 +161,4 @@ class Gradient:
         )
 
 
-__all__ = ["Gradient"]
+__all__ = ["Gradient", "pays"]

@@ -19,6 +19,7 @@ ACROSS, ALONG, ANY = "across", "along", "any"  # which stride of the source is o
 
 
 CHUNK = 16  # k of all panels that are copied before the next, where neighbours in w are neighbours in memory
+SQUARES = 64  # k in which a panel of several squares side by side is filled before the next
 
 
 class Source:
@@ -44,7 +45,8 @@ class Source:
 def pack(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
     """Write one panel of ``width``, of which ``count`` >= 1 lie inside the matrix.
 
-    Up to ``tile.lanes - 1`` numbers behind the panel are overwritten when ``width`` is no multiple of the lanes.
+    Up to ``tile.lanes - 1`` numbers behind the panel are overwritten when ``width`` is no multiple of the lanes and
+    the kind is ALONG.
     """
     _KINDS[source.kind](f, tile, width, source, count, depth, panel)
 
@@ -55,18 +57,34 @@ def _across(f: Function, tile: Tile, width: int, source: Source, count: Value, d
     starts = range(0, width, tile.lanes)
     inside = f.compare("sge", count, starts[-1] + tile.lanes)
 
-    def copy(masks: Sequence[Value | None]) -> None:
-        def one(k: Value) -> None:
-            at, to = source.at(f, 0, k), f.pointer(panel, f.mul(k, row))
-            for start, mask in zip(starts, masks, strict=True):
-                f.store(read(f, source.type, tile.type, tile.lanes, at, start, mask), to, start)
+    def copy(masks: Sequence[Value | None], unroll: int) -> None:
+        def several(many: int, at: Value, to: Value) -> list[Value]:
+            for i in range(many):
+                for start, mask in zip(starts, masks, strict=True):
+                    x = read(f, source.type, tile.type, tile.lanes, at, start, mask)
+                    _store_first(f, x, min(tile.lanes, width - start), f.pointer(to, i * row), start)
+                at = f.pointer(at, source.along)
+            return [at, f.pointer(to, many * row)]
 
-        f.loop(0, depth, 1, one)
+        whole = f.and_(depth, -unroll)
+        state = f.loop(0, whole, unroll, lambda k, *state: several(unroll, *state), [source.start, panel])
+        if unroll > 1:
+            f.loop(whole, depth, 1, lambda k, *state: several(1, *state), state)
 
     def edge() -> None:
-        copy([f.first(f.sub(count, start), tile.lanes) for start in starts])
+        copy([f.first(f.sub(count, start), tile.lanes) for start in starts], 1)
 
-    f.if_(inside, lambda: copy([None] * len(starts)), edge)
+    f.if_(inside, lambda: copy([None] * len(starts), 4), edge)
+
+
+def _store_first(f: Function, x: Value, count: int, to: Value, index: int) -> None:
+    """Store so many of the lanes, in whole vectors of fewer: masked stores are slow on some processors."""
+    done, n = 0, lanes(x.type)
+    while done < count:
+        part = min(n, 1 << (count - done).bit_length() - 1)
+        piece = x if part == n else f.extract(x, done) if part == 1 else f.shuffle(x, x, range(done, done + part))
+        f.store(piece, f.pointer(to, (index + done) * size(x.type)))
+        done += part
 
 
 def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
@@ -74,7 +92,7 @@ def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, de
     n, bytes = tile.lanes, size(tile.type)
     last = f.sub(count, 1)
 
-    def squares() -> None:
+    def squares(low: Value, high: Value) -> None:
         for start in reversed(range(0, width, n)):  # the last vectors reach into the next k, which is written after
             wide = min(n, width - start)
             heads = [source.at(f, f.intrinsic("smin", last, start + w), 0) for w in range(wide)]
@@ -86,9 +104,12 @@ def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, de
                 for i, x in enumerate(transposed(f, xs)):
                     f.store(x, to, i * width)
 
-            f.loop(0, depth, n, square)
+            f.loop(low, high, n, square)
 
-    f.if_(f.compare("sge", depth, n), squares, lambda: _any(f, tile, width, source, count, depth, panel))
+    def blocks() -> None:
+        f.loop(0, depth, SQUARES, lambda k: squares(k, f.least(f.add(k, SQUARES), depth)))
+
+    f.if_(f.compare("sge", depth, n), blocks, lambda: _any(f, tile, width, source, count, depth, panel))
 
 
 def _any(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from zerograd.engines.native.emit import Operand, Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
 from zerograd.engines.native.products.finish import Epilogue, Spot, Writer, described
-from zerograd.engines.native.products.packing import ACROSS, ALONG, ANY, Source, pack
+from zerograd.engines.native.products.packing import ACROSS, ALONG, ANY, CHUNK, Source, pack
 from zerograd.engines.native.products.tile import (
     FIRST,
     UNROLL,
@@ -238,16 +238,22 @@ class _Product:
         self.begins = f.compare("eq", k, 0)
         self.ends = f.compare("sge", f.add(k, n["block_depth"]), self.depth)
         if not self.a_stays:
-            f.loop(self.first_row, self.last_row, self.tile.rows, self._pack_a)
+            deep = f.operand(CHUNK, "i64") if self.form.a_kind == ACROSS else f.intrinsic("smax", self.shallow, 1)
+            f.loop(0, self.shallow, deep, lambda part: self._pack_some(part, f.least(deep, f.sub(self.shallow, part))))
         f.loop(self.first_column, self.last_column, self.tile.columns, self._panel)
 
-    def _pack_a(self, row: Value) -> None:
+    def _pack_some(self, part: Value, deep: Value) -> None:
+        """Some k of all of A's block: its rows may be neighbours in memory, then they stay in reach of the cache."""
+        self.f.loop(self.first_row, self.last_row, self.tile.rows, lambda row: self._pack_a(row, part, deep))
+
+    def _pack_a(self, row: Value, part: Value, deep: Value) -> None:
         f, n, form = self.f, self.n, self.form
         across: Operand = size(form.a) if form.a_kind == ACROSS else n["a_row"]
         along: Operand = size(form.a) if form.a_kind == ALONG else n["a_k"]
-        start = f.pointer(self.item_a, f.add(f.mul(row, across), f.mul(self.k, along)))
+        start = f.pointer(self.item_a, f.add(f.mul(row, across), f.mul(f.add(self.k, part), along)))
         source = Source(form.a, form.a_kind, start, across, along)
-        pack(f, self.tile, self.tile.rows, source, f.sub(self.last_row, row), self.shallow, self._a_panel(row))
+        to = f.pointer(self._a_panel(row), f.mul(part, self.tile.rows * self.bytes))
+        pack(f, self.tile, self.tile.rows, source, f.sub(self.last_row, row), deep, to)
 
     def _a_panel(self, row: Value) -> Value:
         f = self.f

@@ -39,6 +39,7 @@ from zerograd.frozen import Frozen
 
 IN_PLACE, PACKED = "in place", "packed"
 ACROSS_IN_PLACE = "across in place"
+LINE = 64  # bytes
 STAYING = (IN_PLACE, ACROSS_IN_PLACE)  # kinds of A that are read where they lie
 
 NUMBERS = (
@@ -352,21 +353,34 @@ class _Product:
         buffer, to = self._buffer(row), self._c(self.column, row)
         if not self.form.turned:
             self._fetch(tile, to, buffer)
-        sums = multiply(f, tile, self._rows(row, few), b, step, self.shallow, ahead=self._ahead(row, b))
+        rows = self._rows(row, few)
+        sums = multiply(f, tile, rows, b, step, self.shallow, ahead=self._ahead(row, rows, b, step))
         if few or self.form.turned:
             self.writer.keep(sums, buffer, self.begins)
             return
-        rows = f.sub(self.last_row, row)
-        self.writer.write(tile, sums, buffer, to, self.n["c_row"], rows, self.columns_left, self.begins, self.ends)
+        left = f.sub(self.last_row, row)
+        self.writer.write(tile, sums, buffer, to, self.n["c_row"], left, self.columns_left, self.begins, self.ends)
 
-    def _ahead(self, row: Value, b: Value) -> Ahead:
-        """The first tiles of a panel ask for the next one, a part each."""
-        f = self.f
+    def _ahead(self, row: Value, rows: Rows, b: Value, step: Operand) -> list[Ahead]:
+        """The first tiles of a panel ask for the next one, a part each; the tiles of the first panel for rows of A.
+
+        Where there is nothing to ask for, it is for what the tile itself reads.
+        """
+        f, n = self.f, self.n
         part = f.div(f.sub(row, self.first_row), self.tile.rows)
         wanted = f.compare("slt", part, f.select(self.another, f.operand(UNROLL, "i64"), 0))
         skipped = f.mul(part, f.div(self.shallow, UNROLL))
         start = f.pointer(self.next_b, f.mul(skipped, self.next_step))
-        return Ahead(f.select(wanted, start, b), f.select(wanted, self.next_step, 0))
+        found = [Ahead(f.select(wanted, start, b), self.next_step)]
+        if self.form.a_kind == IN_PLACE:  # UNROLL k of all rows of the tile, if those lie close together
+            lines = -(-self.tile.rows * UNROLL * self.bytes // LINE)
+            following = f.compare("slt", f.add(row, self.tile.rows), self.last_row)
+            dense = f.compare("eq", n["a_row"], f.mul(self.shallow, self.bytes))
+            first = f.compare("eq", self.column, self.first_column)
+            ahead = f.select(f.and_(f.and_(first, dense), following), f.mul(n["a_row"], self.tile.rows), 0)
+            at = f.pointer(rows.heads[0], ahead)
+            found += [Ahead(f.pointer(at, LINE * i), LINE * lines) for i in range(lines)]
+        return found
 
     def _fetch(self, tile: Tile, to: Value, buffer: Value) -> None:
         """Ask early for the memory that the tile's end will touch: partial sums, or C."""

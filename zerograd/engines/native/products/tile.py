@@ -129,7 +129,7 @@ class Ahead:
 
 def multiply(
     f: Function, tile: Tile, rows: Rows, b: Value, step: Operand, depth: Operand, unroll: int = UNROLL,
-    ahead: Ahead | None = None,
+    ahead: Sequence[Ahead] = (),
 ) -> list[Value]:  # fmt: skip
     """The sums of a tile, row by row, each row as ``tile.vectors`` vectors.
 
@@ -143,7 +143,7 @@ def multiply(
     depth = f.operand(depth, "i64")
     whole = f.mul(f.div(depth, unroll), unroll) if unroll > 1 else depth
     state = [*rows.heads, b, *[f.const(0, tile.vector)] * (tile.rows * tile.vectors)]
-    lines = [ahead.start] if ahead else []
+    lines = [one.start for one in ahead]
 
     def several(count: int, *state: Value) -> list[Value]:
         heads, b, sums = list(state[: len(rows.heads)]), state[len(rows.heads)], list(state[len(rows.heads) + 1 :])
@@ -160,7 +160,7 @@ def multiply(
         before, line = state[: len(state) - len(lines)], state[len(state) - len(lines) :]
         for one in line:
             prefetch(f, one, SECOND)
-        return [*several(unroll, *before), *(f.pointer(one, ahead.step) for one in line if ahead)]
+        return [*several(unroll, *before), *(f.pointer(at, one.step) for at, one in zip(line, ahead, strict=True))]
 
     state = f.loop(0, whole, unroll, lambda k, *state: asking(*state), [*state, *lines])
     state = state[: len(state) - len(lines)]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from zerograd.engines.native.emit import Function, Operand, Value, lanes, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
 from zerograd.engines.native.products.numbers import read
-from zerograd.engines.native.products.tile import Tile
+from zerograd.engines.native.products.tile import Tile, prefetch
 
 ACROSS, ALONG, ANY = "across", "along", "any"  # which stride of the source is one number: of w, of k, neither
 
@@ -60,6 +60,7 @@ def _across(f: Function, tile: Tile, width: int, source: Source, count: Value, d
     def copy(masks: Sequence[Value | None], unroll: int) -> None:
         def several(many: int, at: Value, to: Value) -> list[Value]:
             for i in range(many):
+                prefetch(f, f.pointer(at, f.mul(f.operand(source.along, "i64"), CHUNK)))
                 for start, mask in zip(starts, masks, strict=True):
                     x = read(f, source.type, tile.type, tile.lanes, at, start, mask)
                     _store_first(f, x, min(tile.lanes, width - start), f.pointer(to, i * row), start)

@@ -26,7 +26,7 @@ from zerograd.engines.native.target import Target, host
 
 FIRST_CACHE = 32 << 10  # bytes; the least that processors of the last ten years have
 SECOND_CACHE = 256 << 10
-DEPTH = 512  # k in a block, if a panel of B of this depth fits into the first cache
+DEPTH = 1024  # k in a block, if a panel of B of this depth is small enough
 RATE = 0.8  # of the peak, which large products reach
 CLOCK = 3.0  # cycles in a nanosecond
 BANDWIDTH = 20  # bytes in a nanosecond, of data in the third cache
@@ -36,6 +36,7 @@ MOST_DOT_ROWS, LEAST_DOT_DEPTH = 4, 16  # where dot products in place beat packi
 PIECES = 8  # into so many pieces the work of a product should be divisible, or k is divided too
 WORTH_DIVIDING = 4_000_000  # operations, some 50 microseconds
 LEAST_SLICE = 512  # k
+FEW_PANELS = 32  # of B, for which A is not packed
 ROWS_OF_CALL = 64  # a guess
 FEW_CALLS = 4  # that pack the same panels of B in their own scratch memory, rather than all of B once through memory
 TURNED_ROWS = 48  # of the kernel that computes the transpose: so much of A waits in the second cache
@@ -120,6 +121,7 @@ class _General:
     """Tiles in registers; B in panels, packed or in place."""
 
     turned = False
+    panel_bytes = FIRST_CACHE  # of a panel of B
 
     def __init__(
         self, tile: Tile, a: Matrix, b: Matrix, c: Matrix, new_buffer: Callable[[int], int], accumulate: bool,
@@ -243,7 +245,7 @@ class _General:
         kind = self._direction(self.a.strides[-2], self.a.strides[-1], 0, self.depth)
         if self.a.type != self.tile.type:
             return kind
-        if (self.a.strides[-1] == 1 or self.depth == 1) and self.panels <= 8:
+        if (self.a.strides[-1] == 1 or self.depth == 1) and self.panels <= FEW_PANELS:
             return IN_PLACE
         small = self.rows * self.depth * self.bytes <= SECOND_CACHE // 4
         return ACROSS_IN_PLACE if kind == ACROSS and small else kind
@@ -264,7 +266,7 @@ class _General:
 
     def _numbers(self) -> dict[str, int]:
         tile = self.tile
-        most = min(DEPTH, FIRST_CACHE // (tile.columns * self.bytes))
+        most = min(DEPTH, self.panel_bytes // (tile.columns * self.bytes))
         blocks = -(-self.depth // most) or 1
         deep = max(-(-self.depth // blocks), 1)
         deep = -(-deep // 8) * 8
@@ -296,6 +298,7 @@ class _Turned(_General):
     """
 
     turned = True
+    panel_bytes = 2 * FIRST_CACHE  # rather than rows of A that do not follow each other in memory
 
     def instructions(self) -> list[Instruction]:
         if self.items * self.rows * self.columns == 0:

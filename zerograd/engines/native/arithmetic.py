@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zerograd.dtypes import dtype
-from zerograd.engines.native.emit import BITS, Function, Value, element, is_float
-from zerograd.engines.native.mathematics.evaluation import as_bits
+from zerograd.engines.native.emit import BITS, Function, Value, element, is_float, lanes
+from zerograd.engines.native.mathematics.evaluation import as_bits, lanewise, with_sign
 
 
 def is_bool(x: Value) -> bool:
@@ -128,13 +128,36 @@ def integer_pow(f: Function, kind: dtype, x: Value, y: Value) -> Value:
 # --- division of floats -----------------------------------------------------------------------------------------------
 
 
+def float_fmod(f: Function, x: Value, y: Value) -> Value:
+    """x - y trunc(x / y), exactly, with the sign of x.
+
+    Of float in double, where x - q y is exact for whole q up to 2^52 that are near x / y; a quotient that was rounded
+    up leaves a rest of the other sign. The C library does the lanes with larger ones, and doubles.
+    """
+    if element(x.type) != "float":
+        return f.rem(x, y)
+    a, b = f.convert(f.abs(x), "double"), f.convert(f.abs(y), "double")
+    q = f.intrinsic("trunc", f.div(a, b))
+    rest = f.fma(f.neg(q), b, a)
+    rest = f.select(f.compare("olt", rest, 0.0), f.add(rest, b), rest)
+    rest = f.convert(f.select(f.compare("olt", a, b), a, rest), "float")
+    usual = f.compare("olt", q, 2.0**52)
+    count = lanes(x.type)
+    all_usual = usual if count == 1 else f.call(f"llvm.vector.reduce.and.v{count}i1", "i1", usual)
+    return f.if_(
+        all_usual,
+        lambda: with_sign(f, rest, x),
+        lambda: f.select(usual, with_sign(f, rest, x), lanewise(f, "fmod", x, y)),
+    )[0]
+
+
 def float_div_trunc(f: Function, x: Value, y: Value) -> Value:
     return f.intrinsic("trunc", f.div(x, y))
 
 
 def float_remainder(f: Function, x: Value, y: Value) -> Value:
     """x - y floor(x / y), exact but for the last addition; 0 has the divisor's sign."""
-    rest = f.rem(x, y)
+    rest = float_fmod(f, x, y)
     other_side = f.compare("slt", f.xor(as_bits(f, rest), as_bits(f, y)), 0)
     moved = f.select(other_side, f.add(rest, y), rest)
     result = f.select(f.compare("oeq", rest, 0.0), f.copysign(f.const(0.0, x.type), y), moved)
@@ -143,7 +166,7 @@ def float_remainder(f: Function, x: Value, y: Value) -> Value:
 
 def float_div_floor(f: Function, x: Value, y: Value) -> Value:
     """The quotient rounded down, from the exact remainder; x / y for the divisor 0."""
-    rest = f.rem(x, y)
+    rest = float_fmod(f, x, y)
     quotient = f.div(f.sub(x, rest), y)
     other_side = f.and_(f.compare("une", rest, 0.0), f.compare("slt", f.xor(as_bits(f, rest), as_bits(f, y)), 0))
     quotient = f.select(other_side, f.sub(quotient, 1.0), quotient)

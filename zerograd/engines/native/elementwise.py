@@ -76,7 +76,7 @@ _TABLE: Final[dict[str, Entry]] = {
     "div_floor": Entry(_either(arithmetic.float_div_floor, arithmetic.integer_div_floor), "if", typed=True),
     "div_trunc": Entry(_either(arithmetic.float_div_trunc, arithmetic.integer_div_trunc), "if", typed=True),
     "remainder": Entry(_either(arithmetic.float_remainder, arithmetic.integer_remainder), "if", typed=True),
-    "fmod": Entry(_either(Function.rem, arithmetic.integer_fmod), "if", typed=True),
+    "fmod": Entry(_either(arithmetic.float_fmod, arithmetic.integer_fmod), "if", typed=True),
     # bits
     "bit_not": exact(Function.not_, "bi"),
     "bit_and": exact(Function.and_, "bi"),

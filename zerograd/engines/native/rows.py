@@ -389,7 +389,8 @@ class Along:
         base = self.kernel._column_base(operand, self.row.unit)
         column = self._inner_index()
         sofar = values.load(f, operand.dtype, self.width, base, column, self.mask)
-        total = self.kernel._combine(node, sofar, self._operand(node, 0))
+        # In this order: a choice between what was loaded and something new would be stored with a mask, which is slow.
+        total = self.kernel._combine(node, self._operand(node, 0), sofar)
         values.store(f, operand.dtype, total, base, column, self.mask)
 
     def value(self, node: Node) -> Value:

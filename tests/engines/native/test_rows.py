@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -20,21 +20,24 @@ from zerograd.passes import pipeline
 LENGTHS = [*range(1, 36), 47, 48, 63, 64, 65, 100, 4095, 4096, 4097, 4120, 8200]
 
 
-class Processor:
-    """Says how many lanes vectors have."""
+class Processor(NamedTuple):
+    """What kernels ask of it."""
 
-    def __init__(self, lanes: int) -> None:
-        self.lanes = lanes
+    lanes: int
+    registers: int
 
 
-@pytest.fixture(params=[4, 8, 16])
-def lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Kernels for processors with vectors of so many lanes; LLVM makes do with what there is."""
-    count = request.param
-    monkeypatch.setattr(planning, "host", lambda: Processor(count))
+PROCESSORS = {"NEON": Processor(4, 32), "SSE": Processor(4, 16), "AVX2": Processor(8, 16), "AVX-512": Processor(16, 32)}
+
+
+@pytest.fixture(params=PROCESSORS)
+def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Processor:
+    """Kernels are made for that processor; LLVM makes do with the one there is."""
+    found = PROCESSORS[request.param]
+    monkeypatch.setattr(planning, "host", lambda: found)
     monkeypatch.setattr(planning, "_kernels", {})
-    monkeypatch.setattr(planning, "described", lambda plan: f"{count} lanes {described(plan)}")
-    return count
+    monkeypatch.setattr(planning, "described", lambda plan: f"{found} {described(plan)}")
+    return found
 
 
 def data(*shape: int, dtype: str = "float32", seed: int = 0) -> np.ndarray[Any, Any]:
@@ -47,7 +50,7 @@ def softmax(x: Node) -> Node:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
-def test_rows_of_any_length(lanes: int, dtype: str) -> None:
+def test_rows_of_any_length(processor: Processor, dtype: str) -> None:
     for n in LENGTHS:
         array = data(3, n, dtype=dtype)
         (x,) = leaves(array)
@@ -55,14 +58,14 @@ def test_rows_of_any_length(lanes: int, dtype: str) -> None:
         check_close([softmax(x), reduction.max(x, axes=(1,)), mul(exp(x), x)], [array], bound)
 
 
-def test_folds_of_everything_and_of_columns_of_any_length(lanes: int) -> None:
+def test_folds_of_everything_and_of_columns_of_any_length(processor: Processor) -> None:
     for n in LENGTHS:
         array = data(3, n)
         (x,) = leaves(array)
         check_close([reduction.sum(mul(x, x), axes=(0, 1)), reduction.sum(exp(x), axes=(0,))], [array])
 
 
-def test_long_sums_stay_accurate(lanes: int) -> None:
+def test_long_sums_stay_accurate(processor: Processor) -> None:
     array = np.full((2, 1_000_003), 0.1, np.float32)
     (x,) = leaves(array)
     lowered = Lowered(pipeline.run([reduction.sum(x, axes=(1,))]), [array])
@@ -104,7 +107,7 @@ def test_rows_that_lie_across_are_folded() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "float16"])
-def test_elements_apart(lanes: int, dtype: str) -> None:
+def test_elements_apart(processor: Processor, dtype: str) -> None:
     a = (data(5, 90) * 9).astype(dtype)
     (x,) = leaves(a)
     for apart in (slice_(x, starts=(0, 1), stops=(5, 90), steps=(1, 3)), flip(x, axes=(1,))):

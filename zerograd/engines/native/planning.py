@@ -400,10 +400,9 @@ class _Made:
     __slots__ = ("kept", "kernel", "passes")
 
     def __init__(self, plan: Plan, description: str) -> None:
-        width = host().lanes
-        passes = Passes(plan)
+        target, passes = host(), Passes(plan)
         self.kept, self.passes = len(passes.kept), passes.count
-        self.kernel = Kernel.described("rows", description, lambda: RowKernel(plan, passes, width).text())
+        self.kernel = Kernel.described("rows", description, lambda: RowKernel(plan, passes, target).text())
 
 
 def _kernel(plan: Plan) -> _Made:

@@ -18,30 +18,31 @@ from zerograd.engines.native.emit import Value, vector
 from zerograd.engines.native.fusion import ALL, COLUMNS, FULL, ROWS
 from zerograd.engines.native.kernel import KernelFunction
 from zerograd.engines.native.rowplan import Operand, Passes, Plan, is_fold
+from zerograd.engines.native.target import Target
 from zerograd.engines.native.vectors import Vectors
 from zerograd.engines.native.windows import memory_dtype
 from zerograd.ir.graph import Node
 from zerograd.shapes import Shape
 
-SIDE_BY_SIDE = 2  # vectors that are computed at a time where a single one would wait for itself
+REGISTERS = 8  # that a chain of instructions takes, with the constants it needs
 BLOCK = 4096  # elements of a row that are folded before the result joins the rest: long sums stay accurate
 
 
-def _side_by_side(plan: Plan) -> int:
-    """How many vectors are computed at a time: more than one where each waits for itself."""
+def _side_by_side(plan: Plan, target: Target) -> int:
+    """How many vectors are computed at a time: more than one where each waits for itself, if registers allow."""
     folded = any(place in (ROWS, ALL) and is_fold(node) for node, place in plan.place.items())
     chained = any(values.chained(node) for node in plan.order)
-    wide = any(memory_dtype(one.type).itemsize > 4 for one in plan.order)
-    return SIDE_BY_SIDE if (folded or chained) and not wide else 1
+    wide = any(memory_dtype(one.type).itemsize > 4 for one in plan.order)  # fills two registers anyway
+    return max(target.registers // REGISTERS, 1) if (folded or chained) and not wide else 1
 
 
 class RowKernel:
     """Emits the kernel of a plan."""
 
-    def __init__(self, plan: Plan, passes: Passes, width: int) -> None:
-        self.plan, self.passes, self.width = plan, passes, width
+    def __init__(self, plan: Plan, passes: Passes, target: Target) -> None:
+        self.plan, self.passes, self.width = plan, passes, target.lanes
         elements = [one.dtype for one in plan.operands] + [one.type.dtype for one in passes.kept]
-        self.vectors = Vectors(width, _side_by_side(plan), any(one.itemsize <= 2 for one in elements))
+        self.vectors = Vectors(self.width, _side_by_side(plan, target), any(one.itemsize <= 2 for one in elements))
         self.f = KernelFunction()
         self.numbers: dict[int, Value] = {}
 

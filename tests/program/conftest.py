@@ -1,4 +1,4 @@
-"""Steps are compared bit for bit, so one engine computes all of them, whenever a graph is met again."""
+"""Steps are compared, so one engine computes all of them, whenever a graph is met again."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from program.test_steps import (
+    Numbers,
     Step,
     World,
     clipping,
@@ -162,7 +163,7 @@ def hook_the_optimizer(world: World, i: int) -> None:
 def hold_as_numpy(world: World, i: int) -> Any:
     if i == 4:
         world.held = world.model[0].weight.detach().numpy()
-    return None if i < 4 else world.held.tobytes()
+    return None if i < 4 else Numbers(world.held)
 
 
 def change_state(world: World, i: int) -> None:

@@ -30,15 +30,34 @@ class Group:
     Attributes:
         domain: the box; ``None`` for a node by itself that has a kernel of its own kind.
         place: for each node FULL, ROWS, or, for results that need all rows, COLUMNS or ALL.
-        before: the groups that it needs.
+        before, after: the groups that it needs, and those that need it.
         first, last: the positions of its first and last node in the graph's order.
+        latest: the position of the last node of all groups that it needs, directly or not, and of its own.
     """
 
     def __init__(self, domain: Domain | None, position: int) -> None:
         self.domain = domain
         self.place: dict[Node, str] = {}
         self.before: set[Group] = set()
-        self.first = self.last = position
+        self.after: set[Group] = set()
+        self.first = self.last = self.latest = position
+
+    def needs(self, others: Iterable[Group]) -> None:
+        """Other groups come before this one."""
+        for one in others:
+            if one is not self:
+                self.before.add(one)
+                one.after.add(self)
+                self.waits_for(one.latest)
+
+    def waits_for(self, position: int) -> None:
+        """It needs the node at this position, and so does what needs the group."""
+        todo = [self]
+        while todo:
+            one = todo.pop()
+            if one.latest < position:
+                one.latest = position
+                todo.extend(one.after)
 
     @property
     def nodes(self) -> list[Node]:
@@ -112,11 +131,9 @@ class Fusion:
     def _join(self, group: Group, node: Node, place: str, position: int) -> None:
         group.place[node] = place
         group.last = position
+        group.waits_for(position)
         self.home[node] = group
-        self._needs(group, node)
-
-    def _needs(self, group: Group, node: Node) -> None:
-        group.before.update(self._homes(node).difference((group,)))
+        group.needs(self._homes(node))
 
     def _homes(self, node: Node) -> set[Group]:
         homes = (self.home.get(self.base(one)[0]) for one in node.inputs)
@@ -184,7 +201,7 @@ class Fusion:
             one = todo.pop()
             if one is group:
                 return True
-            if one.last < group.first or one in met:
+            if one.latest < group.first or one in met:
                 continue
             met.add(one)
             todo.extend(one.before)
@@ -218,15 +235,16 @@ class Fusion:
             return
         group.domain, group.place = wider, members
         group.first, group.last = min(group.first, other.first), max(group.last, other.last)
-        group.before = (group.before | other.before) - {group, other}
         for node in other.place:
             self.home[node] = group
         self._groups.remove(other)
-        for one in self._groups:
-            if other in one.before:
-                one.before.discard(other)
-                if one is not group:
-                    one.before.add(group)
+        for one in other.before:
+            one.after.discard(other)
+        group.needs(other.before)
+        group.waits_for(other.latest)
+        for one in other.after:
+            one.before.discard(other)
+            one.needs((group,))
 
     # --- reductions --------------------------------------------------------------------------------------------
 
@@ -269,10 +287,11 @@ class Fusion:
         else:
             group.place[node] = place
             group.last = position
+            group.waits_for(position)
             outside = Group(None, position)  # complete when all rows are done
-            outside.before.add(group)
+            outside.needs((group,))
             self.home[node] = outside
-            self._needs(group, node)
+            group.needs(self._homes(node))
             self._groups.append(outside)
         return True
 
@@ -286,12 +305,16 @@ class Fusion:
     def _sorted(self) -> list[Group]:
         """Every group after those it needs."""
         done: dict[Group, None] = {}
+        begun: set[Group] = set()
         for start in sorted(self._groups, key=lambda one: one.first):
             stack = [start]
             while stack:
                 group = stack[-1]
                 missing = [one for one in group.before if one not in done]
                 if missing:
+                    if group in begun:
+                        raise AssertionError(f"{group} and {missing} need each other")
+                    begun.add(group)
                     stack.extend(missing)
                     continue
                 stack.pop()

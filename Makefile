@@ -12,8 +12,9 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --no-input
 demo: $(VENV)/.installed-demo
 	$(RUN) -m zerograd demo
 
-# Programs mean the same on the native engine: these tests run on it too. Most others ask what the reference defines.
-NATIVE := tests/optim tests/examples tests/core tests/nn/functional tests/nn/test_attention.py
+# Programs mean the same on the native engine: these tests run on it too. The others (engines, passes, cli, docs) choose
+# their engines themselves.
+NATIVE := $(addprefix tests/,autograd core data errors examples nn ops optim program runtime serialization tensor)
 TESTS := OMP_NUM_THREADS=1 ZEROGRAD_ENGINE=native $(RUN) -m pytest -n $(WORKERS) $(NATIVE) && \
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS)
 

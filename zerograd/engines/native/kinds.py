@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from zerograd.engines.native import columns, contraction, moving, placing, scans, sorting
+from zerograd.engines.native.attention import lowering as attention
 from zerograd.engines.native.convolutions import lowering as convolutions
 from zerograd.engines.native.lower import SPECIAL
 from zerograd.engines.native.pooling import lowering as pooling
 from zerograd.engines.native.recurrent import lowering as recurrent
 
-MODULES = (columns, contraction, moving, placing, scans, sorting, convolutions, pooling, recurrent)
+MODULES = (attention, columns, contraction, moving, placing, scans, sorting, convolutions, pooling, recurrent)
 
 
 def registered() -> tuple[str, ...]:

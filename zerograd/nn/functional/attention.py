@@ -8,6 +8,7 @@ from typing import Any
 
 from zerograd import dtypes, errors
 from zerograd.nn import functional as F
+from zerograd.nn.functional import fused_attention as fused
 from zerograd.tensor.door import remembered
 from zerograd.tensor.functions.creation import ones, zeros
 from zerograd.tensor.functions.joining import cat
@@ -28,6 +29,8 @@ def scaled_dot_product_attention(
 
     Shapes: query (N, ..., L, E), key (N, ..., S, E), value (N, ..., S, Ev), output (N, ..., L, Ev).
 
+    It is one op (``fused_attention``), unless weights are dropped or the mask has a gradient.
+
     Args:
         attn_mask: broadcasts to (N, ..., L, S). Boolean: True takes part; float: is added to the scores. A
             query to which no key is left gets zeros.
@@ -41,18 +44,21 @@ def scaled_dot_product_attention(
     Source: torch.nn.functional.scaled_dot_product_attention.
     """
     _check_attention(query, key, value, attn_mask, is_causal, enable_gqa)
-    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    weights = _attention_weights(query, key, attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa)
+    scale = 1.0 / math.sqrt(query.shape[-1] or 1) if scale is None else scale
+    key, value = (_shared_heads(one, query, enable_gqa) for one in (key, value))
+    learnt = attn_mask is not None and attn_mask.requires_grad
+    mask = None if attn_mask is None else tuple(attn_mask.shape)
+    if dropout_p == 0.0 and not learnt and fused.fits(query.dtype, query.shape, key.shape, value.shape, mask):
+        return fused.attend(query, key, value, attn_mask, is_causal, scale)
+    weights = _attention_weights(query, key, attn_mask, is_causal=is_causal, scale=scale)
     if dropout_p > 0.0:
         weights = F.dropout(weights, dropout_p)
-    return weights @ _shared_heads(value, query, enable_gqa)
+    return weights @ value
 
 
 @remembered
-def _attention_weights(
-    query: Tensor, key: Tensor, mask: Tensor | None, *, is_causal: bool, scale: float, enable_gqa: bool
-) -> Tensor:
-    scores = (query * scale) @ _shared_heads(key, query, enable_gqa).transpose(-2, -1)
+def _attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, *, is_causal: bool, scale: float) -> Tensor:
+    scores = (query * scale) @ key.transpose(-2, -1)
     if is_causal:  # the first key is left to every query
         future = ones((query.shape[-2], key.shape[-2]), dtype=dtypes.bool_).triu(1)
         return F.softmax(scores.masked_fill(future, -math.inf), dim=-1)

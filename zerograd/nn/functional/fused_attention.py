@@ -1,0 +1,80 @@
+"""Attention as one op: operands of any number of batch dimensions, which broadcast, become what the op takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import zip_longest
+
+from zerograd.dtypes import bool_, dtype
+from zerograd.ir.graph import Node, TensorType
+from zerograd.ops.attention import INSIDE, attention
+from zerograd.ops.movement import permute, reshape
+from zerograd.ops.source import filled
+from zerograd.shapes import Shape, count
+from zerograd.tensor.door import apply, broadcast_to, labelled
+from zerograd.tensor.tensor import Tensor
+
+
+def fits(kind: dtype, query: Shape, key: Shape, value: Shape, mask: Shape | None) -> bool:
+    """Whether the op takes operands of this dtype and these shapes: none is empty, and they match."""
+    return kind.is_floating_point and _fit(tuple(query), tuple(key), tuple(value), mask)
+
+
+@lru_cache(1 << 10)
+def _fit(query: Shape, key: Shape, value: Shape, mask: Shape | None) -> bool:
+    if query[-1] != key[-1] or key[-2] != value[-2] or not all(map(count, (query, key, value))):
+        return False
+    batch = _common(query[:-2], key[:-2], value[:-2])
+    if batch is None or mask is None:
+        return batch is not None
+    scores = (*batch, query[-2], key[-2])
+    return _common(scores, mask) == scores
+
+
+def _common(*shapes: Shape) -> Shape | None:
+    """The shape that all of these broadcast to, if there is one."""
+    found: list[int] = []
+    for sizes in zip_longest(*map(reversed, shapes), fillvalue=1):
+        different = set(sizes) - {1}
+        if len(different) > 1:
+            return None
+        found.append(different.pop() if different else 1)
+    return tuple(reversed(found))
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool, scale: float) -> Tensor:
+    """Attention to operands that fit, with a mask that has no gradient."""
+    return apply(_attend, (query, key, value, mask), (bool(causal), float(scale)))
+
+
+def _label(query: Node, *_: object) -> str:
+    """As PyTorch's ways for these ranks end."""
+    ends = {4: "ScaledDotProductFlashAttentionForCpuBackward0", 2: "MmBackward0"}
+    return ends.get(query.rank, "UnsafeViewBackward0")
+
+
+@labelled(_label)
+def _attend(query: Node, key: Node, value: Node, mask: Node | None, causal: bool, scale: float) -> Node:
+    batch = _common(*(one.shape[:-2] for one in (query, key, value)))
+    assert batch is not None, "the operands do not fit"
+    parts = [_four(broadcast_to(one, (*batch, *one.shape[-2:]))) for one in (query, key, value)]
+    if mask is None:
+        allowed = filled(False, TensorType((0,), bool_))
+    else:
+        allowed = _four(broadcast_to(mask, (*batch, query.shape[-2], key.shape[-2])))
+    out, _ = attention(*parts, allowed, causal=causal, scale=scale)
+    return _like(permute(out, order=INSIDE), (*batch, query.shape[-2], value.shape[-1]))
+
+
+def _four(x: Node) -> Node:
+    """Four dimensions: those before the last three become one."""
+    lead = (1, 1, *x.shape[:-2])
+    return _like(x, (count(lead[:-1]), lead[-1], *x.shape[-2:]))
+
+
+def _like(x: Node, shape: Sequence[int]) -> Node:
+    return x if x.shape == tuple(shape) else reshape(x, shape=tuple(shape))
+
+
+__all__ = ["attend", "fits"]

@@ -129,10 +129,12 @@ def _reference_gradient(
     kind = q.dtype
     g, q, k, v, attended = _wide(from_out, q, k, v, attended)
     g, attended = g.transpose(INSIDE), attended.transpose(INSIDE)
-    weights = np.exp(_scores(q, k, mask, causal, scale) - statistics[..., None])
+    scores = _scores(q, k, mask, causal, scale)
+    weights = np.exp(scores - statistics[..., None])
     slope = np.matmul(g, np.swapaxes(v, 2, 3)) - (g * attended).sum(3, keepdims=True)
     slope *= weights
     slope *= scale
+    slope[scores == -np.inf] = 0
     results = np.matmul(slope, k), np.matmul(np.swapaxes(slope, 2, 3), q), np.matmul(np.swapaxes(weights, 2, 3), g)
     return tuple([np.ascontiguousarray(one.transpose(INSIDE)).astype(kind, copy=False) for one in results])
 

@@ -1,31 +1,33 @@
 """The gradient of attention: see ``zerograd.ops.attention`` for its meaning, ``block`` for its form.
 
-    weights = exp(q k^T - statistics)          slope = weights (g v^T - sum of g result) scale
-    d_q = slope k          d_k = slope^T q          d_v = weights^T g
+    weights = exp(k q^T - statistics)          slope = weights (v g^T - sum of g result) scale
+    d_q = slope^T k          d_k = slope q          d_v = weights g
 
 The gradients of keys and values are summed up over the blocks of queries in order, in scratch memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from zerograd.engines.native.attention.block import Block
 from zerograd.engines.native.emit import Value
 from zerograd.engines.native.mathematics.exponential import exp_not_large
 from zerograd.engines.native.products.numbers import read
-from zerograd.engines.native.products.tile import multiply, side_by_side
+from zerograd.engines.native.products.tile import multiply
 
 
 class Backward(Block):
-    """Units are items: ``blocks`` are done in a loop of their own."""
+    """Units are items: their blocks are done in a loop of its own."""
 
     reads = ("g", "q", "k", "v", "out", "statistics")
     writes = ("d_q", "d_k", "d_v")
-    panels: ClassVar[dict[str, str]] = {"keys": "k", "values": "v"}
+    panels: ClassVar[dict[str, str]] = {"queries": "q", "incoming": "g", "mask": "mask"}
     rows: ClassVar[dict[str, str]] = {
-        "key_rows": "width", "sums_k": "width", "sums_v": "value_width", "queries": "width", "incoming": "value_width",
-        "weights": "keys", "slopes": "keys", "tile": "columns",
+        "keys": "width", "values": "value_width", "sums_k": "width", "sums_v": "value_width", "query_rows": "width",
+        "incoming_rows": "value_width", "means": "queries", "weights": "queries", "slopes": "queries",
+        "tile": "columns",
     }  # fmt: skip
 
     def text(self) -> str:
@@ -34,83 +36,42 @@ class Backward(Block):
         return self.finish()
 
     def _item(self, item: Value) -> None:
-        self._find(item)
+        self.find(item)
         keys = self.visible(self.n["queries"])
-        self.pack("keys", keys)
-        self.pack("values", keys)
-        self.copy("key_rows", "k", 0, keys, keys)
-        every = self.n["keys"]
-        for area in ("sums_k", "sums_v"):
-            self._clear(area, self.up(every, self.tile.rows))
-        self.loop(0, self.n["blocks"], 1, self._block)
+        padded = self.up(keys, self.tile.rows)
+        self.copy("keys", "k", 0, keys, padded)
+        self.copy("values", "v", 0, keys, padded)
+        self.loop(0, self.n["blocks"], 1, self.at_block)
         for area, name in (("sums_k", "d_k"), ("sums_v", "d_v")):
-            self._out(area, name, every)
+            self._out(area, name, keys)
 
-    def _clear(self, area: str, rows: Value) -> None:
-        zero = self.const(0, self.tile.vector)
-        end = self.up(self.n[self.rows[area]], self.tile.columns)
-
-        def row(r: Value) -> None:
-            to = self.row_of(area, r)
-            self.loop(0, end, self.tile.lanes, lambda j: self.store(zero, self._at(to, j)))
-
-        self.loop(0, rows, 1, row)
-
-    def _out(self, area: str, name: str, rows: Value) -> None:
-        wide = self.n[self.rows[area]]
+    def _out(self, area: str, name: str, seen: Value) -> None:
+        """The sums into a result; zeros for the keys that no query sees."""
+        tile, wide = self.tile, self.n[self.rows[area]]
+        keys = self.n["keys"]
+        self.zeros(area, self.up(seen, tile.rows), keys)
 
         def panel(column: Value) -> None:
             start = self._at(self.areas[area], column)
-            self.rows_out(name, start, self.pitch[area], 0, rows, column, self.sub(wide, column))
+            self.rows_out(name, start, self.pitch[area], 0, keys, column, self.sub(wide, column))
 
-        self.loop(0, wide, self.tile.columns, panel)
+        self.loop(0, wide, tile.columns, panel)
 
     def attend(self) -> None:
-        padded = self.up(self.count, self.tile.rows)
-        self.copy("queries", "q", self.origin, self.count, padded)
-        self.copy("incoming", "g", self.origin, self.count, padded)
-        self.scores("weights", "queries", "keys")
-        self.scores("slopes", "incoming", "values")
-        self.loop(0, self.count, 1, self._row)
-        self.product("d_q", "slopes", "key_rows")
-        self._sum("sums_k", "slopes", "queries")
-        self._sum("sums_v", "weights", "incoming")
+        self.copy("query_rows", "q", self.origin, self.count, self.count)
+        self.copy("incoming_rows", "g", self.origin, self.count, self.count)
+        self.loop(0, self.count, 1, self._mean)
+        self.loop(0, self.count, self.tile.columns, self._panel)
+        self.product("d_q", "slopes", "keys")
+        self._sum("sums_k", "slopes", "query_rows")
+        self._sum("sums_v", "weights", "incoming_rows")
 
-    def _row(self, row: Value) -> None:
-        """Scores become weights, and their gradients slopes; zeros up to where the products of the block read."""
-        tile = self.tile
-        zero = self.const(0, tile.vector)
-        weights, slopes = self.row_of("weights", row), self.row_of("slopes", row)
-        at = self.pointer(self.here["statistics"][0], self.add(self.origin, row), tile.type)
-        statistic = self.all_lanes(self.load(tile.type, at))
-        mean = self.all_lanes(self._mean(row))
-
-        def pair(column: Value, lanes: Value | None) -> None:
-            t = self.score("weights", row, column, lanes)
-            e = exp_not_large(self, self.sub(t, statistic))
-            slope = self.sub(self.load(tile.vector, self._at(slopes, column)), mean)
-            slope = self.mul(self.mul(e, slope), self.scale)
-            if lanes is not None:  # what lies beyond may be anything
-                slope = self.select(lanes, slope, zero)
-            self.store(e, self._at(weights, column))
-            self.store(slope, self._at(slopes, column))
-
-        self.along(row, pair)
-        end = self.up(self.seen, tile.rows)
-
-        def nothing(column: Value) -> None:
-            self.store(zero, self._at(weights, column))
-            self.store(zero, self._at(slopes, column))
-
-        seen = self.up(self.visible(self.add(self.add(self.origin, row), 1)), tile.lanes)
-        self.loop(seen, end, tile.lanes, nothing)
-
-    def _mean(self, row: Value) -> Value:
+    def _mean(self, row: Value) -> None:
         """The sum of g result, which is the mean of the weights' gradients."""
         tile, wide = self.tile, self.n["value_width"]
-        g, out = self.row_of("incoming", row), self.row_of("out", self.add(self.origin, row))
+        g, out = self.row_of("incoming_rows", row), self.row_of("out", self.add(self.origin, row))
         whole = self.and_(wide, -tile.lanes)
-        mask = self.first_lanes(self.sub(wide, whole))
+        mask = self.first(self.sub(wide, whole), tile.lanes)
 
         def vector(j: Value, total: Value, lanes: Value | None = None) -> Value:
             x = read(self, self.form.type, tile.type, tile.lanes, out, j, lanes)
@@ -118,23 +79,61 @@ class Backward(Block):
 
         total = self.loop(0, whole, tile.lanes, vector, [self.const(0, tile.vector)])
         total = self.loop(whole, wide, tile.lanes, lambda j, x: vector(j, x, mask), total)
-        return self.fold(self.add, total[0])
+        self.store(self.fold(self.add, total[0]), self._at(self.areas["means"], row))
+
+    def _panel(self, query: Value) -> None:
+        """The weights of a panel of queries, and the gradients of their scores."""
+        tile = self.tile
+        limits = self.queries_of(query)
+        self.masking(query)
+
+        def scores(key: Value, sums: Sequence[Value], edge: bool, _: Sequence[Value]) -> tuple[Sequence[Value], ...]:
+            return self.seen_scores(sums, key, limits if edge else None), ()
+
+        def slopes(key: Value, sums: Sequence[Value], edge: bool, _: Sequence[Value]) -> tuple[Sequence[Value], ...]:
+            return sums, ()
+
+        self.scores("weights", "keys", self.transposed("queries", query), query, scores)
+        self.scores("slopes", "values", self.transposed("incoming", query), query, slopes)
+        statistics, means = [], []
+        for v in range(tile.vectors):
+            at = self.add(query, v * tile.lanes)
+            there = self._at(self.here["statistics"][0], self.add(self.origin, at))
+            statistics.append(self.load(tile.vector, there, mask=self.lane_mask(query, v)))
+            means.append(self.load(tile.vector, self._at(self.areas["means"], at)))
+
+        def pair(offset: Value, v: int) -> list[Value]:
+            weight, slope = self.pointer(self.areas["weights"], offset), self.pointer(self.areas["slopes"], offset)
+            t = self.load(tile.vector, weight)
+            e = exp_not_large(self, self.sub(t, statistics[v]))
+            d = self.mul(self.mul(e, self.sub(self.load(tile.vector, slope), means[v])), self.scale)
+            self.store(e, weight)
+            self.store(self.select(self.compare("oeq", t, -float("inf")), self.const(0, tile.vector), d), slope)
+            return []
+
+        self.down("weights", query, pair)
+        self.clear_below("weights", query)
+        self.clear_below("slopes", query)
 
     def _sum(self, to: str, left: str, right: str) -> None:
-        """The area ``to`` [key, column] += left [query, key] transposed @ right [query, column]."""
+        """The area ``to`` [key, column] += left [key, query] @ right [query, column]."""
         tile, wide = self.tile, self.n[self.rows[right]]
+        done = self.select(self.compare("eq", self.origin, 0), 0, self.visible(self.origin))
 
         def panel(column: Value) -> None:
-            def keys(key: Value) -> None:
+            def keys(key: Value, fresh: bool) -> None:
                 start = self.operand(0, "i64")
                 if self.form.causal:  # the first query that sees the first key
                     start = self.intrinsic("smax", self.sub(key, self.origin), 0)
-                a = side_by_side(tile, self._at(self.row_of(left, start), key), self.pitch[left])
+                a = self.below(left, key, start)
                 b = self._at(self.row_of(right, start), column)
                 sums = multiply(self, tile, a, b, self.pitch[right], self.sub(self.count, start))
-                self.add_to(sums, self._at(self.row_of(to, key), column), self.pitch[to])
+                put = self.keep if fresh else self.add_to
+                put(sums, self._at(self.row_of(to, key), column), self.pitch[to])
 
-            self.loop(0, self.seen, tile.rows, keys)
+            before = self.up(done, tile.rows)
+            self.loop(0, before, tile.rows, lambda key: keys(key, False))
+            self.loop(before, self.seen, tile.rows, lambda key: keys(key, True))
 
         self.loop(0, wide, tile.columns, panel)
 

@@ -1,16 +1,18 @@
 """What attention and its gradient share: a block of queries against the keys that they see.
 
     for item in batch:                        a head of a sequence
-        keys are packed into panels
+        rows of keys and values are copied to scratch memory
         for block of queries:                 in scratch memory:
-            scores[query, key]                products, tile by tile
-            rows                              a vector at a time: exponentials, sums
+            for panel of queries:                 as many as a tile has columns
+                scores[key, query]                    products, tile by tile
+                exponentials, sums                    a vector is one key and as many queries as it has lanes
             further products
 
 The scores of a block, all keys of it, lie in scratch memory; so the softmax is the exact one, with the maximum of the
-row, and no sum is corrected later. Causal: tiles without a visible pair are left out, within a tile later keys count as
-masked. Every product is one chain of multiply-adds with the summed index ascending, its length a matter of the place of
-the tile, and blocks of queries begin at multiples of their length: no result depends on how units are divided.
+row, and no sum is corrected later. They lie with the queries side by side: what belongs to a query is a lane, and the
+sums over keys need no sum of lanes. Causal: tiles without a visible pair are left out, within a tile later keys count
+as masked. Every product is one chain of multiply-adds with the summed index ascending, its length a matter of the place
+of the tile, and blocks of queries begin at multiples of their length: no result depends on how units are divided.
 
 Rows in scratch memory begin at odd multiples of a cache line, so that neighbours do not share places in the cache.
 """
@@ -18,14 +20,13 @@ Rows in scratch memory begin at odd multiples of a cache line, so that neighbour
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
-from zerograd import dtypes
-from zerograd.engines.native import conversion
 from zerograd.engines.native.emit import Operand, Value, size
 from zerograd.engines.native.kernel import KernelFunction
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.packing import ALONG, Source, pack
-from zerograd.engines.native.products.tile import Rows, Tile, multiply, one_below_another
+from zerograd.engines.native.products.tile import Rows, Tile, multiply, one_below_another, side_by_side
 from zerograd.frozen import Frozen
 
 SIZES = (
@@ -64,10 +65,10 @@ class Block(KernelFunction):
         here: the same for the item: where it begins, and the stride of rows.
     """
 
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
-    panels: dict[str, str]  # areas of panels, and the operand that they hold
-    rows: dict[str, str]  # areas of rows, and which size they are wide
+    reads: ClassVar[tuple[str, ...]]
+    writes: ClassVar[tuple[str, ...]]
+    panels: ClassVar[dict[str, str]]  # areas of one panel of queries, and the operand that it holds
+    rows: ClassVar[dict[str, str]]  # areas of rows, and which size they are wide
 
     origin: Value  # the first query of the block
     count: Value  # of its queries
@@ -103,25 +104,26 @@ class Block(KernelFunction):
         blocks = self.n["blocks"]
 
         def item(i: Value) -> None:
-            self._find(i)
+            self.find(i)
             start = self.mul(i, blocks)
             low = self.intrinsic("smax", self.sub(self.low, start), 0)
             high = self.least(self.sub(self.high, start), blocks)
             last = self.least(self.mul(high, self.n["block"]), self.n["queries"])
             self.prepare(self.visible(last))
-            self.loop(low, high, 1, self._block)
-            self.conclude()
+            self.loop(low, high, 1, self.at_block)
 
         self.loop(self.div(self.low, blocks), self.div(self.add(self.high, self.sub(blocks, 1)), blocks), 1, item)
         return self.finish()
 
-    def _find(self, item: Value) -> None:
+    def find(self, item: Value) -> None:
+        """Where the operands of an item lie."""
         outer, inner = self.div(item, self.n["heads"]), self.rem(item, self.n["heads"])
         for name, (place, (sequence, head, row)) in self.operands.items():
             offset = self.add(self.mul(outer, sequence), self.mul(inner, head))
             self.here[name] = self.pointer(place, offset), row
 
-    def _block(self, number: Value) -> None:
+    def at_block(self, number: Value) -> None:
+        """The block of queries of this number."""
         self.origin = self.mul(number, self.n["block"])
         self.count = self.least(self.n["block"], self.sub(self.n["queries"], self.origin))
         self.seen = self.visible(self.add(self.origin, self.count))
@@ -134,9 +136,6 @@ class Block(KernelFunction):
     def attend(self) -> None:
         """A block of queries."""
         raise NotImplementedError
-
-    def conclude(self) -> None:
-        """After the blocks of an item."""
 
     def visible(self, queries: Value) -> Value:
         """How many keys the first so many queries see."""
@@ -153,33 +152,21 @@ class Block(KernelFunction):
         place, stride = self.here[name] if name in self.here else (self.areas[name], self.pitch[name])
         return self.pointer(place, self.mul(self.operand(row, "i64"), stride))
 
-    def pack(self, area: str, keys: Value) -> None:
-        """An operand's first rows as panels: [panel, column, key of the panel]."""
+    def transposed(self, area: str, query: Value) -> Value:
+        """A panel of an operand's rows of this block, [column, query]: where it lies."""
         name = self.panels[area]
-        place, stride = self.here[name]
-        depth = self.n[self.wide(name)]
-        wide = self.tile.columns
-
-        def panel(key: Value) -> None:
-            source = Source(self.form.type, ALONG, self.row_of(name, key), stride, size(self.form.type))
-            pack(self, self.tile, wide, source, self.sub(keys, key), depth, self.panel(area, key))
-
-        self.loop(0, keys, wide, panel)
-
-    def wide(self, name: str) -> str:
-        """How many columns an operand has."""
-        return "width" if name in ("q", "k", "d_q", "d_k") else "value_width"
-
-    def panel(self, area: str, key: Value) -> Value:
-        """Where the panel that begins with this key lies."""
-        depth = self.n[self.wide(self.panels[area])]
-        return self.pointer(self.areas[area], self.mul(self.mul(key, depth), self.bytes))
+        _, stride = self.here[name]
+        wide = self.n["width" if name == "q" else "value_width"]
+        bytes = size(self.form.type)
+        source = Source(self.form.type, ALONG, self.row_of(name, self.add(self.origin, query)), stride, bytes)
+        pack(self, self.tile, self.tile.columns, source, self.sub(self.count, query), wide, self.areas[area])
+        return self.areas[area]
 
     def copy(self, area: str, name: str, first: Operand, count: Value, padded: Value) -> None:
         """Rows of an operand into an area; zeros beyond its columns, and beyond ``count``, up to whole tiles."""
         tile, wide = self.tile, self.n[self.rows[area]]
         whole = self.and_(wide, -tile.lanes)
-        mask = self.first_lanes(self.sub(wide, whole))
+        mask = self.first(self.sub(wide, whole), tile.lanes)
         some = self.compare("slt", whole, wide)
         end = self.up(wide, tile.columns)
         zero = self.const(0, tile.vector)
@@ -194,43 +181,58 @@ class Block(KernelFunction):
             self.if_(some, lambda: vector(whole, mask))
             self.loop(self.up(wide, tile.lanes), end, tile.lanes, lambda j: self.store(zero, self._at(to, j)))
 
-        def nothing(r: Value) -> None:
-            to = self.row_of(area, r)
-            self.loop(0, end, tile.lanes, lambda j: self.store(zero, self._at(to, j)))
-
         self.loop(0, count, 1, row)
-        self.loop(count, padded, 1, nothing)
+        self.zeros(area, count, padded)
+
+    def zeros(self, area: str, first: Value, last: Value) -> None:
+        """Zeros in rows of an area, up to whole tiles."""
+        zero, end = self.const(0, self.tile.vector), self.up(self.n[self.rows[area]], self.tile.columns)
+
+        def row(r: Value) -> None:
+            to = self.row_of(area, r)
+            self.loop(0, end, self.tile.lanes, lambda j: self.store(zero, self._at(to, j)))
+
+        self.loop(first, last, 1, row)
 
     def _at(self, row: Value, column: Operand) -> Value:
         return self.pointer(row, column, self.tile.type)
 
-    def first_lanes(self, count: Value) -> Value:
-        return self.first(count, self.tile.lanes)
-
     # --- products --------------------------------------------------------------------------------------------------
 
-    def scores(self, to: str, left: str, right: str) -> None:
-        """The area ``to`` [query, key] = left [query, column] @ panels of right, as far as queries see keys."""
+    def scores(
+        self, to: str, left: str, right: Value, query: Value, body: Callable[..., Any], carried: Sequence[Value] = ()
+    ) -> list[Value]:
+        """The columns of a panel in the area ``to`` [key, query] = rows of left [key, column] @ panel [column, query].
+
+        Args:
+            left: an area of rows.
+            right: the panel.
+            query: where it begins, in the block.
+            body: takes the first key of a tile, its sums, whether some of its pairs may not be seen, and what is
+                carried from tile to tile; gives what is stored, and what is carried on.
+        """
         tile, depth = self.tile, self.n[self.rows[left]]
+        seen = self.visible(self.add(self.add(self.origin, query), 1))
+        whole = self.sub(seen, self.rem(seen, tile.rows))
 
-        def panel(key: Value) -> None:
-            b = self.panel(right, key)
-            start = self.operand(0, "i64")
-            if self.form.causal:  # the first tile whose last query sees the panel's first key
-                before = self.intrinsic("smax", self.sub(key, self.origin), 0)
-                start = self.mul(self.div(before, tile.rows), tile.rows)
+        def rows(key: Value, edge: bool, state: Sequence[Value]) -> Sequence[Value]:
+            sums = multiply(self, tile, self.below(left, key), right, tile.columns * self.bytes, depth)
+            scores, state = body(key, sums, edge, state)
+            self.keep(scores, self._at(self.row_of(to, key), query), self.pitch[to])
+            return state
 
-            def rows(r: Value) -> None:
-                sums = multiply(self, tile, self.below(left, r), b, tile.columns * self.bytes, depth)
-                self.keep(sums, self._at(self.row_of(to, r), key), self.pitch[to])
+        carried = self.loop(0, whole, tile.rows, lambda key, *state: rows(key, False, state), carried)
+        end = self.panel_end(query)
+        return self.loop(whole, end, tile.rows, lambda key, *state: rows(key, True, state), carried)
 
-            self.loop(start, self.count, tile.rows, rows)
+    def panel_end(self, query: Value) -> Value:
+        """How many keys the queries of a panel see."""
+        last = self.least(self.count, self.add(query, self.tile.columns))
+        return self.visible(self.add(self.origin, last))
 
-        self.loop(0, self.seen, tile.columns, panel)
-
-    def below(self, area: str, row: Operand) -> Rows:
+    def below(self, area: str, row: Operand, column: Operand = 0) -> Rows:
         """The rows of an area, from one on, as the left side of a product."""
-        return one_below_another(self, self.tile, self.row_of(area, row), self.pitch[area])
+        return one_below_another(self, self.tile, self._at(self.row_of(area, row), column), self.pitch[area])
 
     def keep(self, sums: Sequence[Value], to: Value, pitch: Operand) -> None:
         """The sums of a tile into an area."""
@@ -247,7 +249,7 @@ class Block(KernelFunction):
         return [self.pointer(at, v * self.tile.lanes * self.bytes) for at in rows for v in range(self.tile.vectors)]
 
     def product(self, name: str, left: str, right: str) -> None:
-        """A result's rows of this block = left [query, key] @ rows of right [key, column]."""
+        """A result's rows of this block = left [key, query] transposed @ rows of right [key, column]."""
         tile, wide = self.tile, self.n[self.rows[right]]
 
         def panel(column: Value) -> None:
@@ -255,7 +257,8 @@ class Block(KernelFunction):
 
             def rows(r: Value) -> None:
                 depth = self.visible(self.add(self.add(self.origin, r), tile.rows))
-                sums = multiply(self, tile, self.below(left, r), b, self.pitch[right], depth)
+                a = side_by_side(tile, self._at(self.areas[left], r), self.pitch[left])
+                sums = multiply(self, tile, a, b, self.pitch[right], depth)
                 self.put(sums, name, self.add(self.origin, r), self.sub(self.count, r), column, wide)
 
             self.loop(0, self.count, tile.rows, rows)
@@ -287,55 +290,114 @@ class Block(KernelFunction):
     ) -> None:
         """Rows of scratch memory into a result: at most ``left`` columns of at most a panel."""
         tile = self.tile
-        masks = [self.first_lanes(self.sub(left, v * tile.lanes)) for v in range(tile.vectors)]
+        masks = [self.first(self.sub(left, v * tile.lanes), tile.lanes) for v in range(tile.vectors)]
 
-        def one(r: Value) -> None:
-            at = self.pointer(source, self.mul(r, pitch))
-            to = self.row_of(name, self.add(self.operand(row, "i64"), r))
-            for v, mask in enumerate(masks):
-                x = self.load(tile.vector, at, v * tile.lanes)
-                there = self.add(self.operand(column, "i64"), v * tile.lanes)
-                write(self, x, self.form.type, to, there, mask)
+        def all_rows(masks: Sequence[Value | None]) -> None:
+            def one(r: Value) -> None:
+                at = self.pointer(source, self.mul(r, pitch))
+                to = self.row_of(name, self.add(self.operand(row, "i64"), r))
+                for v, mask in enumerate(masks):
+                    x = self.load(tile.vector, at, v * tile.lanes)
+                    there = self.add(self.operand(column, "i64"), v * tile.lanes)
+                    write(self, x, self.form.type, to, there, mask)
 
-        self.loop(0, rows, 1, one)
+            self.loop(0, rows, 1, one)
 
-    # --- rows ------------------------------------------------------------------------------------------------------
+        # Many processors store whole vectors much faster than masked ones.
+        whole = self.compare("sge", left, tile.columns)
+        self.if_(whole, lambda: all_rows([None] * tile.vectors), lambda: all_rows(masks))
 
-    def along(
-        self, row: Value, body: Callable[..., Sequence[Value] | Value | None], carried: Sequence[Value] = ()
+    # --- panels of queries ---------------------------------------------------------------------------------------
+
+    def queries_of(self, query: Value) -> list[Value]:
+        """How many keys each query of a panel sees, an i32 a lane, in vectors."""
+        tile = self.tile
+        keys = self.splat(self.short(self.n["keys"]), tile.lanes)
+        if not self.form.causal:
+            return [keys] * tile.vectors
+        first = self.splat(self.short(self.add(self.add(self.origin, query), 1)), tile.lanes)
+        iota = self.iota(keys.type)
+        numbers = [self.add(first, self.add(iota, v * tile.lanes)) for v in range(tile.vectors)]
+        return [self.select(self.compare("slt", one, keys), one, keys) for one in numbers]
+
+    def short(self, x: Value) -> Value:
+        return self.value("i32", f"trunc i64 {x.name} to i32")
+
+    def masking(self, query: Value) -> None:
+        """Packs the mask of a panel of queries: [key, query]."""
+        if not self.form.mask:
+            return
+        place, stride = self.here["mask"]
+        at = self.pointer(place, self.mul(self.add(self.origin, query), stride))
+        source = Source(self.form.mask, ALONG, at, stride, 1 if self.form.mask == "bool" else size(self.form.mask))
+        count = self.sub(self.count, query)
+        pack(self, self.tile, self.tile.columns, source, count, self.panel_end(query), self.areas["mask"])
+
+    def seen_scores(self, sums: Sequence[Value], key: Value, limits: Sequence[Value] | None) -> list[Value]:
+        """The scores of a tile: scaled, masked, minus infinity where nothing is seen.
+
+        Args:
+            limits: how many keys each query sees, where that matters.
+        """
+        tile = self.tile
+        scaled = []
+        for i, x in enumerate(sums):
+            row, v = divmod(i, tile.vectors)
+            here = self.add(key, row)
+            t = self.mul(x, self.scale)
+            inside = None
+            if limits is not None:
+                inside = self.compare("slt", self.splat(self.short(here), tile.lanes), limits[v])
+            if self.form.mask:
+                at = self.mul(self.least(here, self.sub(self.n["keys"], 1)), tile.columns)
+                found = self.load(tile.vector, self._at(self.areas["mask"], self.add(at, v * tile.lanes)))
+                if self.form.mask == "bool":
+                    allowed = self.compare("une", found, 0)
+                    inside = allowed if inside is None else self.and_(inside, allowed)
+                else:
+                    t = self.add(t, found)
+            scaled.append(t if inside is None else self.select(inside, t, self.const(-float("inf"), tile.vector)))
+        return scaled
+
+    def down(
+        self, area: str, query: Value, body: Callable[..., list[Value]], carried: Sequence[Value] = ()
     ) -> list[Value]:
-        """``body(column, which lanes it sees, *carried)`` for each vector of a query's scores that has keys it sees."""
+        """``body(place of a vector, its number in the panel, *carried)`` for all keys of a panel, two at a time.
+
+        ``carried`` belongs to a vector of one of the two keys: its length is 2 * vectors * n.
+        """
         tile = self.tile
-        seen = self.visible(self.add(self.add(self.origin, row), 1))
-        whole = self.and_(seen, -tile.lanes)
-        carried = self.loop(0, whole, tile.lanes, lambda j, *state: body(j, None, *state), carried)
-        mask = self.first_lanes(self.sub(seen, whole))
-        return self.loop(whole, seen, tile.lanes, lambda j, *state: body(j, mask, *state), carried)
+        each = len(carried) // (2 * tile.vectors)
+        end = self.up(self.panel_end(query), tile.rows)
 
-    def score(self, area: str, row: Value, column: Value, lanes: Value | None) -> Value:
-        """The score of a vector of pairs: scaled, masked, minus infinity where nothing is seen."""
+        def pair(key: Value, *state: Value) -> list[Value]:
+            changed: list[Value] = []
+            for i in range(2 * tile.vectors):
+                row, v = divmod(i, tile.vectors)
+                offset = self.add(self.mul(self.add(key, row), self.pitch[area]), v * tile.lanes * self.bytes)
+                own = state[i * each : (i + 1) * each]
+                changed += body(self.add(offset, self.mul(query, self.bytes)), v, *own)
+            return changed
+
+        return self.loop(0, end, 2, pair, carried)
+
+    def clear_below(self, area: str, query: Value) -> None:
+        """Zeros for the keys behind those of a panel that products of a neighbouring tile may read."""
         tile = self.tile
-        t = self.mul(self.load(tile.vector, self._at(self.row_of(area, row), column)), self.scale)
-        if self.form.mask:
-            allowed = self.masked(row, column, lanes)
-            if self.form.mask == "bool":
-                lanes = allowed
-            else:
-                t = self.add(t, allowed)
-        return t if lanes is None else self.select(lanes, t, self.const(-float("inf"), tile.vector))
+        zero = self.const(0, tile.vector)
+        start = self.up(self.panel_end(query), tile.rows)
 
-    def masked(self, row: Value, column: Value, lanes: Value | None) -> Value:
-        """The mask of a vector of pairs; what is not there is False."""
-        at = self.row_of("mask", self.add(self.origin, row))
-        if self.form.mask == "bool":
-            found = conversion.load(self, dtypes.bool_, self.tile.lanes, at, column, lanes)
-            return found
-        assert self.form.mask is not None
-        return read(self, self.form.mask, self.tile.type, self.tile.lanes, at, column, lanes)
+        def key(k: Value) -> None:
+            at = self._at(self.row_of(area, k), query)
+            for v in range(tile.vectors):
+                self.store(zero, self._at(at, v * tile.lanes))
 
-    def all_lanes(self, x: Value) -> Value:
-        """A number in every lane."""
-        return self.splat(x, self.tile.lanes)
+        if self.form.causal:
+            self.loop(start, self.add(start, tile.rows), 1, key)
+
+    def lane_mask(self, query: Value, v: int) -> Value:
+        """Which lanes of a vector of a panel are queries."""
+        return self.first(self.sub(self.sub(self.count, query), v * self.tile.lanes), self.tile.lanes)
 
 
 __all__ = ["SIZES", "Block", "Form"]

@@ -1,10 +1,11 @@
 """Attention: see ``zerograd.ops.attention`` for its meaning, ``block`` for its form.
 
-    scores = q k^T          weights = exp(scores - max) / sum          result = weights v
+scores = k q^T          weights = exp(scores - max) / sum          result = weights^T v
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from zerograd.engines.native.attention.block import Block
@@ -14,72 +15,80 @@ from zerograd.engines.native.mathematics.exponential import exp_not_large
 
 
 class Forward(Block):
-    """Units are blocks of queries; those of an item that are done in one call share its packed keys and values."""
+    """Units are blocks of queries; those of an item that are done in one call share its copied keys and values."""
 
     reads = ("q", "k", "v")
     writes = ("out", "statistics")
-    panels: ClassVar[dict[str, str]] = {"keys": "k"}
+    panels: ClassVar[dict[str, str]] = {"queries": "q", "mask": "mask"}
     rows: ClassVar[dict[str, str]] = {
-        "values": "value_width", "queries": "width", "weights": "keys", "tile": "columns",
+        "keys": "width", "values": "value_width", "weights": "queries", "tile": "columns",
     }  # fmt: skip
 
     def prepare(self, keys: Value) -> None:
-        self.pack("keys", keys)
+        self.copy("keys", "k", 0, keys, self.up(keys, self.tile.rows))
         self.copy("values", "v", 0, keys, keys)
 
     def attend(self) -> None:
-        self.copy("queries", "q", self.origin, self.count, self.up(self.count, self.tile.rows))
-        self.scores("weights", "queries", "keys")
-        self.loop(0, self.count, 1, self._softmax)
+        self.loop(0, self.count, self.tile.columns, self._panel)
         self.product("out", "weights", "values")
 
-    def _softmax(self, row: Value) -> None:
-        """A row of scores becomes weights; zeros up to where the products of its tile read."""
+    def _panel(self, query: Value) -> None:
+        """The weights of a panel of queries, and their statistics."""
         tile = self.tile
-        least, zero = self.const(-float("inf"), tile.vector), self.const(0, tile.vector)
-        to = self.row_of("weights", row)
-
-        def larger(column: Value, lanes: Value | None, most: Value) -> Value:
-            t = self.score("weights", row, column, lanes)
+        panel = self.transposed("queries", query)
+        self.masking(query)
+        most = self._scores(query, panel)
+        if self.form.mask:  # a query to which nothing is left
+            most = [self.select(self.compare("oeq", one, -float("inf")), self.const(0, tile.vector), one)
+                    for one in most]  # fmt: skip
+        factors = []
+        for v, total in enumerate(self._powers(query, most)):
+            factor = self.div(self.const(1, tile.vector), total)
+            statistic = self.add(most[v], log(self, total))
             if self.form.mask:
-                self.store(t, self._at(to, column))
-            return self.select(self.compare("ogt", t, most), t, most)
+                nothing = self.compare("oeq", total, 0)
+                factor = self.select(nothing, self.const(0, tile.vector), factor)
+                statistic = self.select(nothing, self.const(float("inf"), tile.vector), statistic)
+            at = self.add(self.add(self.origin, query), v * tile.lanes)
+            self.store(statistic, self._at(self.here["statistics"][0], at), mask=self.lane_mask(query, v))
+            factors.append(factor)
 
-        (most,) = self.along(row, larger, [least])
-        most = self.fold(lambda x, y: self.select(self.compare("ogt", x, y), x, y), most)
-        if self.form.mask:
-            most = self.select(self.compare("oeq", most, -float("inf")), self.const(0, tile.type), most)
-        centre = self.all_lanes(most)
+        def shrunk(offset: Value, v: int) -> list[Value]:
+            at = self.pointer(self.areas["weights"], offset)
+            self.store(self.mul(self.load(tile.vector, at), factors[v]), at)
+            return []
 
-        def power(column: Value, lanes: Value | None, total: Value) -> Value:
-            if self.form.mask:
-                t = self.load(tile.vector, self._at(to, column))
-            else:
-                t = self.score("weights", row, column, lanes)
-            e = exp_not_large(self, self.sub(t, centre))
-            self.store(e, self._at(to, column))
-            return self.add(total, e)
+        self.down("weights", query, shrunk)
+        self.clear_below("weights", query)
 
-        (total,) = self.along(row, power, [zero])
-        total = self.fold(self.add, total)
-        factor = self.div(self.const(1, tile.type), total)
-        statistic = self.extract(self.add(centre, log(self, self.all_lanes(total))), 0)
-        if self.form.mask:
-            nothing = self.compare("oeq", total, 0)
-            factor = self.select(nothing, self.const(0, tile.type), factor)
-            statistic = self.select(nothing, self.const(float("inf"), tile.type), statistic)
-        self.store(statistic, self.pointer(self.here["statistics"][0], self.add(self.origin, row), tile.type))
-        factors = self.all_lanes(factor)
+    def _scores(self, query: Value, panel: Value) -> list[Value]:
+        """Scores into the area of weights; the largest of each query. NaN counts as small: it comes back in the sum."""
+        tile = self.tile
+        limits = self.queries_of(query)
 
-        def shrunk(column: Value, lanes: Value | None) -> None:
-            self.store(self.mul(self.load(tile.vector, self._at(to, column)), factors), self._at(to, column))
+        def larger(key: Value, sums: Sequence[Value], edge: bool, most: Sequence[Value]) -> tuple[Sequence[Value], ...]:
+            scores = self.seen_scores(sums, key, limits if edge else None)
+            most = list(most)
+            for i, x in enumerate(scores):
+                v = i % tile.vectors
+                most[v] = self.select(self.compare("ogt", x, most[v]), x, most[v])
+            return scores, most
 
-        self.along(row, shrunk)
-        if self.form.causal:
-            seen = self.up(self.visible(self.add(self.add(self.origin, row), 1)), tile.lanes)
-            last = self.mul(self.add(self.div(row, tile.rows), 1), tile.rows)
-            end = self.visible(self.add(self.origin, last))
-            self.loop(seen, end, tile.lanes, lambda j: self.store(zero, self._at(to, j)))
+        least = [self.const(-float("inf"), tile.vector)] * tile.vectors
+        return self.scores("weights", "keys", panel, query, larger, least)
+
+    def _powers(self, query: Value, most: Sequence[Value]) -> list[Value]:
+        """Scores become exponentials; their sums."""
+        tile = self.tile
+
+        def power(offset: Value, v: int, total: Value) -> list[Value]:
+            at = self.pointer(self.areas["weights"], offset)
+            e = exp_not_large(self, self.sub(self.load(tile.vector, at), most[v]))
+            self.store(e, at)
+            return [self.add(total, e)]
+
+        sums = self.down("weights", query, power, [self.const(0, tile.vector)] * 2 * tile.vectors)
+        return [self.add(sums[v], sums[tile.vectors + v]) for v in range(tile.vectors)]
 
 
 __all__ = ["Forward"]

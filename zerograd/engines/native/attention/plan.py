@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from functools import cache
+from math import lcm
 
 from zerograd.engines.native.attention.backward import Backward
 from zerograd.engines.native.attention.block import Block, Form
@@ -16,8 +17,7 @@ from zerograd.engines.native.products.tile import Tile, tile_for
 from zerograd.engines.native.target import Target, host
 
 LINE = 64  # bytes
-SCORES = 64 << 10  # bytes of a block's scores, which should stay near
-BLOCK = 48  # queries, about: what is read of the keys serves all of them
+SCORES = 256 << 10  # bytes of a block's scores, which should stay near
 RATE = 0.8  # of the peak
 CLOCK = 2.5  # cycles in a nanosecond
 EXPONENTIAL = 12  # cycles that a vector of scores costs besides the products
@@ -81,26 +81,27 @@ def plan(
 
 
 def _block(tile: Tile, shape: Shape) -> int:
-    """Whole tiles, in blocks of equal length: about BLOCK queries, fewer where their scores take much memory."""
-    most = min(BLOCK, SCORES // (shape.keys * size(tile.type)))
-    most = max(most // tile.rows * tile.rows, tile.rows)
-    equal = -(-shape.queries // -(-shape.queries // most))
-    return -(-equal // tile.rows) * tile.rows
+    """Whole tiles in both directions, unless their scores take too much memory: then whole panels."""
+    most = SCORES // (shape.keys * size(tile.type))
+    both = lcm(tile.rows, tile.columns)
+    return both if most >= both else max(most // tile.columns, 1) * tile.columns
 
 
 def _areas(kind: type[Block], tile: Tile, shape: Shape, block: int) -> tuple[list[int], int]:
     """For each area of scratch memory where it begins and bytes from a row to the next; bytes of all."""
     bytes = size(tile.type)
-    keys = -(-shape.keys // tile.columns) * tile.columns + tile.columns
-    lengths = {"queries": block, "incoming": block, "weights": block, "slopes": block, "tile": tile.rows}
-    wide = {"width": shape.width, "value_width": shape.value_width, "keys": keys, "columns": tile.columns}
+    keys = (-(-shape.keys // tile.rows) + 1) * tile.rows  # a panel is cleared for a tile behind its end
+    queries = max(-(-block // unit) * unit for unit in (tile.rows, tile.columns))
+    lengths = dict.fromkeys(("query_rows", "incoming_rows"), block) | {"means": 1, "tile": tile.rows}
+    wide = {"width": shape.width, "value_width": shape.value_width, "queries": queries, "columns": tile.columns}
     numbers, offset = [], 0
-    for name in kind.panels:
+    for operand in kind.panels.values():
         numbers += offset, 0
-        depth = shape.width if kind.panels[name] == "k" else shape.value_width
-        offset += -(-keys * depth * bytes // LINE) * LINE
+        depth = {"q": shape.width, "g": shape.value_width, "mask": keys}[operand]
+        offset += -(-depth * tile.columns * bytes // LINE) * LINE
     for name, columns in kind.rows.items():
-        pitch = -(-wide[columns] // tile.columns) * tile.columns * bytes
+        unit = tile.lanes if columns == "queries" else tile.columns
+        pitch = -(-wide[columns] // unit) * unit * bytes
         pitch = (-(-pitch // LINE) | 1) * LINE
         numbers += offset, pitch
         offset += lengths.get(name, keys) * pitch

@@ -10,6 +10,7 @@ from zerograd.engines.native.emit import Function, Operand, Value, lanes
 
 KINDS: Final = {
     "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat": dtypes.bfloat16,
+    "bool": dtypes.bool_,
 }  # fmt: skip
 
 

@@ -220,8 +220,8 @@ def _second(
 ) -> SimpleNamespace:
     """What the second derivatives are made of.
 
-    With a, b, c what comes in for the gradients of q, k and v, <a, dq> + <b, dk> + <c, dv> = <g, T>, where g comes in at
-    the result, and T is the change of the result under the changes a, b, c of q, k and v:
+    With a, b, c what comes in for the gradients of q, k and v, <a, dq> + <b, dk> + <c, dv> = <g, T>, where g comes in
+    at the result, and T is the change of the result under the changes a, b, c of q, k and v:
 
         S' = scale (a k^T + q b^T)        r = rowsum(P S')        P' = P (S' - r)        T = P c + P' v
 

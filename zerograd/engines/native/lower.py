@@ -38,6 +38,8 @@ class Lowering:
         buffers: by number.
         results: for each output its window.
         checked: (buffer, offset, rows) of the places that some kernel looks at, and reports if they are wrong.
+        kept: the outputs of the program.
+        written: (node, part): parts that have been written where the node has them.
     """
 
     def __init__(self, outputs: tuple[Node, ...]) -> None:
@@ -45,6 +47,9 @@ class Lowering:
         self.buffers: list[Buffer] = []
         self.buffer(64, STATUS)
         self.checked: set[tuple[int, int, int]] = set()
+        self.written: set[tuple[Node, Node]] = set()
+        self.kept = frozenset(outputs)
+        self._reserved: dict[Node, Window] = {}
         self._windows: dict[Node, Window] = {}
         self.order = topological(outputs)
         self.users = _users(self.order)
@@ -68,6 +73,13 @@ class Lowering:
         dtype = memory_dtype(node_type)
         made = self.buffer(max(node_type.count, 1) * dtype.itemsize)
         return Window.whole(made.index, dtype, node_type.shape)
+
+    def reserved(self, node: Node) -> Window:
+        """The temporary in which a node will lie, before or when it is computed."""
+        found = self._reserved.get(node)
+        if found is None:
+            found = self._reserved[node] = self.new_window(node.type)
+        return found
 
     def constant(self, array: Array, dtype: Any) -> Window:
         """A buffer that holds this array."""

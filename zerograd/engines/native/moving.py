@@ -12,8 +12,9 @@ from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFu
 from zerograd.engines.native.lower import Lowering, special
 from zerograd.engines.native.target import host
 from zerograd.engines.native.vectors import Vectors
-from zerograd.engines.native.windows import Window
+from zerograd.engines.native.windows import Window, reshaped_strides
 from zerograd.ir.graph import Node
+from zerograd.ops.movement import cat, reshape
 from zerograd.shapes import Shape, count
 
 
@@ -38,17 +39,40 @@ def _slice_write(lowering: Lowering, node: Node) -> bool:
 
 @special("cat")
 def _cat(lowering: Lowering, node: Node) -> bool:
-    target = lowering.new_window(node.type)
-    axis = node.attributes["axis"]
-    start = 0
-    for one in node.inputs:
-        if count(one.shape):
-            starts = [start if i == axis else 0 for i in range(node.rank)]
-            box = _box(target, starts, (1,) * node.rank, one.shape)
+    for one, box in zip(node.inputs, _boxes(lowering, node), strict=True):
+        if count(one.shape) and (node, one) not in lowering.written:
             lowering.steps.append(lowering.rows.copy(lowering.window(one), box))
-        start += one.shape[axis]
-    lowering.place(node, target)
+    lowering.place(node, lowering.reserved(node))
     return True
+
+
+def _boxes(lowering: Lowering, node: Node) -> list[Window]:
+    """Where the parts of a ``cat`` belong."""
+    target, axis = lowering.reserved(node), node.attributes["axis"]
+    boxes, start = [], 0
+    for one in node.inputs:
+        starts = [start if i == axis else 0 for i in range(node.rank)]
+        boxes.append(_box(target, starts, (1,) * node.rank, one.shape))
+        start += one.shape[axis]
+    return boxes
+
+
+def place_to_write(lowering: Lowering, node: Node) -> Window:
+    """Where a kernel that can write rows anywhere should put a result: into the parts that it is one of, if it is.
+
+    That is the case if nobody but a ``cat`` uses it, directly or in another shape that its place there can be seen in.
+    """
+    part, users = node, lowering.users.get(node, ())
+    while len(users) == 1 and users[0].op is reshape and users[0].type.count:
+        (part,) = users
+        users = lowering.users.get(part, ())
+    if len(users) == 1 and users[0].op is cat and users[0].inputs.count(part) == 1 and part not in lowering.kept:
+        box = _boxes(lowering, users[0])[users[0].inputs.index(part)]
+        strides = reshaped_strides(box.shape, box.strides, node.shape)
+        if strides is not None:
+            lowering.written.add((users[0], part))
+            return box.seen(node.shape, strides)
+    return lowering.new_window(node.type)
 
 
 @special("bitcast")

@@ -15,15 +15,22 @@ from zerograd.shapes import Shape, count
 from zerograd.tensor.door import apply, broadcast_to, labelled
 from zerograd.tensor.tensor import Tensor
 
+FEW = 32  # queries
+
 
 def fits(kind: dtype, query: Shape, key: Shape, value: Shape, mask: Shape | None) -> bool:
-    """Whether the op takes operands of this dtype and these shapes: none is empty, and they match."""
+    """Whether the op takes operands of this dtype and these shapes, and is better than the ops that it is made of.
+
+    None may be empty, and they must match. Of few queries the weights are small, and products with few rows are good.
+    """
     return kind.is_floating_point and _fit(tuple(query), tuple(key), tuple(value), mask)
 
 
 @lru_cache(1 << 10)
 def _fit(query: Shape, key: Shape, value: Shape, mask: Shape | None) -> bool:
     if query[-1] != key[-1] or key[-2] != value[-2] or not all(map(count, (query, key, value))):
+        return False
+    if query[-2] < FEW and key[-2] > 2 * query[-2]:
         return False
     batch = _common(query[:-2], key[:-2], value[:-2])
     if batch is None or mask is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from zerograd.engines.native.attention.plan import KINDS, Shape, plan
 from zerograd.engines.native.lower import Lowering, special
+from zerograd.engines.native.moving import place_to_write
 from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.windows import Window
-from zerograd.ir.graph import Node
+from zerograd.ir.graph import Node, output
 from zerograd.ops.attention import INSIDE, inside
 from zerograd.shapes import count
 
@@ -31,7 +32,11 @@ def _attend(lowering: Lowering, node: Node) -> bool:
     q, k, v = (given[word].shape for word in "qkv")
     if not all(map(count, (q, k, v))):
         return False
-    targets = [lowering.new_window(one) for one in types]
+    made = {user.attributes["index"]: user for user in lowering.users.get(node, ()) if user.op is output}
+    targets = [
+        place_to_write(lowering, made[i]) if i in made and made[i] not in lowering.kept else lowering.new_window(one)
+        for i, one in enumerate(types)
+    ]
     windows = {word: _rows_contiguous(lowering, one) for word, one in given.items()}
     windows |= zip(results, targets, strict=True)
     lowering.steps.append(

@@ -236,4 +236,29 @@ def recurrent() -> list[Example]:
     return made
 
 
-EXAMPLES = elementwise() + movement() + along_axes() + products() + recurrent()
+def attended() -> list[Example]:
+    """Attention with and without masks; its gradient at results that attention has given, which the rules rely on."""
+    made: list[Example] = []
+    none, some = np.zeros(0, bool), np.array([[True, False, True], [False, True, False]])
+    added = np.array([[0.5, -1.0, 0.2], [-np.inf, 0.3, -np.inf]])
+    for mask, causal in ((none, False), (none, True), (some, False), (added, False)):
+        mask = np.broadcast_to(mask, (2, 2, 2, 3)).copy() if mask.size else mask
+        operands = normal(2, 2, 2, 2), normal(2, 2, 3, 2), normal(2, 2, 3, 1), mask
+
+        def results(from_out: Any, *operands: Any, how: Any = causal) -> tuple[Any, ...]:
+            return from_out, *operands, *registry["attention"](*operands, causal=how, scale=0.7)
+
+        made += [
+            Example(registry["attention"], operands, {"causal": causal, "scale": 0.7}, fixed=(3,)),
+            Example(
+                registry["attention_gradient"],
+                (normal(2, 2, 2, 1), *operands),
+                {"causal": causal, "scale": 0.7},
+                results,
+                fixed=(4,),
+            ),
+        ]
+    return made
+
+
+EXAMPLES = elementwise() + movement() + along_axes() + products() + recurrent() + attended()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from os.path import basename
 from typing import Any
@@ -75,8 +75,21 @@ def _recurrent(node: Node) -> int:
     return 2 * prod(steps.shape[:2]) * node.inputs[node.op.inputs.index("w")].type.count
 
 
+def _attention(products: int) -> Callable[[Node], int]:
+    """So many products, each of all pairs of a query and a key; causal: half of them."""
+
+    def rule(node: Node) -> int:
+        q, _, v = node.inputs[node.op.inputs.index("q") :][:3]
+        columns = q.shape[3] * (products - products // 2) + v.shape[3] * (products // 2)
+        pairs = prod(q.shape[:3]) * v.shape[2]
+        return 2 * pairs * columns // (2 if node.attributes["causal"] else 1)
+
+    return rule
+
+
 _FLOPS = {
     "matmul": _matmul, "conv": _conv, "conv_input": _conv_input, "conv_weight": _conv_weight,
+    "attention": _attention(2), "attention_gradient": _attention(5),
     **dict.fromkeys(("lstm", "lstm_gradient", "gru", "gru_gradient", "rnn", "rnn_gradient"), _recurrent),
 }  # fmt: skip
 

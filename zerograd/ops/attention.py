@@ -67,7 +67,8 @@ def _wide(*arrays: Array) -> list[Array]:
     return [one.astype(np.float32) if is_half(one) else one for one in arrays]
 
 
-def _scores(q: Array, k: Array, mask: Array, causal: bool, scale: float) -> Array:
+def scores_of(q: Array, k: Array, mask: Array, causal: bool, scale: float) -> Array:
+    """Scaled and masked."""
     scores = np.matmul(q, np.swapaxes(k, 2, 3))
     scores *= scale
     if mask.ndim == 4:
@@ -83,7 +84,7 @@ def _reference_attention(
 ) -> tuple[Array, Array]:
     kind = q.dtype
     q, k, v = _wide(q, k, v)
-    scores = _scores(q, k, mask, causal, scale)
+    scores = scores_of(q, k, mask, causal, scale)
     most = scores.max(3, keepdims=True)
     if mask.ndim == 4:
         most[most == -np.inf] = 0  # nothing is left
@@ -129,7 +130,7 @@ def _reference_gradient(
     kind = q.dtype
     g, q, k, v, attended = _wide(from_out, q, k, v, attended)
     g, attended = g.transpose(INSIDE), attended.transpose(INSIDE)
-    scores = _scores(q, k, mask, causal, scale)
+    scores = scores_of(q, k, mask, causal, scale)
     weights = np.exp(scores - statistics[..., None])
     slope = np.matmul(g, np.swapaxes(v, 2, 3)) - (g * attended).sum(3, keepdims=True)
     slope *= weights

@@ -20,7 +20,9 @@ from zerograd.engines.checking.tolerances import words
 from zerograd.engines.checking.trial import Trial
 from zerograd.ir.graph import Node, Op, TensorType, registry
 from zerograd.ir.record import recorder
+from zerograd.ops.attention import attention
 from zerograd.ops.convolution import window_counts
+from zerograd.ops.source import filled
 from zerograd.shapes import count
 
 Call = tuple[tuple[Node, ...], dict[str, Any]]
@@ -273,6 +275,23 @@ def _lookup(b: Builder, op: Op, kind: dtype) -> Call:
 # --- products, windows, transforms ------------------------------------------------------------------------------
 
 
+def _attention(b: Builder, op: Op, kind: dtype) -> Call:
+    """With a mask of either kind or none; the gradient at results that attention gives."""
+    lead = b.draw.between(1, 3), b.draw.between(1, 3)
+    queries, keys, width, value_width = (b.draw.size(most) for most in (60, 60, 20, 20))
+    at = {"causal": b.draw.chance(0.4), "scale": b.draw.one((0.5, 0.125, -1.0))}
+    shapes = (*lead, queries, width), (*lead, keys, width), (*lead, keys, value_width)
+    q, k, v = (b.leaf(TensorType(shape, kind)) for shape in shapes)
+    mask = filled(False, TensorType((0,), dtypes.bool_))
+    if b.draw.chance(0.5):
+        mask = b.leaf(TensorType((*lead, queries, keys), b.draw.one((dtypes.bool_, kind))))
+    if op is attention:
+        return (q, k, v, mask), at
+    results = attention(q, k, v, mask, **at)
+    b.know(*results)
+    return (b.leaf(results[0].type), q, k, v, mask, *results), at
+
+
 def _matmul(b: Builder, op: Op, kind: dtype) -> Call:
     lead = b.draw.one(((), (2,), (3, 2), (0,), (1, 5)), (8, 3, 1, 0.3, 1))
     m, n = (b.draw.size(70) for _ in "mn")
@@ -399,4 +418,5 @@ MAKERS: dict[str, Maker] = {
     "index": _index,
     "index_write": _index_write,
     "matmul": _matmul,
+    **_by_name(_attention, "attention attention_gradient"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zerograd.engines.checking import sequences, tolerances
+from zerograd.engines.checking import attending, sequences, tolerances
 from zerograd.engines.checking.step import Bound, Step, size_of, wide
 from zerograd.engines.checking.tolerances import (
     ABSOLUTE,
@@ -80,6 +80,8 @@ def _measured(step: Step, place: int) -> Array | float:
 
 def _amount(step: Step, place: int, type: TensorType) -> Array | float | None:
     name = step.name
+    if name in attending.NAMES:
+        return attending.own(step)[place]
     rule = _RULES.get(name)
     if rule is not None:
         return rule(step, type)

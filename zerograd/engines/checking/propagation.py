@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zerograd.engines.checking import choices, sequences, signs
+from zerograd.engines.checking import attending, choices, sequences, signs
 from zerograd.engines.checking.local import MATRICES, deviations
 from zerograd.engines.checking.step import SIGNIFICANT, Bound, Step, moved, size_of, times, wide
 from zerograd.engines.checking.tolerances import FREE_SIGN, own_eps, smallest, words
@@ -326,6 +326,7 @@ RULES: dict[str, Rule] = {
     "recurrence": _recurrence,
     "resample": _resample,
     "logcumsumexp": lambda step: np.maximum.accumulate(step.bound(0), axis=step.attributes["axis"]),
+    **dict.fromkeys(attending.NAMES, attending.arrived),
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "var": _var,

@@ -256,7 +256,8 @@ class Block(KernelFunction):
             b = self._at(self.areas[right], column)
 
             def rows(r: Value) -> None:
-                depth = self.visible(self.add(self.add(self.origin, r), tile.rows))
+                last = self.least(self.add(r, tile.rows), self.count)
+                depth = self.visible(self.add(self.origin, last))
                 a = side_by_side(tile, self._at(self.areas[left], r), self.pitch[left])
                 sums = multiply(self, tile, a, b, self.pitch[right], depth)
                 self.put(sums, name, self.add(self.origin, r), self.sub(self.count, r), column, wide)

@@ -13,6 +13,7 @@ from zerograd.ir.trace import Point
 from zerograd.runtime import realize
 from zerograd.runtime.structure import structure
 from zerograd.tape import backward as tape
+from zerograd.tape.again import run_again
 from zerograd.tensor.base import TensorBase
 from zerograd.tensor.grad_fn import GradFn, grad_fn_at
 from zerograd.tensor.leaf import Arrived, GradLeaf
@@ -333,6 +334,10 @@ def backward(
     """Add the gradients of the sum of ``tensors`` to the leaves, or to ``inputs`` only."""
     retain = create_graph if retain_graph is None else retain_graph
     realize.begin_backward()
+    if gradients is None and inputs is None and not (retain or create_graph or _retaining) and len(tensors) == 1:
+        (tensor,) = tensors
+        if tensor._serial and tensor._serial == recorder.own.trace.serial and run_again(tensor._at):
+            return
     roots, seeds = roots_and_seeds(tensors, gradients)
     if inputs is None:
         tape.run(roots, seeds, retain_graph=retain, create_graph=create_graph, watchers=watchers())

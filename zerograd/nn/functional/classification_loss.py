@@ -53,6 +53,8 @@ class Classes:
 
 
 _classes = known_again(Classes)
+_fitting: set[tuple[str, TensorType, TensorType]] = set()  # function, input and target that need no checking again
+MOST_FITTING = 4096
 
 
 def _axis(x: TensorType) -> int:
@@ -144,14 +146,19 @@ def _check_target(name: str, input: Any, target: Any) -> None:
 def _numbered(
     name: str, input: Any, target: Any, weight: Any, reduction: str, ignored: int, smoothing: float, logits: bool
 ) -> Any:
-    _check_target(name, input, target)
-    if target.dtype not in TARGETS:
-        raise errors.runtime(
-            f"{name} needs class numbers of int64 or uint8 as targets",
-            target=target._type,
-            hint="class numbers need target.long()",
-        )
-    shape = input._shape
+    kinds = name, input._type, target._type
+    if kinds not in _fitting:
+        _check_target(name, input, target)
+        if target.dtype not in TARGETS:
+            raise errors.runtime(
+                f"{name} needs class numbers of int64 or uint8 as targets",
+                target=target._type,
+                hint="class numbers need target.long()",
+            )
+        if len(_fitting) >= MOST_FITTING:
+            _fitting.clear()
+        _fitting.add(kinds)
+    shape = kinds[1].shape
     known = verified(f"{name}: target", target, shape[1 if len(shape) > 1 else 0], ignored=ignored)
     how = _classes(name, reduction, int(ignored), float(smoothing), known, logits, len(shape) > 2)
     return apply(_by_numbers, (input, target, weight), (how,))
@@ -247,7 +254,8 @@ def cross_entropy(
     as_tensor_argument("cross_entropy", "target", target)
     if not 0.0 <= label_smoothing <= 1.0:
         raise errors.runtime(f"cross_entropy: label_smoothing is a share from 0 to 1, got {label_smoothing}")
-    if target._shape == input._shape and input._shape:
+    shape = input._shape
+    if target._shape == shape and shape:
         if not target.dtype.is_floating_point:
             raise errors.runtime(
                 "cross_entropy: a target of the input's shape has probabilities, which need a floating dtype",

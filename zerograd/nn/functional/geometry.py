@@ -47,6 +47,8 @@ def known_again(make: Callable[..., Made]) -> Callable[..., Made]:
 
     @wraps(make)
     def remembering(*args: Any) -> Made:
+        if list not in map(type, args):
+            return cached(*args)
         return cached(*[tuple(one) if one.__class__ is list else one for one in args])
 
     return remembering

@@ -52,6 +52,47 @@ def test_each_shape_and_dtype_has_its_program() -> None:
     assert programs(step) == 3
 
 
+OTHERS: dict[str, Any] = {
+    "another batch": lambda data, target: (data[12:16], target[12:16]),
+    "whole tensors": lambda data, target: (data[:4].clone(), target[:4].clone()),
+    "other columns": lambda data, target: (data[:, :3][4:8], target[4:8]),
+    "every second row": lambda data, target: (data[0:8:2], target[0:8:2]),
+    "transposed": lambda data, target: (data[:3, :3].t(), target[:3]),
+    "another dtype": lambda data, target: (data.double()[:4], target[:4].double()),
+    "other numbers of rows": lambda data, target: (data[:5], target[:5]),
+    "the same memory twice": lambda data, target: (data[:4], data[4:8]),
+    "one and the same": lambda data, target: (data[:4],) * 2,
+    "a part of a part": lambda data, target: (data[4:12][:4], target[4:12][:4]),
+    "detached": lambda data, target: (data[:4].detach(), target[:4].detach()),
+    "with a gradient": lambda data, target: (data[:4].clone().requires_grad_(), target[:4]),
+    "of a variable": lambda data, target: (data.clone().requires_grad_()[:4], target[:4]),
+    "with a history": lambda data, target: ((data.clone().requires_grad_() * 2)[:4], target[:4]),
+    "written since": lambda data, target: (data.add_(1)[:4], target.mul_(2)[:4]),
+    "NumPy's memory": lambda data, target: (torch.from_numpy(data.numpy())[:4], target[:4]),
+    "expanded": lambda data, target: (data[:1].expand(4, 3), target[:4]),
+    "a parameter": lambda data, target: (torch.nn.Parameter(data.clone())[:4], target[:4]),
+}
+
+
+@pytest.mark.parametrize("first", ["another batch", "whole tensors"])
+@pytest.mark.parametrize("other", list(OTHERS))
+def test_arguments_like_those_of_a_known_program_and_others(first: str, other: str) -> None:
+    def function(x: Any, y: Any) -> Any:
+        return x * 2 + y, (x[0] - y).sum()
+
+    step = torch.compile(function)
+    data, target = torch.arange(60.0).reshape(20, 3), torch.arange(60.0, 120.0).reshape(20, 3)
+    for i in range(12):
+        given = OTHERS[other if i % 4 == 3 else first](data, target)
+        expected = function(*given)
+        found = step(*given)
+        assert [(one.requires_grad, one.dtype, one.stride()) for one in found] == [
+            (one.requires_grad, one.dtype, one.stride()) for one in expected
+        ]
+        assert values(found) == values(expected)
+    assert programs(step) >= 1
+
+
 def test_slices_of_data_are_bound_anew() -> None:
     data = torch.arange(40.0).reshape(20, 2)
     step = torch.compile(lambda x: (x * 2, x[1:, 0] + 1, x.t()))

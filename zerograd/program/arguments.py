@@ -46,12 +46,14 @@ class Arguments:
         self.objects.append(one)
         return "the same", id(one)
 
-    def _shared(self) -> tuple[int, ...]:
-        """Which tensors share memory."""
+    def _shared(self) -> Any:
+        """Which tensors share memory, and what they show of it: nothing of that may be another in a replay."""
         if len(self.tensors) < 2:
             return ()
         ids = [id(one._storage) for one in self.tensors]
-        return () if len(set(ids)) == len(ids) else tuple(map(ids.index, ids))
+        if len(set(ids)) == len(ids):
+            return ()
+        return tuple(map(ids.index, ids)), tuple([one._steps for one in self.tensors])
 
 
 def described(tensor: Any) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from sys import getrefcount
-from typing import Any
+from typing import Any, NamedTuple
 
 from zerograd import dtypes
 from zerograd.ir.graph import TensorType
-from zerograd.ir.record import Recorder, recorder
+from zerograd.ir.record import Recorder, local, recorder
 from zerograd.ir.trace import Trace
 from zerograd.program.arguments import Arguments
 from zerograd.program.bindings import Doubt
@@ -21,6 +21,7 @@ from zerograd.program.program import Program
 from zerograd.program.surroundings import Surroundings
 from zerograd.runtime.realize import launch
 from zerograd.runtime.structure import structure
+from zerograd.shapes import Shape
 from zerograd.tensor.tensor import Tensor
 
 MOST_RUNS = 8  # watched runs in a row that gave no program, before a function is left alone
@@ -35,7 +36,7 @@ class Compiled:
         programs: by the key of the arguments and the modes.
         records: of the last watched run, where that gave no program.
         runs: how many watched runs there have been since the last replay.
-        quick: the program replayed last, its modes and the types of its arguments, where these are plain tensors.
+        quick: the program replayed last, its modes and what its arguments are like, where these are simple tensors.
         is_part: with gradients on, a call is in the middle of a step.
         reason: why nothing is captured any more.
     """
@@ -47,14 +48,18 @@ class Compiled:
         self.runs: dict[Any, int] = {}
         self.reason: str | None = None
         self.is_part = False
-        self.quick: tuple[Program, Any, list[TensorType]] | None = None
+        self.quick: tuple[Program, Any, list[Any]] | None = None
         self.lock = threading.RLock()
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        own = recorder.own
-        if self.is_part and own.grad_enabled:
+        try:
+            own = local.own
+        except AttributeError:
+            own = recorder.own
+        trace = own.trace
+        if (self.is_part and own.grad_enabled) or self.reason is not None or own.depth or own.exact_lines:
             return self.function(*args, **kwargs)
-        if self.reason is not None or own.depth or own.exact_lines or _in_the_middle(own.trace):
+        if trace.watch is not None or (trace.arrivals and _in_the_middle(trace)):
             return self.function(*args, **kwargs)
         if not self.lock.acquire(blocking=False):
             return self.function(*args, **kwargs)
@@ -81,8 +86,8 @@ class Compiled:
             except Doubt:
                 continue
             self.runs[key] = 0
-            kinds = [tensor._storage.type for tensor in given.tensors]
-            if not kwargs and _fit(args, kinds):
+            kinds = [Fit.of(one) for one in args] if not kwargs and len(args) == len(given.tensors) else [None]
+            if all(kinds):
                 self.quick = program, modes, kinds
             return result
         return self._run(key, given, args, kwargs)
@@ -145,26 +150,56 @@ class Compiled:
         warnings.warn(f"torch.compile runs {name} as it is: {reason}", UserWarning, stacklevel=6)
 
 
-def _fit(args: tuple[Any, ...], kinds: list[TensorType]) -> bool:
-    """Whether the arguments are plain tensors of these types, each with memory of its own."""
+class Fit(NamedTuple):
+    """What a tensor among the arguments must be like, so that nothing else about it matters but its data.
+
+    Attributes:
+        whole: the type of its storage, all of which it shows, in order; ``None``: it shows a part of some storage.
+        part, strides: then its type and strides.
+    """
+
+    whole: TensorType | None
+    part: TensorType | None = None
+    strides: Shape = ()
+
+    @classmethod
+    def of(cls, tensor: Any) -> Fit | None:
+        """What describes this tensor, if it is that simple."""
+        if tensor.__class__ is not Tensor or tensor._tracked():
+            return None
+        fit = cls(tensor._storage.type) if tensor._plain else cls(None, tensor._type, tensor._laid_out().strides)
+        return fit if fit.fits(tensor) else None
+
+    def fits(self, tensor: Any) -> bool:
+        storage = tensor._storage
+        if self.whole is not None:
+            return tensor._plain and storage.type is self.whole and storage.strides is None
+        steps = tensor._steps  # the part is bound, and no step of the program: see ``arguments.steps_of_data``
+        base = tensor._base
+        if tensor._view_type is not self.part or len(steps) != 1 or not steps[0].moves or tensor._detached:
+            return False
+        plain = base is not None and base._plain and tensor._leaf is None and tensor._own is None
+        return plain and tensor._layout.strides == self.strides
+
+
+def _fit(args: tuple[Any, ...], kinds: Sequence[Fit]) -> bool:
+    """Whether the arguments are tensors like these without history, each with memory of its own."""
     if len(args) != len(kinds):
         return False
     met: list[Any] = []
     for tensor, kind in zip(args, kinds, strict=True):
-        if tensor.__class__ is not Tensor or not tensor._plain:
+        if tensor.__class__ is not Tensor or not kind.fits(tensor):
             return False
         storage = tensor._storage
-        if storage.type is not kind or storage.strides is not None or storage in met or tensor._tracked():
+        if storage in met or storage.history is not None or (storage.buffer is None and storage.node.tracked):
             return False
         met.append(storage)
     return True
 
 
 def _in_the_middle(trace: Trace) -> bool:
-    """Whether a step is under way: it is being watched, or gradients wait for an optimizer."""
-    if trace.watch is not None:
-        return True
-    return bool(trace.arrivals) and not trace.finished_step and any(getrefcount(one) > 3 for one in trace.arrivals)
+    """Whether a step is under way: gradients wait for an optimizer."""
+    return not trace.finished_step and any(getrefcount(one) > 3 for one in trace.arrivals)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -235,8 +235,16 @@ class _Taking:
         place = self._place(storage)
         if place is None:
             return None
-        views = entry.views
-        if isinstance(place, Given) and views:
-            steps = steps_of_data(self.given.tensors[place.number])
-            place, views = Given(place.number, steps), views[steps:]
-        return OfPlace(place, views)
+        if isinstance(place, Given) and entry.views:
+            return self._of_argument(storage, entry.views)
+        return OfPlace(place, entry.views)
+
+    def _of_argument(self, storage: Storage, views: tuple[Any, ...]) -> OfPlace:
+        """A part of what an argument shows of its storage."""
+        numbers = [i for i, tensor in enumerate(self.given.tensors) if tensor._storage is storage]
+        for number in numbers:
+            tensor = self.given.tensors[number]
+            steps = steps_of_data(tensor)
+            if views[:steps] == tensor._steps[:steps]:
+                return OfPlace(Given(number, steps), views[steps:])
+        raise Unknown("it looks at the memory of an argument in another way than through the argument")

@@ -5,6 +5,8 @@ Every step obeys ``write(base, read(base)) == base``. Strides and offset are wha
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,6 +77,10 @@ class Step(Frozen):
         """The same as ``read``, as a NumPy view, for shared memory."""
         raise NotImplementedError
 
+    def ready_look(self) -> Callable[[Array], Array]:
+        """``look``, with all prepared that is the same each time."""
+        return self.look
+
     def layout(self, base: Layout, kind: dtype) -> Layout:
         """Where the view's elements lie, given where those of the base do, and the base's dtype."""
         raise NotImplementedError
@@ -100,7 +106,7 @@ class View:
         self.label = step.label
         self.whole = step.whole
         self.moves = step.moves
-        self.read, self.write, self.look = step.read, step.write, step.look
+        self.read, self.write, self.look = step.read, step.write, step.ready_look()
         self._hash = hash((step, layout.shape, layout.strides))
 
     def __eq__(self, other: object) -> bool:
@@ -334,8 +340,11 @@ class Slice(Step):
         return slice_write(base, part, starts=self.starts, stops=self.stops, steps=self.steps)
 
     def look(self, base: Array) -> Array:
+        return self.ready_look()(base)
+
+    def ready_look(self) -> Callable[[Array], Array]:
         index = map(slice, self.starts, self.stops, self.steps)
-        return base[(*(one.start if i in self.dropped else one for i, one in enumerate(index)), ...)]  # ...: no scalar
+        return itemgetter((*(one.start if i in self.dropped else one for i, one in enumerate(index)), ...))  # no scalar
 
     def layout(self, base: Layout, kind: dtype) -> Layout:
         boxes = list(zip(self.starts, self.stops, self.steps, base.strides, strict=True))

@@ -57,15 +57,18 @@ def _basic_parts(index: Any) -> tuple[Any, ...] | None:
     for one in index if type(index) is tuple else (index,):
         kind = type(one)
         if kind is slice:
-            bounds = (one.start, one.stop, one.step)
-            if any([bound is not None and type(bound) is not int for bound in bounds]) or (one.step or 1) < 1:  # noqa: C419  faster
+            start, stop, step = one.start, one.stop, one.step
+            if not (type(start) in _BOUNDS and type(stop) in _BOUNDS and type(step) in _BOUNDS) or (step or 1) < 1:
                 return None
-            parts.append(bounds)
+            parts.append((start, stop, step))
         elif one is None or one is Ellipsis or kind is int:
             parts.append(one)
         else:
             return None
     return tuple(parts)
+
+
+_BOUNDS = frozenset((int, type(None)))
 
 
 def _basic_steps(input: TensorBase, parts: tuple[Any, ...]) -> list[Step]:

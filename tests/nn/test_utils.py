@@ -36,6 +36,33 @@ def test_clipping_by_norm(norm_type: float, max_norm: float) -> None:
     agree(scenario)
 
 
+@pytest.mark.parametrize("case", ["twice the same", "views of one tensor", "with a history", "half precision"])
+def test_clipping_of_gradients_that_are_not_simple(case: str) -> None:
+    def scenario(library: Any) -> Any:
+        module = with_gradients(library)
+        if case == "half precision":
+            module = module.half()
+            for one in module.parameters():
+                one.grad = library.ones_like(one)
+        params = list(module.parameters())
+        if case == "twice the same":
+            params = params + params[:1]
+        if case == "views of one tensor":
+            both = library.arange(1.0, 25.0).reshape(2, 4, 3)
+            params = [module[0].weight, library.nn.Parameter(library.zeros(4, 3))]
+            params[0].grad, params[1].grad = both[0], both[1]
+        if case == "with a history":
+            module.zero_grad()
+            module(numbers(library, 2, 3)).exp().sum().backward(create_graph=True)
+        norm = library.nn.utils.clip_grad_norm_(params, 0.5)
+        versions = [one.grad._version for one in params if case != "with a history"]
+        return norm, [one.grad.detach() for one in params], versions, [one.grad.requires_grad for one in params]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's about create_graph=True
+        agree(scenario)
+
+
 def test_clipping_one_tensor_and_none() -> None:
     def scenario(library: Any) -> Any:
         utils = library.nn.utils

@@ -127,7 +127,33 @@ def _read(t: Training) -> None:
     t.optimizer.step()
 
 
+def _clipped(t: Training) -> None:
+    for _ in range(3):
+        t.optimizer.zero_grad()
+        t.model(t.x).sum().backward()
+        torch.nn.utils.clip_grad_norm_(t.params, 0.1)
+        t.optimizer.step()
+
+
+def _added_up(t: Training) -> None:
+    for _ in range(3):
+        t.optimizer.zero_grad()
+        for _ in range(2):
+            t.model(t.x).sum().backward()
+        t.optimizer.step()
+
+
+def _gradients_of_before(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.model(t.x).sum().backward()
+    for one in t.params:
+        one.grad.add_(1.0)
+        assert one.grad.sum().item() != 0
+    t.optimizer.step()
+
+
 MEDDLING = (
+    _clipped, _added_up, _gradients_of_before,
     _replaced, _grown, _counted, _counted_in_the_same_trace, _several_steps, _another_loss, _gradient_by_hand, _rate,
     _whole_rate, _in_double, _frozen, _forgotten, _loaded, _emptied, _read,
 )  # fmt: skip

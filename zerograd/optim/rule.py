@@ -23,6 +23,7 @@ from zerograd.optim.each_parameter import for_each_parameter as for_each_paramet
 from zerograd.optim.optimizer import Group, Optimizer, ParamsT, loss_of
 from zerograd.tensor.door import assign
 from zerograd.tensor.leaf import Arrived, arrived_together
+from zerograd.tensor.pack import Pack
 from zerograd.tensor.tensor import Tensor
 
 States = dict[str, Tensor | None]
@@ -201,6 +202,9 @@ class Rule(Optimizer):
         if all([name in cohort.present for name in self.made_by_update(group)]):  # noqa: C419  faster
             params, columns, targets = prepared = cohort.in_place(self.names)
             grads = cohort.gradients(arrived)
+            if grads.__class__ is list and params.__class__ is Pack:
+                params.read()  # they come first, as among the operands
+                grads = tuple([grad._node() for grad in grads])
             begun = Begun(own, prepared, grads, (*values, *operands), frozen)
             if not cohort.repeats(own, begun):
                 inputs = (params, grads, cohort.vectors, values, *columns, *operands)

@@ -96,7 +96,10 @@ class GradientMethods(TensorBase):
     @property
     def grad(self) -> Any:
         """The gradient accumulated by ``backward()``, or ``None``."""
-        if self._leaf is None and self._grad is None and not self._retained and self.requires_grad:
+        grad = self._grad
+        if grad.__class__ is Arrived:
+            return self._settled_grad()
+        if grad is None and self._leaf is None and not self._retained and self.requires_grad:
             import warnings
 
             warnings.warn(
@@ -105,7 +108,7 @@ class GradientMethods(TensorBase):
                 UserWarning,
                 stacklevel=2,
             )
-        return self._settled_grad() if isinstance(self._grad, Arrived) else self._grad
+        return grad
 
     def _settled_grad(self) -> Any:
         """The gradient as a tensor, if it has just arrived."""

@@ -59,6 +59,8 @@ def flying(monkeypatch: pytest.MonkeyPatch, how: str) -> Iterator[Flights]:
     monkeypatch.setattr(threads, "ALONE", 0)
     monkeypatch.setattr(schedule, "ALONE", 0)
     monkeypatch.setattr(threads, "SHARE", 1e-9)
+    monkeypatch.setattr(program, "recall", lambda _: None)  # programs made otherwise do not belong on the disk
+    monkeypatch.setattr(program, "keep", lambda *_: None)
     if how == "late":
         monkeypatch.setattr(program, "Launched", Late)
     counted, take_off = Flights(), flight.take_off

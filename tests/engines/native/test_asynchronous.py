@@ -246,8 +246,8 @@ def test_what_does_not_depend_on_a_wrong_index_is_computed_once(
     made: list[Any] = []
     tables = program.Program._make_tables
 
-    def noted(self: Any) -> None:
-        tables(self)
+    def noted(self: Any, recipe: Any) -> None:
+        tables(self, recipe)
         made.append((self.checks, sum(one.slot >= 0 for one in self.results)))
 
     monkeypatch.setattr(program.Program, "_make_tables", noted)
@@ -265,8 +265,8 @@ def test_what_does_not_depend_on_a_wrong_index_is_computed_once(
 def test_what_is_computed_from_it_later_fails_too() -> None:
     table, at = table_of_forty(), torch.arange(6)
     for shift in (0, 1, 90):
-        rows = looked_up(table, at + shift)
-        launch()
+        rows, aside = looked_up(table, at + shift), table * 2  # several tasks: with one, no program is in flight
+        started(aside)
         later, good = rows.sum() + 1, table.sum() + shift
         part = rows[2] * 3
         if shift < 20:
@@ -284,8 +284,8 @@ def test_an_error_that_nobody_sees_is_forgotten_with_what_it_has_spoiled() -> No
     gc.collect()
     others = len(flight.spoiled)
     for shift in (0, 1, 60, 70, 80):
-        rows = looked_up(table, at + shift)
-        launch()
+        rows, aside = looked_up(table, at + shift), table * 2  # several tasks: with one, no program is in flight
+        started(aside)
         flight.finish()
         assert len(flight.spoiled) == others + (shift > 20)
         del rows

@@ -90,6 +90,7 @@ print(flight.running is not None)
 def test_the_interpreter_may_end_with_an_error_in_flight() -> None:
     script = """
 rows = torch.nn.functional.embedding(torch.arange(6) + 100, torch.zeros(20, 3))
+other = torch.ones(20) * 2  # another task
 launch()
 print(flight.running is not None)
 """

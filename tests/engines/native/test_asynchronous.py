@@ -86,15 +86,23 @@ def test_whoever_looks_waits(name: str, flights: Flights) -> None:
     assert flights.count >= 3
 
 
-def test_indices_in_flight_are_checked_when_they_are_known() -> None:
-    table, at = table_of_forty(), torch.arange(6)
-    for shift in (0, 3, 14, 15):
-        places = started(at + shift)
-        if shift < 15:
-            assert F.embedding(places, table).tolist() == table[shift : shift + 6].tolist()
-        else:
-            with pytest.raises(IndexError):
-                F.embedding(places, table)
+AT_PLACES: dict[str, Callable[[Any, Any], Any]] = {
+    "embedding": lambda table, at: F.embedding(at, table),
+    "index_select": lambda table, at: table.index_select(0, at),
+    "gather": lambda table, at: table[:, 0].gather(0, at),
+    "brackets": lambda table, at: table[at],
+    "classes": lambda table, at: F.nll_loss(table.T.expand(6, 2, 20).reshape(6, 40)[:, :20], at, reduction="none"),
+}
+
+
+@pytest.mark.parametrize("name", AT_PLACES)
+def test_indices_in_flight_are_checked_when_they_are_known(name: str) -> None:
+    table, at, taken = table_of_forty(), torch.arange(6), AT_PLACES[name]
+    for shift in (0, 3, 14):
+        expected = synchronous(lambda shift=shift: taken(table, at + shift).tolist())
+        assert taken(table, started(at + shift)).tolist() == expected
+    with pytest.raises((IndexError, RuntimeError)):
+        taken(table, started(at + 15)).tolist()
 
 
 def test_what_nobody_reads_is_waited_for_by_the_next(flights: Flights) -> None:

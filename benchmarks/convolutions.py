@@ -1,9 +1,10 @@
 """Convolutions of the native engine against PyTorch's, in one process, in turns: GFLOP/s of the best of many rounds.
 
-    python benchmarks/convolutions.py [--rounds 9] [--only 3x3] [--threads 1] [--double]
+    python benchmarks/convolutions.py [--rounds 9] [--only 3x3] [--threads 1] [--double] [--plain]
 
 Forward, gradient of the weights, gradient of the input, each as a program of one op. Operations that meet
-the padding's zeros count too. PyTorch must be installed.
+the padding's zeros count too, and kernels of 3x3 count as sums over nine taps, though they may be computed with fewer
+products (not with ``--plain``). PyTorch must be installed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from zerograd.dtypes import from_numpy
 from zerograd.engines.native import program
 from zerograd.ir.graph import Node, TensorType, leaf
 from zerograd.ops import convolution as ops
+from zerograd.settings import settings
 
 # batch, channels, features, size, kernel, stride, padding, groups
 SHAPES = [
@@ -27,7 +29,8 @@ SHAPES = [
     (4, 3, 64, (224, 224), 7, 2, 3, 1), (16, 256, 256, (14, 14), 1, 1, 0, 1), (8, 96, 96, (56, 56), 3, 1, 1, 96),
     (16, 64, 64, (56, 56), 3, 1, 1, 1), (16, 256, 256, (14, 14), 3, 1, 1, 1), (16, 512, 512, (7, 7), 3, 1, 1, 1),
     (32, 64, 64, (32, 32), 3, 1, 1, 1), (16, 256, 512, (14, 14), 1, 2, 0, 1), (32, 64, 64, (1000,), 5, 1, 2, 1),
-    (2, 16, 32, (16, 28, 28), 3, 1, 1, 1),
+    (2, 16, 32, (16, 28, 28), 3, 1, 1, 1), (32, 16, 16, (32, 32), 3, 1, 1, 1), (1, 64, 64, (28, 28), 3, 1, 1, 1),
+    (64, 32, 32, (7, 7), 3, 1, 1, 1),
 ]  # fmt: skip
 
 
@@ -96,8 +99,10 @@ def main() -> None:
     words.add_argument("--rounds", type=int, default=9)
     words.add_argument("--threads", type=int, default=1)
     words.add_argument("--double", action="store_true")
+    words.add_argument("--plain", action="store_true", help="3x3 kernels as sums over taps")
     words.add_argument("--only", default="", help="numbers of shapes, as 0,3")
     chosen = words.parse_args()
+    settings.winograd = not chosen.plain
     print("shape                              | forward   torch ratio | weights  torch ratio | input    torch ratio")
     kind = np.float64 if chosen.double else np.float32
     for i, shape in enumerate(SHAPES):

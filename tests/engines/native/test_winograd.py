@@ -78,6 +78,7 @@ def test_blocks_of_any_size(seed: int, side: str, monkeypatch: pytest.MonkeyPatc
 
 LIMITS = {
     (plan, "SOURCE"): (64, 1 << 17), (plan, "TARGET"): (64, 1 << 16), (plan, "LEAST_TILES"): (1, 100),
+    (plan, "FEWEST_TILES"): (1, 50),
     (plan, "UNITS"): (1, 40), (plan_gradient, "SUMS"): (64, 1 << 16), (plan_gradient, "TILES"): (64, 1 << 16),
     (plan_gradient, "PARTS"): (64, 1 << 20), (plan_gradient, "LEAST_TILES"): (1, 100),
 }  # fmt: skip

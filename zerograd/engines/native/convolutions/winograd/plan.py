@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from zerograd.engines.native.convolutions.blocks import UNITS, Operand
+from zerograd.engines.native.convolutions.blocks import Operand
 from zerograd.engines.native.convolutions.geometry import Axis, Shape3
 from zerograd.engines.native.convolutions.weights import Panels
 from zerograd.engines.native.convolutions.winograd import tiles, transforms, weights, windows
@@ -16,9 +16,12 @@ from zerograd.engines.native.target import host
 from zerograd.settings import settings
 
 POINTS = transforms.POINTS**2
-SOURCE = 320 << 10  # bytes of a block's source as points, about
+SOURCE = 512 << 10  # bytes of a block's source as points, about
 TARGET = 128 << 10  # bytes of a block's features as points, about
-LEAST_TILES = 48  # of a block: the weights are read once for each
+LEAST_TILES = 112  # of a block, if there are so many: its last panel may be nearly empty
+FEWEST_TILES = 24  # of a block where there must be several: the weights are read for each
+UNITS = 8  # how many there should be, so that threads share the work evenly
+SEVERAL = 0.03  # so much better must it be to take several images at a time: chains are divided into fewer slabs
 MOST_TOGETHER = 16  # images of a unit
 RATE, CLOCK = 0.8, 2.5  # of the peak; cycles in a nanosecond
 SOURCE_CYCLES, TARGET_CYCLES = 12, 8  # to bring a tile of a channel into points, and one of a feature to y
@@ -116,8 +119,9 @@ class Blocks:
                 tiles = in_block * self.tile_columns
                 units = shape.images // together * others * count
                 if -(-total // in_block) == count:
-                    choices.append((self._cost(total, in_block, width, tiles, most, units), together, count))
-                if tiles < LEAST_TILES:
+                    cost = self._cost(total, in_block, width, tiles, most, units)
+                    choices.append((cost + SEVERAL * (together > 1), together, count))
+                if tiles < FEWEST_TILES:
                     break
         _, self.together, self.count = min(choices)
         self.rows = -(-self.together * self.tile_rows // self.count)
@@ -129,7 +133,7 @@ class Blocks:
         whole, rest = divmod(total, in_block)
         waste = (whole * padded(in_block) + padded(rest)) / (total * self.tile_columns)
         few = 8 / tiles  # the weights are read for so few
-        many = 0.3 * max(tiles / most - 1, 0)
+        many = 0.1 * max(tiles / most - 1, 0)
         idle = -(-units // UNITS) * UNITS / units if units < 4 * UNITS else 1.0
         return waste + few + many + 0.5 * (idle - 1)
 

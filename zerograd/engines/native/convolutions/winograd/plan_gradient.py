@@ -19,7 +19,7 @@ from zerograd.settings import settings
 
 SUMS = 256 << 10  # bytes of sums that a unit adds to again and again
 PARTS = 4 << 20  # bytes of all parts
-TILES = 512 << 10  # bytes of a block's tiles as points, of x and y
+TILES = 1 << 20  # bytes of a block's tiles as points, of x and y
 LEAST_TILES = 48  # of a block: the sums are read and written once for each
 PLAIN_ROWS = 8  # rows of tiles in a plane of the plain sum
 SOURCE_CYCLES, TARGET_CYCLES = 12, 5  # to bring a tile of a channel and one of a feature into points

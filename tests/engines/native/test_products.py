@@ -22,7 +22,7 @@ LAYOUTS = ("plain", "transposed", "strided", "transposed strided", "wide rows")
 SIZES = [
     (0, 5, 3), (5, 0, 3), (4, 3, 0), (1, 1, 1), (1, 17, 5), (7, 1, 9), (2, 3, 1), (6, 16, 8), (13, 31, 29),
     (12, 32, 64), (37, 10, 65), (5, 65, 321), (97, 23, 41), (61, 150, 333), (200, 33, 17), (3, 300, 700),
-    (1, 200, 333), (150, 1, 99), (4, 77, 130), (2, 9, 16), (131, 40, 700),
+    (1, 200, 333), (150, 1, 99), (4, 77, 130), (2, 9, 16), (131, 40, 700), (9, 65, 40), (33, 131, 1100), (70, 127, 5),
 ]  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def test_accumulation(size: tuple[int, int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "size", [(13, 37, 9), (64, 64, 64), (5, 3, 700), (50, 130, 400), (3, 70, 40), (20, 70, 4096)], ids=str
+    "size", [(13, 37, 9), (64, 64, 64), (67, 101, 31), (5, 3, 700), (50, 130, 400), (3, 70, 40), (20, 70, 4096)], ids=str
 )
 def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int]) -> None:
     """max(A @ B + bias[column] + weight[row], 0), with B transposed; nothing is read outside of the bias."""
@@ -217,3 +217,38 @@ def test_long_sums_are_divided_the_same_way_always(size: tuple[int, int, int]) -
     check(size, ("float",) * 3, ("transposed", "plain", "plain"))
     check(size, ("bfloat", "bfloat", "float"), ("transposed", "plain", "wide rows"), accumulate=True)
     check(size, ("double",) * 3, ("plain", "transposed", "plain"))
+
+
+@pytest.mark.parametrize("size", [(40, 130, 70), (3, 80, 33), (200, 40, 70), (64, 64, 64)], ids=str)
+@pytest.mark.parametrize("layout", ["plain", "transposed", "strided"])
+def test_infinities_and_nan_stay_in_their_rows_and_columns(size: tuple[int, int, int], layout: str) -> None:
+    m, n, k = size
+    rng = np.random.default_rng(0)
+    memory = Memory()
+    a, x = placed(memory, rng, (m, k), "float", "plain")
+    b, y = placed(memory, rng, (k, n), "float", layout)
+    c, _ = placed(memory, rng, (m, n), "float", "plain")
+    memory.array(a.buffer, np.float32)[2 * k + 1] = np.nan
+    at = b.strides[0] * (k - 1) + b.strides[1] * (n - 1)
+    memory.array(b.buffer, np.float32)[at] = np.inf
+    Prepared(memory, plan(a, b, c, memory.new)).run()
+    found = memory.array(c.buffer, np.float32).reshape(m, n)
+    wrong = ~np.isfinite(found)
+    assert np.isnan(found[2]).all()
+    assert wrong[:, n - 1].all()
+    wrong[2], wrong[:, n - 1] = False, False
+    assert not wrong.any()
+
+
+def test_the_weights_of_a_linear_layer_are_neither_packed_nor_copied() -> None:
+    """Rows of x are few: W is read where it lies, whoever computes which rows."""
+    memory = Memory()
+    rng = np.random.default_rng(0)
+    a, _ = placed(memory, rng, (128, 784), "float", "plain")
+    b, _ = placed(memory, rng, (784, 512), "float", "transposed")
+    c, _ = placed(memory, rng, (128, 512), "float", "plain")
+    before = len(memory.buffers)
+    (one,) = plan(a, b, c, memory.new)
+    assert len(memory.buffers) == before
+    assert one.units == 128
+    assert [access.slabs for access in (one.reads[0], one.reads[1], one.writes[0])] == [1, 128, 128]

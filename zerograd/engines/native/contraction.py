@@ -13,6 +13,7 @@ from zerograd.ir.graph import Node
 TYPES = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat"}
 MOST_BATCH_AXES = 2
 ROWS_OF_CALL = 48  # with fewer rows, the panels of the other operand are loaded more often than used
+ROWS_OF_GRADIENT = 128  # the same where the left operand is packed: transposed, as for the gradient of a weight
 
 
 def _joined(lowering: Lowering, *windows: Window) -> list[Window] | None:
@@ -48,7 +49,7 @@ def _matmul(lowering: Lowering, node: Node) -> bool:
     steps = plan(a, b, c, lambda nbytes: lowering.buffer(nbytes).index)
     for one in steps:
         if one.units == prod(node.shape[:-1]):  # rows of the result
-            one.grain = ROWS_OF_CALL
+            one.grain = ROWS_OF_GRADIENT if a.strides[-2] == 1 else ROWS_OF_CALL
     lowering.steps.extend(steps)
     lowering.place(node, target)
     return True

@@ -139,7 +139,8 @@ class Writer:
     def turn(self, spot: Spot, buffer: Value, to: Value, stride: Value, columns: Value, rows: Value) -> None:
         """The same where the sums wait transposed: ``tile.columns`` sums of a column, one for each row.
 
-        Squares of vectors are transposed in registers; what the last ones hold beyond the edge is not stored.
+        Squares of vectors are transposed in registers. Those that are not stored at once go back to where they lay, so
+        that the epilogue's text stands in a loop over their rows; there must be room for whole squares.
         """
         f, tile, n = self.f, self.tile, self.tile.lanes
 
@@ -147,31 +148,49 @@ class Writer:
             above = f.mul(v, n)
             start = f.pointer(buffer, f.add(f.mul(first, tile.columns), above), tile.type)
             last = f.sub(f.sub(columns, first), 1)
-            sums = [
-                f.load(tile.vector, start, f.mul(f.least(last, w), tile.columns)) for w in range(n)
-            ]  # fmt: skip
+            sums = [f.load(tile.vector, start, f.mul(f.least(last, w), tile.columns)) for w in range(n)]
             corner = f.pointer(to, f.add(f.mul(above, stride), f.mul(first, size(self.out))))
-            left = f.sub(rows, above)
             xs = transposed(f, sums)
+            here, left = f.add(last, 1), f.least(f.sub(rows, above), n)
+            place = Spot(spot.item, f.add(spot.row, above), f.add(spot.column, first))
 
-            def put(mask: Value | None) -> None:
+            def again() -> None:
                 for w, x in enumerate(xs):
-                    there = f.pointer(corner, f.mul(stride, w))
+                    f.store(x, start, w * tile.columns)
+                self._square(place, start, corner, stride, here, left)
 
-                    def one(x: Value = x, there: Value = there, w: int = w) -> None:
-                        y = self._plus(x, there, 0, mask)
-                        if self.finish is not None:
-                            row = f.add(f.add(spot.row, above), w)
-                            y = self.finish(f, y, Spot(spot.item, row, f.add(spot.column, first), mask))
-                        write(f, y, self.out, there, 0, mask)
+            def at_once() -> None:
+                at = corner
+                for x in xs:
+                    write(f, self._plus(x, at, 0, None), self.out, at)
+                    at = f.pointer(at, stride)
 
-                    f.if_(f.compare("sgt", left, w), one)
-
-            here = f.add(last, 1)
-            f.if_(f.compare("sge", here, n), lambda: put(None), lambda: put(f.first(here, n)))
+            if self.finish is not None:
+                again()
+            else:
+                f.if_(f.and_(f.compare("sge", here, n), f.compare("sge", left, n)), at_once, again)
 
         parts = f.div(f.add(f.least(rows, tile.columns), n - 1), n)
         f.loop(0, parts, 1, lambda v: f.loop(0, columns, n, lambda first: square(first, v)) and None)
+
+    def _square(self, spot: Spot, start: Value, corner: Value, stride: Value, columns: Value, rows: Value) -> None:
+        """Rows of one vector each, of which the first ``columns`` elements are stored."""
+        f, tile = self.f, self.tile
+
+        def row(w: Value) -> None:
+            x = f.load(tile.vector, start, f.mul(w, tile.columns))
+            there = f.pointer(corner, f.mul(w, stride))
+
+            def put(mask: Value | None) -> None:
+                y = self._plus(x, there, 0, mask)
+                if self.finish is not None:
+                    y = self.finish(f, y, Spot(spot.item, f.add(spot.row, w), spot.column, mask))
+                write(f, y, self.out, there, 0, mask)
+
+            whole = f.compare("sge", columns, tile.lanes)
+            f.if_(whole, lambda: put(None), lambda: put(f.first(columns, tile.lanes)))
+
+        f.loop(0, rows, 1, row)
 
 
 __all__ = ["Epilogue", "Finish", "Spot", "Writer", "described"]

@@ -39,7 +39,7 @@ LEAST_SLICE = 512  # k
 FEW_PANELS = 32  # of B, for which A is not packed
 ROWS_OF_CALL = 64  # a guess
 FEW_CALLS = 4  # that pack the same panels of B in their own scratch memory, rather than all of B once through memory
-TURNED_ROWS = 48  # of the kernel that computes the transpose: so much of A waits in the second cache
+TURNED_ROWS = 48  # of the kernel that computes the transpose: so much of A waits in the second cache; whole squares
 
 
 def plan(

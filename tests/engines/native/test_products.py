@@ -10,8 +10,8 @@ import pytest
 from engines.native.running import Memory, Prepared
 
 from zerograd.engines.native.emit import Value
-from zerograd.engines.native.kernel import Access, KernelFunction
-from zerograd.engines.native.products.finish import Finish, Spot
+from zerograd.engines.native.kernel import KernelFunction
+from zerograd.engines.native.products.finish import Ending, Finish, Spot
 from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.products.plan import plan
 from zerograd.engines.native.target import Target, host
@@ -126,9 +126,12 @@ def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int])
     b, y = placed(memory, rng, (k, n), "float", "transposed")
     c, _ = placed(memory, rng, (m, n), "float", "wide rows")
     bias, weight = rng.standard_normal(n).astype(np.float32), rng.standard_normal(m).astype(np.float32)
-    places = [Access(memory.new(one.nbytes, one)) for one in (bias, weight)]
+    places = [
+        Matrix(memory.new(one.nbytes, one), 0, (m, n), strides, "float")
+        for one, strides in ((bias, (0, 1)), (weight, (1, 0)))
+    ]
 
-    def epilogue(f: KernelFunction) -> Finish:
+    def epilogue(f: KernelFunction, numbers: int) -> Finish:
         columns, rows = f.place(2), f.place(3)
 
         def finish(f: KernelFunction, x: Value, spot: Spot) -> Value:
@@ -137,7 +140,8 @@ def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int])
 
         return finish
 
-    program = Prepared(memory, plan(a, b, c, memory.new, epilogue=epilogue, named="bias, weight, max", operands=places))
+    ending = Ending(epilogue, "bias, weight, max", places)
+    program = Prepared(memory, plan(a, b, c, memory.new, ending=ending))
     program.run(lambda units: [0, units // 3, units])
     array = memory.array(c.buffer, np.float32)
     found = np.lib.stride_tricks.as_strided(array, (m, n), [s * 4 for s in c.strides])

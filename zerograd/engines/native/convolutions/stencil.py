@@ -130,7 +130,7 @@ class _Stencil:
         self.row_bytes = self.tile.columns * self.bytes
         self.spare = f.scratch
         self.laying = Planes(f, n, form.x, self.tile.type, form.step, self.tile.lanes)
-        finish = epilogue(f) if epilogue else None
+        finish = epilogue(f, 2 * form.operands + len(NUMBERS)) if epilogue else None
         self.writer = Writer(f, self.tile, form.y, form.dense, n["y_feature"], self.spare, finish)
 
     def text(self) -> str:

@@ -26,7 +26,7 @@ def _text(tile: Tile, out: str, operands: int, accumulate: bool, epilogue: Epilo
     f = KernelFunction()
     n = {word: f.number(2 * operands + i) for i, word in enumerate(COMBINE_NUMBERS)}
     partial, c = f.place(0), f.place(operands - 1)
-    finish = epilogue(f) if epilogue else None
+    finish = epilogue(f, 2 * operands + len(COMBINE_NUMBERS)) if epilogue else None
     whole = f.mul(f.div(n["columns"], tile.lanes), tile.lanes)
 
     def vector(row: Value, column: Value, mask: Value | None) -> None:

@@ -45,7 +45,7 @@ class _Dots:
         self.n = {word: f.number(2 * form.operands + i) for i, word in enumerate(DOT_NUMBERS)}
         self.a, self.b, self.c = f.place(0), f.place(1), f.place(form.operands - 1)
         self.whole = f.mul(f.div(self.n["depth"], self.tile.lanes), self.tile.lanes)
-        self.finish = epilogue(f) if epilogue else None
+        self.finish = epilogue(f, 2 * form.operands + len(DOT_NUMBERS)) if epilogue else None
 
     def text(self) -> str:
         f, n = self.f, self.n

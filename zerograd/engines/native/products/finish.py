@@ -7,6 +7,7 @@ from typing import Any
 
 from zerograd.engines.native.emit import Operand, Value, lanes, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
+from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.packing import transposed
 from zerograd.engines.native.products.tile import Tile
@@ -28,8 +29,35 @@ class Spot:
 
 
 Finish = Callable[[KernelFunction, Value, Spot], Value]
-# Emits, once, what is the same for all vectors (addresses of operands); gives what is emitted for each vector.
-Epilogue = Callable[[KernelFunction], Finish]
+# Emits, once, what is the same for all vectors (addresses of operands); gives what is emitted for each vector. The
+# number is the index of the first of its own numbers.
+Epilogue = Callable[[KernelFunction, int], Finish]
+
+
+class Ending:
+    """What becomes of a product's results before they are stored.
+
+    Attributes:
+        epilogue: applied to each vector of the results; what it gives is stored in C.
+        named: all that the epilogue's text depends on, the same in every process; then the kernel's text is written
+            only if no compiled code is found.
+        reads: what it reads: the i-th is the kernel's operand 2 + i. Of C's shape, 0 as a stride repeats.
+        writes: what it stores itself, the operands before C, of C's shape.
+        numbers: that it reads.
+        cost: nanoseconds an element.
+    """
+
+    __slots__ = ("cost", "epilogue", "named", "numbers", "reads", "writes")
+
+    def __init__(
+        self, epilogue: Epilogue | None, named: str | None = None, reads: Sequence[Matrix] = (),
+        writes: Sequence[Matrix] = (), numbers: Sequence[int] = (), cost: float = 0,
+    ) -> None:  # fmt: skip
+        self.epilogue, self.named, self.numbers, self.cost = epilogue, named, tuple(numbers), cost
+        self.reads, self.writes = [one.padded() for one in reads], [one.padded() for one in writes]
+
+
+NOTHING = Ending(None)
 
 
 def described(kind: str, form: Any, write: Callable[[], str], epilogue: Epilogue | None, named: str | None) -> Kernel:
@@ -193,4 +221,4 @@ class Writer:
         f.loop(0, rows, 1, row)
 
 
-__all__ = ["Epilogue", "Finish", "Spot", "Writer", "described"]
+__all__ = ["NOTHING", "Ending", "Epilogue", "Finish", "Spot", "Writer", "described"]

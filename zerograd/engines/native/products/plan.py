@@ -9,7 +9,7 @@ from zerograd.engines.native.emit import size
 from zerograd.engines.native.kernel import Access, Instruction, Kernel
 from zerograd.engines.native.products.combine import combine_kernel
 from zerograd.engines.native.products.dots import DotForm, dot_kernel
-from zerograd.engines.native.products.finish import Epilogue
+from zerograd.engines.native.products.finish import NOTHING, Ending, Epilogue
 from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.products.packing import ACROSS, ALONG, ANY, pack_kernel
 from zerograd.engines.native.products.product import (
@@ -49,9 +49,7 @@ def plan(
     new_buffer: Callable[[int], int],
     *,
     accumulate: bool = False,
-    epilogue: Epilogue | None = None,
-    named: str | None = None,
-    operands: Sequence[Access] = (),
+    ending: Ending = NOTHING,
     target: Target | None = None,
 ) -> list[Instruction]:
     """The instructions of ``C = A @ B``.
@@ -61,15 +59,12 @@ def plan(
             contiguous. Half types are multiplied as float32 and rounded when they are stored.
         new_buffer: makes a buffer of so many bytes, which lives as long as the instructions need it; gives its number.
         accumulate: ``C += A @ B``.
-        epilogue: applied to the vectors of the result before they are stored. It may read ``operands``: the i-th is
-            the kernel's operand 2 + i.
-        named: all that the epilogue's text depends on, the same in every process; then the kernel's text is written
-            only if no compiled code is found.
+        ending: what becomes of the results.
         target: the processor.
     Units are rows of C over the whole batch, or panels of columns when there are few rows.
     """
     a, b, c = _merged(a, b, c)
-    if c.shape[-1] == 1 < c.shape[-2] and c.strides[-2] == 1 and epilogue is None:
+    if c.shape[-1] == 1 < c.shape[-2] and c.strides[-2] == 1 and ending.epilogue is None:
         a, b, c = b.transposed(), a.transposed(), c.transposed()  # one row is faster than one column
     type = "double" if a.type == "double" else "float"
     rows, columns = c.shape[-2:]
@@ -80,7 +75,7 @@ def plan(
         a, b, c = b.transposed(), a.transposed(), c.transposed()
         columns = FEW_COLUMNS
     tile = _tile(target or host(), type, few, min(columns, FEW_COLUMNS))
-    return make(tile, a, b, c, new_buffer, accumulate, epilogue, operands, named).instructions()
+    return make(tile, a, b, c, new_buffer, accumulate, ending).instructions()
 
 
 def _dots_fit(a: Matrix, b: Matrix) -> bool:
@@ -125,10 +120,10 @@ class _General:
 
     def __init__(
         self, tile: Tile, a: Matrix, b: Matrix, c: Matrix, new_buffer: Callable[[int], int], accumulate: bool,
-        epilogue: Epilogue | None, operands: Sequence[Access], named: str | None = None,
+        ending: Ending = NOTHING,
     ) -> None:  # fmt: skip
         self.tile, self.a, self.b, self.c, self.new_buffer = tile, a, b, c, new_buffer
-        self.accumulate, self.epilogue, self.operands, self.named = accumulate, epilogue, operands, named
+        self.accumulate, self.ending = accumulate, ending
         self.items = a.items
         self.rows, self.depth = a.shape[-2:]
         self.columns = b.shape[-1]
@@ -141,25 +136,31 @@ class _General:
             return []
         slices, depth = self._slices()
         if slices == 1:
-            return self._product(self.c, self.epilogue, self.operands)
+            return self._product(self.c, self.ending)
         partial = self.new_buffer(slices * self.rows * self.columns * self.bytes)
         part = _General(
             self.tile, self._sliced(self.a, slices, depth, 3), self._sliced(self.b, slices, depth, 2),
-            _dense(partial, slices, self.rows, self.columns, self.tile.type), self.new_buffer, False, None, (),
+            _dense(partial, slices, self.rows, self.columns, self.tile.type), self.new_buffer, False,
         )  # fmt: skip
         part.whole_depth = self.depth
         read = Access(partial)
+        ending = self.ending
         combination = Instruction(
-            combine_kernel(self.tile, self.c.type, self._operands, self.accumulate, self.epilogue, self.named),
-            [read, read, *self.operands, *([self.c.access(3)] * self.accumulate)], [self.c.access(3)],
-            [self.columns, slices, self.rows * self.columns * self.bytes, self.c.steps[2]], self.rows,
-            slices * self.columns / self.tile.lanes / CLOCK,
+            combine_kernel(self.tile, self.c.type, self._operands, self.accumulate, ending.epilogue, ending.named),
+            [read, read, *self._reads(ending, 3), *([self.c.access(3)] * self.accumulate)],
+            [*(one.access(3) for one in ending.writes), self.c.access(3)],
+            [self.columns, slices, self.rows * self.columns * self.bytes, self.c.steps[2], *ending.numbers], self.rows,
+            slices * self.columns / self.tile.lanes / CLOCK + ending.cost * self.columns,
         )  # fmt: skip
-        return [*part._product(part.c, None, ()), combination]
+        return [*part._product(part.c, NOTHING), combination]
+
+    @staticmethod
+    def _reads(ending: Ending, along: int) -> list[Access]:
+        return [one.access(along) for one in ending.reads]
 
     @property
     def _operands(self) -> int:
-        return 3 + len(self.operands) + self.accumulate
+        return 3 + len(self.ending.reads) + len(self.ending.writes) + self.accumulate
 
     def _slices(self) -> tuple[int, int]:
         """Into how many parts k is divided, and how long they are: a matter of the shape, not of the threads."""
@@ -182,7 +183,7 @@ class _General:
         bytes = matrix.bytes if even else -1  # no division of the buffer fits
         return Matrix(matrix.buffer, matrix.offset, shape, strides, matrix.type, bytes)
 
-    def _product(self, c: Matrix, epilogue: Epilogue | None, operands: Sequence[Access]) -> list[Instruction]:
+    def _product(self, c: Matrix, ending: Ending) -> list[Instruction]:
         b_kind = self._b_kind()
         before, b = self._packing() if b_kind == PACKED else ([], self.b.access(2 if self.items > 1 else 0))
         form = Form(
@@ -194,19 +195,21 @@ class _General:
         units = self.items * self._units
         total = 2 * self.items * self.rows * self.columns * self.depth
         written = self.items * self.rows * self.columns / self.tile.lanes / CLOCK
-        reads, written_c = self._accesses(c, b, along, operands)
+        reads, writes = self._accesses(c, b, along, ending)
         product = Instruction(
-            _product(form, epilogue, self.named), reads, [written_c], [numbers[word] for word in NUMBERS], units,
-            (total / self._speed() + written) / units, scratch_bytes(form, numbers),
+            _product(form, ending.epilogue, ending.named), reads, writes,
+            [*(numbers[word] for word in NUMBERS), *ending.numbers], units,
+            (total / self._speed() + written + ending.cost * self.items * self.rows * self.columns) / units, scratch_bytes(form, numbers),
         )  # fmt: skip
         return [*before, product]
 
     def _accesses(
-        self, c: Matrix, b: Access, along: int, operands: Sequence[Access]
-    ) -> tuple[list[Access], Access]:  # fmt: skip
-        """What the instruction reads, and where it writes; units are divided ``along`` so many dimensions."""
-        written = c.access(along)
-        return [self.a.access(along), b, *operands, *([written] * self.accumulate)], written
+        self, c: Matrix, b: Access, along: int, ending: Ending
+    ) -> tuple[list[Access], list[Access]]:  # fmt: skip
+        """What the instruction reads, and what it writes; units are divided ``along`` so many dimensions."""
+        written, reads = c.access(along), self._reads(ending, along)
+        writes = [one.access(along) for one in ending.writes]
+        return [self.a.access(along), b, *reads, *([written] * self.accumulate)], [*writes, written]
 
     @property
     def _units(self) -> int:
@@ -303,16 +306,18 @@ class _Turned(_General):
     def instructions(self) -> list[Instruction]:
         if self.items * self.rows * self.columns == 0:
             return []
-        return self._product(self.c, self.epilogue, self.operands)
+        return self._product(self.c, self.ending)
 
     def _accesses(
-        self, c: Matrix, b: Access, along: int, operands: Sequence[Access]
-    ) -> tuple[list[Access], Access]:  # fmt: skip
+        self, c: Matrix, b: Access, along: int, ending: Ending
+    ) -> tuple[list[Access], list[Access]]:  # fmt: skip
         if not self._by_columns:
-            return super()._accesses(c, b, along, operands)
-        written = c.transposed().access(3)
-        packed = self.b.transposed().access(3)
-        return [self.a.access(2 if self.items > 1 else 0), packed, *operands, *([written] * self.accumulate)], written
+            reads, writes = super()._accesses(c, b, along, NOTHING)
+            own, others = self._reads(ending, 2), [one.access(2) for one in ending.writes]
+            return [*reads[:2], *own, *reads[2:]], [*others, *writes]
+        a, written = self.a.access(2 if self.items > 1 else 0), c.transposed().access(3)
+        reads = [a, self.b.transposed().access(3), *self._reads(ending, 3), *([written] * self.accumulate)]
+        return reads, [*(one.access(3) for one in ending.writes), written]
 
     @property
     def _by_columns(self) -> bool:
@@ -351,8 +356,11 @@ class _Dots(_General):
         bytes = self.depth * size(self.b.type)
         cost = bytes / BANDWIDTH + 2 * self.rows * self.depth / self._speed() * 2
         c = self.c.access(2)
-        reads = [self.a.access(2), self.b.access(2), *self.operands, *([c] * self.accumulate)]
-        return [Instruction(_dots(form, self.epilogue, self.named), reads, [c], numbers, units, cost)]
+        ending = self.ending
+        reads = [self.a.access(2), self.b.access(2), *self._reads(ending, 2), *([c] * self.accumulate)]
+        writes = [*(one.access(2) for one in ending.writes), c]
+        kernel = _dots(form, ending.epilogue, ending.named)
+        return [Instruction(kernel, reads, writes, [*numbers, *ending.numbers], units, cost + ending.cost * self.rows)]
 
 
 @cache

@@ -47,7 +47,7 @@ def test_never_positive(name: str) -> None:
     y = FALLING[name](x)
     assert never_positive(y)
     assert never_negative(neg(y)) is never_positive(neg(neg(y)))
-    assert form(exp(y)) == "exp_not_large"
+    assert form(exp(y)) == "exp_of_falling"
     check_close([exp(y)], [ARRAY])
 
 

@@ -55,7 +55,7 @@ typed = partial(Entry, rounds=False, typed=True)
 
 _FUNCTIONS: Final = (
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "entr", "erf", "erfc", "exp", "exp2",
-    "exp_not_large", "expm1", "hypot", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logit", "ndtr",
+    "exp_of_falling", "expm1", "hypot", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logit", "ndtr",
     "sigmoid", "sin", "sinc", "sinh", "softplus", "tan", "tanh", "xlog1py", "xlogy",
 )  # fmt: skip
 

@@ -76,7 +76,7 @@ def form(node: Node) -> str:
 
 
 _SIMPLER: dict[str, tuple[str, Callable[[Node], bool]]] = {
-    "exp": ("exp_not_large", lambda node: never_positive(node.inputs[0])),
+    "exp": ("exp_of_falling", lambda node: never_positive(node.inputs[0])),
 }
 
 

@@ -1,7 +1,17 @@
 """Functions of floats as branch-free vector code: ``exp(f, x)`` appends instructions to ``f`` and gives the result."""
 
 from zerograd.engines.native.mathematics.error_function import erf, erfc, ndtr
-from zerograd.engines.native.mathematics.exponential import cosh, exp, exp2, exp_not_large, expm1, sigmoid, sinh, tanh
+from zerograd.engines.native.mathematics.exponential import (
+    cosh,
+    exp,
+    exp2,
+    exp_not_large,
+    exp_of_falling,
+    expm1,
+    sigmoid,
+    sinh,
+    tanh,
+)
 from zerograd.engines.native.mathematics.logarithm import (
     acosh, asinh, atanh, entr, log, log1p, log2, log10, logaddexp, logaddexp2, logit, softplus, xlog1py, xlogy,
 )  # fmt: skip
@@ -10,6 +20,6 @@ from zerograd.engines.native.mathematics.trigonometry import acos, asin, atan, a
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "entr", "erf", "erfc", "exp", "exp2",
-    "exp_not_large", "expm1", "hypot", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logit", "ndtr",
-    "pow", "sigmoid", "sin", "sinc", "sinh", "softplus", "tan", "tanh", "xlog1py", "xlogy",
+    "exp_not_large", "exp_of_falling", "expm1", "hypot", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2",
+    "logit", "ndtr", "pow", "sigmoid", "sin", "sinc", "sinh", "softplus", "tan", "tanh", "xlog1py", "xlogy",
 ]  # fmt: skip

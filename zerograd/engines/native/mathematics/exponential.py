@@ -6,6 +6,7 @@ exp(r) = 1 + r + r² q(r).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from zerograd.engines.native.emit import Function, Value, element
@@ -62,30 +63,55 @@ def _exp_of_rest(f: Function, r: Value) -> Value:
     return polynomial(f, r, (1.0, 1.0, *EXP[element(r.type)]))
 
 
-def exp_not_large(f: Function, x: Value) -> Value:
-    """exp(x) of numbers below 40, in fewer instructions: 2 to the power n + 64 is a normal number; < 1.1 ulp."""
+def _unless_below(f: Function, low: float, x: Value, power: Callable[[Value], Value]) -> Value:
+    """0 where ``x`` is less than ``low``, elsewhere its power.
+
+    The powers there would underflow to 0 as well, but products that do take many processors a hundred cycles, and
+    whoever masks with -infinity has many of them.
+    """
+    below, zero = f.compare("olt", x, low), f.const(0.0, x.type)
+    return f.select(below, zero, power(f.select(below, zero, x)))
+
+
+def _small_power(f: Function, x: Value) -> Value:
+    """exp(x) of numbers below 40 that are in range: 2 to the power n + 64 is a normal number."""
     form = format_of(x)
-    bits, r = _reduced(f, at_least(f, x, _RANGE[element(x.type)][0]), form.bias + 64)
-    power = as_floats(f, f.shl(bits, form.mantissa), x)
-    return f.mul(f.mul(_exp_of_rest(f, r), power), 2.0**-64)
+    bits, r = _reduced(f, x, form.bias + 64)
+    return f.mul(f.mul(_exp_of_rest(f, r), as_floats(f, f.shl(bits, form.mantissa), x)), 2.0**-64)
+
+
+def exp_not_large(f: Function, x: Value) -> Value:
+    """exp(x) of numbers below 40, in fewest instructions; < 1.1 ulp."""
+    return _small_power(f, at_least(f, x, _RANGE[element(x.type)][0]))
+
+
+def exp_of_falling(f: Function, x: Value) -> Value:
+    """The same where many results may be 0; < 1.1 ulp."""
+    return _unless_below(f, _RANGE[element(x.type)][0], x, lambda x: _small_power(f, x))
 
 
 def exp(f: Function, x: Value) -> Value:
     """e to the power x, down to the least subnormal number; < 1.1 ulp."""
     low, high = _RANGE[element(x.type)]
-    bits, r = _reduced(f, at_least(f, at_most(f, x, high), low), 2 * format_of(x).bias)
-    return _scaled(f, _exp_of_rest(f, r), bits)
+
+    def power(x: Value) -> Value:
+        bits, r = _reduced(f, x, 2 * format_of(x).bias)
+        return _scaled(f, _exp_of_rest(f, r), bits)
+
+    return _unless_below(f, low, at_most(f, x, high), power)
 
 
 def exp2(f: Function, x: Value) -> Value:
     """2 to the power x, exact for whole x; < 1.1 ulp."""
     low, high = _RANGE_OF_POWERS[element(x.type)]
-    x = at_most(f, at_least(f, x, low), high)
     large = _large(x, 2 * format_of(x).bias)
-    total = f.add(x, large)
-    r = f.sub(x, f.sub(total, large))
-    p = f.muladd(polynomial(f, r, EXP2[element(x.type)]), r, 1.0)
-    return _scaled(f, p, as_bits(f, total))
+
+    def power(x: Value) -> Value:
+        total = f.add(x, large)
+        r = f.sub(x, f.sub(total, large))
+        return _scaled(f, f.muladd(polynomial(f, r, EXP2[element(x.type)]), r, 1.0), as_bits(f, total))
+
+    return _unless_below(f, low, at_most(f, x, high), power)
 
 
 def expm1_of_moderate(f: Function, x: Value) -> Value:

@@ -3,7 +3,7 @@
     python benchmarks/rows.py [--rounds 15] [--only softmax] [--kernels]
 
 One thread. Operands lie where the call before left them: in a cache, if they fit. ``elements``: of the largest value
-that is computed. ``GB/s`` counts every operand of every kernel once; ``copy`` is what NumPy's copy of as many bytes
+that is there. ``GB/s`` counts every operand of every kernel once; ``copy`` is what NumPy's copy of as many bytes
 reaches in the same turn; ``NumPy`` the time of the reference, which is the same computation op by op. ``--kernels``
 shows the kernels of which a case consists. The best of many rounds counts, as other programs disturb some of them, and
 the time is that of the processor.
@@ -28,6 +28,7 @@ from zerograd.engines.native.jit import load
 from zerograd.engines.native.kernel import Instruction
 from zerograd.engines.native.lower import Lowering
 from zerograd.ir.graph import Node, leaf
+from zerograd.ir.record import recorder
 from zerograd.ir.traverse import topological
 from zerograd.passes import pipeline
 
@@ -179,6 +180,7 @@ class Graph:
         self.arrays = {
             one.attributes["slot"]: self._data(one) for one in topological(nodes) if one.op is leaf
         }  # fmt: skip
+        recorder.own.new_trace()
         self.reference = reference.compile(nodes)
         self.bound = [self.arrays.get(i, np.zeros(())) for i in range(max(self.arrays, default=0) + 1)]
         self.lowering = lowering = Lowering(nodes)
@@ -194,10 +196,15 @@ class Graph:
             )
             for one in self.steps
         ]
-        self.elements = max(node.type.count for one in self.steps for node in one.nodes)
+        self.elements = max(
+            one.type.count for step in self.steps for node in step.nodes for one in (node, *node.inputs)
+        )
         self.repeat = repeated()
 
     def _data(self, node: Node) -> Any:
+        """The number of the program, or positive numbers, of which every function is defined."""
+        if node.type.weak:
+            return recorder.own.trace.leaves[node.attributes["slot"]]
         kind = node.type.dtype.numpy
         if node.type.dtype.is_floating_point:
             return np.asarray(np.abs(self.rng.standard_normal(node.shape)) + 0.01).astype(kind)

@@ -118,8 +118,12 @@ def _gradient(step: Step, operands: Operands, e: float) -> tuple[Array, ...]:
     def times(x: Array, x_off: Array, y: Array, y_off: Array) -> Array:
         return np.matmul(x_off, y + y_off) + np.matmul(x, y_off) + terms_factor(x.shape[3]) * e * np.matmul(x, y)
 
-    turned = [np.swapaxes(one, 2, 3) for one in (slope, slope_off, weights, changed)]
-    results = times(slope, slope_off, k, ek), times(*turned[:2], q, eq), times(*turned[2:], g, eg)
+    turn = lambda x: np.swapaxes(x, 2, 3)  # noqa: E731
+    results = (
+        times(slope, slope_off, k, ek),
+        times(turn(slope), turn(slope_off), q, eq),
+        times(turn(weights), turn(changed), g, eg),
+    )
     return tuple(one.transpose(INSIDE) for one in results)
 
 

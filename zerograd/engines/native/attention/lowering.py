@@ -41,7 +41,7 @@ def _attend(lowering: Lowering, node: Node) -> bool:
     windows |= zip(results, targets, strict=True)
     lowering.steps.append(
         plan(
-            node.op.name, Shape(*q[:3], k[2], q[3], v[3]),
+            node.op.name, Shape(q[0], q[1], q[2], k[2], q[3], v[3]),
             {word: _matrix(lowering, word, window) for word, window in windows.items()}, TYPES[given["q"].dtype.name],
             TYPES[mask.dtype.name] if "mask" in given else None, causal=node.attributes["causal"],
             scale=node.attributes["scale"],

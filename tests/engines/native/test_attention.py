@@ -92,9 +92,10 @@ class Case:
         if lanes is not None and lanes > here.lanes:
             pytest.skip(f"vectors of {lanes} float32 are wider than this processor's {here.lanes}")
         narrow = Target(here.triple, here.cpu, here.features, lanes, 16) if lanes else here
-        made_plan = plan(name, Shape(*size), given, type, mask, causal=causal, scale=0.4, target=narrow)
-        self.instruction = made_plan
-        self.program = Prepared(self.memory, [made_plan])
+        self.instructions = plan(
+            name, Shape(*size), given, type, mask, causal=causal, scale=0.4, new_buffer=self.memory.new, target=narrow
+        )
+        self.program = Prepared(self.memory, self.instructions)
 
     def _placed(self, word: str, x: Array, gappy: bool) -> Matrix:
         kind = next(name for name, one in DTYPES.items() if x.dtype == one)
@@ -170,10 +171,10 @@ def test_half_types_are_computed_in_float32(name: str, type: str) -> None:
 def test_no_division_of_the_units_changes_a_bit(name: str, causal: bool) -> None:
     one = Case(name, (2, 2, 150, 170, 20, 20), causal=causal)
     one.check()
-    bits, units = one.bits(), one.instruction.units
+    bits, units = one.bits(), one.instructions[0].units
     assert units > 3
     for cuts in ([0, *range(1, units), units], [0, units // 2, units], [0, 1, units - 1, units]):
-        one.program.run(lambda n, cuts=cuts: cuts)
+        one.program.run(lambda n, cuts=cuts: cuts if n == units else [0, n])
         assert one.bits() == bits
 
 
@@ -185,6 +186,17 @@ def test_blocks_of_every_length(name: str, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(planning, "_block", lambda tile, shape, block=block: block)
         for causal in (False, True):
             Case(name, (1, 2, 201, 190, 12, 12), causal=causal).check()
+
+
+def test_few_items_are_divided_into_groups_of_queries() -> None:
+    """Whose parts of the gradients of keys and values are added up, for every type and layout."""
+    for type, tolerance in (("float", 60), ("double", 60), ("half", 0.52)):
+        for size in ((1, 2, 400, 300, 12, 20), (2, 1, 300, 500, 8, 8)):
+            for causal in (False, True):
+                case = Case("attention_gradient", size, type, causal=causal)
+                assert len(case.instructions) == 3
+                assert case.instructions[0].units > 2
+                case.check(tolerance)
 
 
 def test_what_is_not_finite_stays_with_its_query() -> None:

@@ -19,7 +19,7 @@ from zerograd.engines.native.products.tile import multiply
 
 
 class Backward(Block):
-    """Units are items: their blocks are done in a loop of its own."""
+    """Units are groups of blocks, in ascending order; few items are divided into several, others are one each."""
 
     reads = ("g", "q", "k", "v", "out", "statistics")
     writes = ("d_q", "d_k", "d_v")
@@ -30,30 +30,42 @@ class Backward(Block):
         "tile": "columns",
     }  # fmt: skip
 
+    group: Value  # where the first query of the group stands
+
     def text(self) -> str:
-        """The whole kernel; a unit is an item."""
-        self.loop(self.low, self.high, 1, self._item)
+        """The whole kernel; a unit is a group of an item."""
+        n = self.n
+        groups = self.div(self.add(n["blocks"], self.sub(n["group"], 1)), n["group"])
+        self.loop(self.low, self.high, 1, lambda unit: self._group(self.div(unit, groups), self.rem(unit, groups)))
         return self.finish()
 
-    def _item(self, item: Value) -> None:
+    def _group(self, item: Value, number: Value) -> None:
+        n = self.n
         self.find(item)
-        keys = self.visible(self.n["queries"])
+        for name, word in (("d_k", "k_part"), ("d_v", "v_part")):
+            place, row = self.here[name]
+            self.here[name] = self.pointer(place, self.mul(number, n[word])), row
+        first = self.mul(number, n["group"])
+        last = self.least(self.add(first, n["group"]), n["blocks"])
+        self.group = self.mul(first, n["block"])
+        keys = self.visible(self.least(self.mul(last, n["block"]), n["queries"]))
         padded = self.up(keys, self.tile.rows)
         self.copy("keys", "k", 0, keys, padded)
         self.copy("values", "v", 0, keys, padded)
-        self.loop(0, self.n["blocks"], 1, self.at_block)
+        self.loop(first, last, 1, self.at_block)
         for area, name in (("sums_k", "d_k"), ("sums_v", "d_v")):
             self._out(area, name, keys)
 
     def _out(self, area: str, name: str, seen: Value) -> None:
         """The sums into a result; zeros for the keys that no query sees."""
+        type = self.tile.type if self.form.parts else None
         tile, wide = self.tile, self.n[self.rows[area]]
         keys = self.n["keys"]
         self.zeros(area, self.up(seen, tile.rows), keys)
 
         def panel(column: Value) -> None:
             start = self._at(self.areas[area], column)
-            self.rows_out(name, start, self.pitch[area], 0, keys, column, self.sub(wide, column))
+            self.rows_out(name, start, self.pitch[area], 0, keys, column, self.sub(wide, column), type)
 
         self.loop(0, wide, tile.columns, panel)
 
@@ -118,7 +130,7 @@ class Backward(Block):
     def _sum(self, to: str, left: str, right: str) -> None:
         """The area ``to`` [key, column] += left [key, query] @ right [query, column]."""
         tile, wide = self.tile, self.n[self.rows[right]]
-        done = self.select(self.compare("eq", self.origin, 0), 0, self.visible(self.origin))
+        done = self.select(self.compare("eq", self.origin, self.group), 0, self.visible(self.origin))
 
         def panel(column: Value) -> None:
             def keys(key: Value, fresh: bool) -> None:

@@ -35,6 +35,8 @@ SIZES = (
     "block",  # queries in a block, a multiple of tile.rows
     "blocks",  # of an item
     "scale",  # a double's bits
+    "group",  # blocks whose parts of the gradients of keys and values are added up at once
+    "k_part", "v_part",  # bytes from the part of a group to that of the next
 )  # fmt: skip
 # Then for each operand and result three strides in bytes: of sequences, heads, rows; and for each area of scratch
 # memory where it begins and, if it consists of rows, bytes from a row to the next.
@@ -45,16 +47,16 @@ class Form(Frozen):
 
     Attributes:
         tile: of the registers.
-        type: of the numbers in memory; ``statistics``: of the statistics.
+        type: of the numbers in memory; statistics are of the type that is computed in.
         mask: its type in memory, "bool" or one of floats; None: there is none.
         causal: query i sees the keys up to i.
+        parts: the gradients of keys and values are those of a group of queries, not rounded yet.
     """
 
-    __slots__ = ("causal", "mask", "statistics", "tile", "type")
+    __slots__ = ("causal", "mask", "parts", "tile", "type")
 
-    def __init__(self, tile: Tile, type: str, mask: str | None, causal: bool) -> None:
-        self.tile, self.type, self.mask, self.causal = tile, type, mask, causal
-        self.statistics = tile.type
+    def __init__(self, tile: Tile, type: str, mask: str | None, causal: bool, parts: bool = False) -> None:
+        self.tile, self.type, self.mask, self.causal, self.parts = tile, type, mask, causal, parts
 
 
 class Block(KernelFunction):
@@ -287,9 +289,10 @@ class Block(KernelFunction):
         self.if_(whole, inside, edge)
 
     def rows_out(
-        self, name: str, source: Value, pitch: Operand, row: Operand, rows: Value, column: Operand, left: Value
-    ) -> None:
-        """Rows of scratch memory into a result: at most ``left`` columns of at most a panel."""
+        self, name: str, source: Value, pitch: Operand, row: Operand, rows: Value, column: Operand, left: Value,
+        type: str | None = None,
+    ) -> None:  # fmt: skip
+        """Rows of scratch memory into a result (of another ``type``): at most ``left`` columns of at most a panel."""
         tile = self.tile
         masks = [self.first(self.sub(left, v * tile.lanes), tile.lanes) for v in range(tile.vectors)]
 
@@ -300,7 +303,7 @@ class Block(KernelFunction):
                 for v, mask in enumerate(masks):
                     x = self.load(tile.vector, at, v * tile.lanes)
                     there = self.add(self.operand(column, "i64"), v * tile.lanes)
-                    write(self, x, self.form.type, to, there, mask)
+                    write(self, x, type or self.form.type, to, there, mask)
 
             self.loop(0, rows, 1, one)
 

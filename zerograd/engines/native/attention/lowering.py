@@ -39,12 +39,12 @@ def _attend(lowering: Lowering, node: Node) -> bool:
     ]
     windows = {word: _rows_contiguous(lowering, one) for word, one in given.items()}
     windows |= zip(results, targets, strict=True)
-    lowering.steps.append(
+    lowering.steps.extend(
         plan(
             node.op.name, Shape(q[0], q[1], q[2], k[2], q[3], v[3]),
             {word: _matrix(lowering, word, window) for word, window in windows.items()}, TYPES[given["q"].dtype.name],
             TYPES[mask.dtype.name] if "mask" in given else None, causal=node.attributes["causal"],
-            scale=node.attributes["scale"],
+            scale=node.attributes["scale"], new_buffer=lambda nbytes: lowering.buffer(nbytes).index,
         )
     )  # fmt: skip
     lowering.place_results(node, targets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from math import lcm
 
@@ -11,7 +11,8 @@ from zerograd.engines.native.attention.backward import Backward
 from zerograd.engines.native.attention.block import Block, Form
 from zerograd.engines.native.attention.forward import Forward
 from zerograd.engines.native.emit import size
-from zerograd.engines.native.kernel import Instruction, Kernel
+from zerograd.engines.native.kernel import Access, Instruction, Kernel
+from zerograd.engines.native.products.combine import combine_kernel
 from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.products.tile import Tile, tile_for
 from zerograd.engines.native.target import Target, host
@@ -20,6 +21,8 @@ LINE = 64  # bytes
 SCORES = 256 << 10  # bytes of a block's scores, which should stay near
 RATE = 0.8  # of the peak
 CLOCK = 2.5  # cycles in a nanosecond
+ITEMS = 8  # fewer heads of sequences than this are divided
+LEAST_GROUP = 128  # queries
 EXPONENTIAL = 12  # cycles that a vector of scores costs besides the products
 
 KINDS: dict[str, type[Block]] = {"attention": Forward, "attention_gradient": Backward}
@@ -49,35 +52,92 @@ def plan(
     *,
     causal: bool,
     scale: float,
+    new_buffer: Callable[[int], int],
     target: Target | None = None,
-) -> Instruction:
-    """The instruction of an op.
+) -> list[Instruction]:
+    """The instructions of an op.
 
     Args:
         operands: all that it reads and writes, by name: [sequence, head, row, column] with contiguous columns, and
             statistics [sequence, head, 1, query].
         type: of the numbers in memory; ``mask``: of the mask's.
+        new_buffer: makes a buffer of so many bytes; gives its number.
     """
     kind = KINDS[name]
-    single = "double" if type == "double" else "float"
-    tile = tile_for(target or host(), single)
+    tile = tile_for(target or host(), "double" if type == "double" else "float")
     block = _block(tile, shape)
     blocks = -(-shape.queries // block)
-    numbers = [shape.heads, shape.queries, shape.keys, shape.width, shape.value_width, block, blocks, _bits(scale)]
+    divided = kind is Backward and all(_even(operands[word]) for word in ("d_k", "d_v"))
+    group = _group(shape, blocks) if divided else blocks
+    groups = -(-blocks // group)
+    given, sums, part_bytes = dict(operands), [], (0, 0)
+    if groups > 1:
+        parts = [_Parts(tile, shape, groups, operands[word], new_buffer) for word in ("d_k", "d_v")]
+        given |= {word: one.first for word, one in zip(("d_k", "d_v"), parts, strict=True)}
+        sums = [one.sum() for one in parts]
+        part_bytes = parts[0].bytes, parts[1].bytes
+    numbers = [
+        shape.heads, shape.queries, shape.keys, shape.width, shape.value_width, block, blocks, _bits(scale), group,
+        *part_bytes,
+    ]  # fmt: skip
     reads = (*kind.reads, *(["mask"] if mask else []))
     for word in (*reads, *kind.writes):
-        numbers += operands[word].steps[:3]
+        numbers += given[word].steps[:3]
     areas, scratch = _areas(kind, tile, shape, block)
-    whole = kind is Backward
-    units = shape.items * (1 if whole else blocks)
+    units = shape.items * (groups if kind is Backward else blocks)
     pairs = shape.items * shape.queries * shape.keys / (2 if causal else 1)
     cost = pairs * PRODUCTS[name] * shape.width / (2 * tile.lanes * CLOCK * RATE)
     cost += pairs * EXPONENTIAL / tile.lanes / CLOCK
-    form = Form(tile, type, mask, causal)
-    return Instruction(
-        _kernel(name, form), [operands[word].access(2) for word in reads],
-        [operands[word].access(2) for word in kind.writes], [*numbers, *areas], units, cost / units, scratch,
+    form = Form(tile, type, mask, causal, groups > 1)
+    made = Instruction(
+        _kernel(name, form), [given[word].access(2) for word in reads], [given[word].access(2) for word in kind.writes],
+        [*numbers, *areas], units, cost / units, scratch,
     )  # fmt: skip
+    return [made, *sums]
+
+
+class _Parts:
+    """What each group of queries adds to the gradient of keys or values: [group, sequence, key, head, column].
+
+    Attributes:
+        first: the part of the first group as a result.
+        bytes: of a part.
+    """
+
+    def __init__(
+        self, tile: Tile, shape: Shape, groups: int, result: Matrix, new_buffer: Callable[[int], int]
+    ) -> None:  # fmt: skip
+        self.tile, self.groups, self.result = tile, groups, result
+        self.rows, self.columns = shape.sequences * shape.keys, shape.heads * result.shape[3]
+        self.bytes = self.rows * self.columns * size(tile.type)
+        strides = (shape.keys * self.columns, result.shape[3], self.columns, 1)
+        self.first = Matrix(new_buffer(groups * self.bytes), 0, result.shape, strides, tile.type, -1)
+
+    def sum(self) -> Instruction:
+        """The parts added up in order, into the result."""
+        read = Access(self.first.buffer)
+        return Instruction(
+            combine_kernel(self.tile, self.result.type, 3, False, None, None), [read, read],
+            [Access(self.result.buffer, 1, self.result.offset)],
+            [self.columns, self.groups, self.bytes, self.result.steps[2]], self.rows,
+            self.groups * self.columns / self.tile.lanes / CLOCK,
+        )  # fmt: skip
+
+
+def _even(result: Matrix) -> bool:
+    """Whether the rows of all sequences, with the heads side by side, lie at equal distances."""
+    (sequences, heads, rows, columns), (sequence, head, row, _) = result.shape, result.strides
+    return (heads == 1 or head == columns) and (sequences == 1 or sequence == rows * row)
+
+
+def _group(shape: Shape, blocks: int) -> int:
+    """Blocks of a group: all, but where there are few items, so that threads have something to do.
+
+    The results of a group have to be added up; so it has no fewer queries than make that little work.
+    """
+    wanted = -(-ITEMS // shape.items)
+    most = max(min(wanted, shape.queries // LEAST_GROUP), 1)
+    return -(-blocks // most)
 
 
 def _block(tile: Tile, shape: Shape) -> int:

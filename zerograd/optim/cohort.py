@@ -83,7 +83,10 @@ class Cohort:
 
     def is_shown(self) -> bool:
         """Whether nobody else has written into the vectors."""
-        return [vector._storage.version for vector in self.vectors] == self._versions
+        for vector, version in zip(self.vectors, self._versions, strict=True):
+            if vector._storage.version != version:
+                return False
+        return True
 
     def note_states(self) -> None:
         """The states are now as the next step expects them."""

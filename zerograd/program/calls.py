@@ -64,18 +64,18 @@ class Compiled:
         if not self.lock.acquire(blocking=False):
             return self.function(*args, **kwargs)
         try:
-            return self._call(own, args, kwargs)
+            modes = own.grad_enabled, own.inference, own.autocast, dtypes.get_default_dtype()
+            quick = self.quick
+            if quick is not None and not kwargs and quick[1] == modes and _fit(args, quick[2]):
+                try:
+                    return quick[0].replay(own, args)
+                except Doubt:
+                    self.quick = None
+            return self._call(own, modes, args, kwargs)
         finally:
             self.lock.release()
 
-    def _call(self, own: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        modes = own.grad_enabled, own.inference, own.autocast, dtypes.get_default_dtype()
-        quick = self.quick
-        if quick is not None and not kwargs and quick[1] == modes and _fit(args, quick[2]):
-            try:
-                return quick[0].replay(own, args)
-            except Doubt:
-                self.quick = None
+    def _call(self, own: Recorder, modes: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = Arguments(args, kwargs)
         if given.traced:
             return self.function(*args, **kwargs)

@@ -7,7 +7,8 @@ go on waiting for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from zerograd.ir.record import Recorder
@@ -16,13 +17,15 @@ from zerograd.ir.trace import Point, Trace
 if TYPE_CHECKING:
     from zerograd.program.program import Program
 
+Pick = Callable[[Sequence[Any]], Sequence[Any]]
+
 
 class Chain:
     """Which array of a replay is which leaf of the next.
 
     Attributes:
         results: for each new tensor, its place among the arrays, and whether it has a history.
-        carried: (first leaf, end, first array, end).
+        carried: picks the next leaves from the arrays followed by the leaves that are no arrays of the last replay.
         rebound: (pack, first leaf, end) of packs that the step only reads.
     """
 
@@ -40,18 +43,21 @@ class Chain:
             arrays[id(pack)] = at
             at += len(nodes)
         bindings = program.bindings
-        self.carried: list[tuple[int, int, int, int]] = []
+        count = len(plan.wanted)
+        places = list(range(count, count + len(bindings.constants)))
         self.rebound: list[tuple[Any, int, int]] = []
         for pack, first, end in bindings.packs:
             at = arrays.get(id(pack), -1)
             if at < 0:
                 self.rebound.append((pack, first, end))
             else:
-                self.carried.append((first, end, at, at + end - first))
+                places[first:end] = range(at, at + end - first)
         for slot, storage, _ in bindings.kept:
             at = arrays.get(id(storage), -1)
             if at >= 0:
-                self.carried.append((slot, slot + 1, at, at + 1))
+                places[slot] = at
+        several = len(places) > 1  # of one place, an itemgetter gives the item
+        self.carried: Pick = itemgetter(*places) if several else lambda items: [items[place] for place in places]
         self.kept = [one for one in bindings.kept if id(one[1]) not in arrays]
 
     @classmethod
@@ -76,8 +82,7 @@ class Chain:
             arrays = self.plan.sorted(self.plan.run(trace))
         except Exception:
             return None
-        for first, end, start, stop in self.carried:
-            leaves[first:end] = arrays[start:stop]
+        leaves = [*self.carried([*arrays, *leaves])]
         for one, array, tracked in zip(trace.results, arrays, self.tracked, strict=False):
             one._computed(array, Point(trace, one._at) if tracked else None)
         trace.results.clear()

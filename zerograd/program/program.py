@@ -15,7 +15,7 @@ from zerograd.program.capture import Record
 from zerograd.program.chain import Chain
 from zerograd.program.making import maker, new_storage
 from zerograd.program.origins import Kept
-from zerograd.program.stepping import Stepping, take_back
+from zerograd.program.stepping import Numbers, Stepping, take_back
 from zerograd.program.surroundings import Surroundings
 from zerograd.runtime.realize import compute, lock
 from zerograd.runtime.structure import structure
@@ -80,7 +80,7 @@ class Program:
             Doubt: it cannot be told that the body would do this; nothing has been done.
         """
         self._check()
-        numbers: list[tuple[int, Any]] = []
+        numbers: Numbers = []
         undo = self.stepping.advance(numbers)
         try:
             if self.chain is not None and self.owed is not None:
@@ -119,10 +119,11 @@ class Program:
                 return None
         return self.chain.go_on(self, trace, own, tensors)
 
-    def _fill(self, leaves: list[Any], numbers: list[tuple[int, Any]]) -> list[Any]:
+    def _fill(self, leaves: list[Any], numbers: Numbers) -> list[Any]:
         """Put numbers and draws into their slots; the draws."""
-        for slot, number in numbers:
-            leaves[slot] = number
+        for slots, values in numbers:
+            for slot, number in zip(slots, values, strict=True):
+                leaves[slot] = number
         return self.bindings.draw(leaves) if self.bindings.draws else []
 
     def _is_untouched(self, trace: Trace) -> bool:

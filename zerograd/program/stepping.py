@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import is_
 from typing import Any
@@ -11,6 +11,8 @@ from zerograd.program.bindings import Doubt
 from zerograd.program.watch import Action, Draw, OptimizerStep
 
 Undo = Callable[[], None]
+Numbers = list[tuple[Sequence[int], Sequence[Any]]]
+"""Slots, and the number for each."""
 
 
 class Stepping:
@@ -42,7 +44,7 @@ class Stepping:
             if not owner.is_current():
                 raise Doubt
 
-    def advance(self, numbers: list[tuple[int, Any]]) -> list[Undo]:
+    def advance(self, numbers: Numbers) -> list[Undo]:
         """Move counters and schedules on, and say which numbers the steps need in which slots.
 
         Returns:
@@ -61,9 +63,10 @@ class Stepping:
                 before = cohort.numbers
                 cohort.numbers, operands, switches = optimizer.scheduled(group, cohort)
                 undo.append(partial(setattr, cohort, "numbers", before))
-                if switches != known:
+                values = (*cohort.numbers.values(), *operands)
+                if switches != known or len(values) != len(slots):
                     raise Doubt
-                numbers += zip(slots, (*cohort.numbers.values(), *operands), strict=True)
+                numbers.append((slots, values))
         except Exception:
             take_back(undo)
             raise Doubt from None  # the body meets the same error, in its place

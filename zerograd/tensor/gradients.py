@@ -340,6 +340,7 @@ def backward(
     if gradients is None and inputs is None and not (retain or create_graph or _retaining) and len(tensors) == 1:
         (tensor,) = tensors
         if tensor._serial and tensor._serial == recorder.own.trace.serial and run_again(tensor._at):
+            realize.end_backward()
             return
     roots, seeds = roots_and_seeds(tensors, gradients)
     if inputs is None:

@@ -52,7 +52,7 @@ class Group:
 
     def waits_for(self, position: int) -> None:
         """It needs the node at this position, and so does what needs the group."""
-        todo = [self]
+        todo: list[Group] = [self]
         while todo:
             one = todo.pop()
             if one.latest < position:

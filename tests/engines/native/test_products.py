@@ -115,7 +115,9 @@ def test_accumulation(size: tuple[int, int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "size", [(13, 37, 9), (64, 64, 64), (67, 101, 31), (5, 3, 700), (50, 130, 400), (3, 70, 40), (20, 70, 4096)], ids=str
+    "size",
+    [(13, 37, 9), (64, 64, 64), (67, 101, 31), (5, 3, 700), (50, 130, 400), (3, 70, 40), (20, 70, 4096)],
+    ids=str,
 )
 def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int]) -> None:
     """max(A @ B + bias[column] + weight[row], 0), with B transposed; nothing is read outside of the bias."""
@@ -229,8 +231,8 @@ def test_infinities_and_nan_stay_in_their_rows_and_columns(size: tuple[int, int,
     m, n, k = size
     rng = np.random.default_rng(0)
     memory = Memory()
-    a, x = placed(memory, rng, (m, k), "float", "plain")
-    b, y = placed(memory, rng, (k, n), "float", layout)
+    a, _ = placed(memory, rng, (m, k), "float", "plain")
+    b, _ = placed(memory, rng, (k, n), "float", layout)
     c, _ = placed(memory, rng, (m, n), "float", "plain")
     memory.array(a.buffer, np.float32)[2 * k + 1] = np.nan
     at = b.strides[0] * (k - 1) + b.strides[1] * (n - 1)

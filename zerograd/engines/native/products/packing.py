@@ -108,7 +108,7 @@ def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, de
             f.loop(low, high, n, square)
 
     def blocks() -> None:
-        f.loop(0, depth, SQUARES, lambda k: squares(k, f.least(f.add(k, SQUARES), depth)))
+        f.loop(0, depth, SQUARES, lambda k: squares(k, f.intrinsic("smin", f.add(k, SQUARES), depth)))
 
     f.if_(f.compare("sge", depth, n), blocks, lambda: _any(f, tile, width, source, count, depth, panel))
 

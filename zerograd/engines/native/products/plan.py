@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 
 from zerograd.engines.native.emit import size
@@ -194,12 +194,12 @@ class _General:
         along = 2 if self._by_columns else 3
         units = self.items * self._units
         total = 2 * self.items * self.rows * self.columns * self.depth
-        written = self.items * self.rows * self.columns / self.tile.lanes / CLOCK
+        written = self.items * self.rows * self.columns * (1 / self.tile.lanes / CLOCK + ending.cost)
         reads, writes = self._accesses(c, b, along, ending)
         product = Instruction(
             _product(form, ending.epilogue, ending.named), reads, writes,
             [*(numbers[word] for word in NUMBERS), *ending.numbers], units,
-            (total / self._speed() + written + ending.cost * self.items * self.rows * self.columns) / units, scratch_bytes(form, numbers),
+            (total / self._speed() + written) / units, scratch_bytes(form, numbers),
         )  # fmt: skip
         return [*before, product]
 

@@ -142,7 +142,9 @@ class _Product:
         self.a, self.b, self.c = f.place(0), f.place(1), f.place(form.operands - 1)
         self.bytes = size(self.tile.type)
         self.a_stays = form.a_kind in STAYING
-        self.writer = Writer(f, self.tile, form.out, form.accumulate, epilogue(f, 2 * form.operands + len(NUMBERS)) if epilogue else None)
+        self.writer = Writer(
+            f, self.tile, form.out, form.accumulate, epilogue(f, 2 * form.operands + len(NUMBERS)) if epilogue else None
+        )
 
     def text(self) -> str:
         f, n, wide = self.f, self.n, self.tile.columns

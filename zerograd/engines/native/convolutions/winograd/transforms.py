@@ -8,10 +8,11 @@ windows, so that each of the 16 *points* is a product of matrices. The gradient 
 backwards: what the gradients of two windows become is multiplied by the same (d0 - d2, ...), summed over all windows,
 and becomes three taps.
 
-The factors are 1, -1 and 1/2, so whole numbers (that are not too large) stay exact. Rounding: along each axis a product
-has two numbers of the source and of the taps' three the sizes (|g0| + |g1| + |g2|) / 2, and a window takes three
-products. Summed, each tap is met by up to six times the size that it has in the plain sum, both axes together by up to
-36 times; in practice by about 2, since signs differ.
+The factors are 1, -1 and 1/2, so whole numbers (that are not too large) stay exact. Rounding: with all signs positive,
+y0 would add up (d0 + d2) g0 + (d1 + d2) (g0 + g1 + g2) + ..., in which no product d g of the window's own numbers has a
+factor above 2. So what is added up for a window is at most 2 * (sum of its source) * (sum of the taps) along an axis,
+4 * along both, where the plain sum adds up the products of equals only; and what is added up for a tap is at most 4 *
+the sum over all taps. The rounding of a window is that of such a sum: a small tap beside a large one has its rounding.
 
 Source: S. Winograd, Arithmetic Complexity of Computations, 1980; A. Lavin and S. Gray, 2015, for two axes and channels.
 """

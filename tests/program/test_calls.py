@@ -12,6 +12,7 @@ from program.test_steps import Step, World, programs, supervised, values
 import zerograd as torch
 from zerograd import nn
 from zerograd.nn import functional as F
+from zerograd.program.program import Program
 
 # --- arguments, modes, variables ---------------------------------------------------------------------------
 
@@ -264,3 +265,51 @@ def test_the_middle_of_a_step_is_recorded_into_the_step() -> None:
                 world.optimizer.step()
             assert values(losses[0]) == values(losses[1])
             assert one.state() == other.state()
+
+
+def test_an_argument_that_the_function_also_sees_elsewhere() -> None:
+    """Two runs with the same tensor cannot tell from where it was read."""
+    outside = torch.tensor([1.0, 2.0, 3.0])
+
+    def function(x: Any) -> Any:
+        return (outside + x).sum() * 1.0
+
+    step = torch.compile(function)
+    for _ in range(5):
+        assert step(outside).item() == 12
+    for k in range(1, 8):
+        other = torch.full((3,), float(k))
+        assert step(other).item() == 6 + 3 * k
+    assert step(outside).item() == 12
+
+
+def test_a_part_of_data_that_the_function_also_sees_elsewhere() -> None:
+    data = torch.arange(12.0).reshape(6, 2)
+
+    def function(row: Any) -> Any:
+        return (row * data[1]).sum()
+
+    step = torch.compile(function)
+    for number in (1, 1, 1, 1, 0, 2, 3, 1, 4):
+        assert step(data[number]).item() == function(data[number]).item(), number
+
+
+def test_other_data_after_many_calls_with_the_same_is_replayed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    replays: list[bool] = []
+    replay = Program.replay
+
+    def noted(self: Program, *given: Any) -> Any:
+        replays.append(False)
+        result = replay(self, *given)
+        replays[-1] = True
+        return result
+
+    monkeypatch.setattr(Program, "replay", noted)
+    step = torch.compile(lambda x: x * 2)
+    same = torch.ones(3)
+    for _ in range(6):
+        step(same)
+    assert replays == [True] * 4
+    for k in range(12):
+        assert step(torch.full((3,), float(k))).tolist() == [2.0 * k] * 3
+    assert replays[4:] == [False, False] + [True] * 11  # one more run has told that the argument is read

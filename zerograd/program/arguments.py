@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import weakref
+from typing import Any, NamedTuple
 
 from zerograd.tensor.base import TensorBase
 
@@ -54,6 +55,21 @@ class Arguments:
         if len(set(ids)) == len(ids):
             return ()
         return tuple(map(ids.index, ids)), tuple([one._steps for one in self.tensors])
+
+
+class Shown(NamedTuple):
+    """The data that an argument shows in one call: a storage, or a part of it."""
+
+    storage: weakref.ref[Any]
+    views: tuple[Any, ...]
+
+    @classmethod
+    def by(cls, tensor: Any) -> Shown:
+        return cls(weakref.ref(tensor._storage), tensor._steps[: steps_of_data(tensor)])
+
+    def is_shown_by(self, tensor: Any) -> bool:
+        """Whether an argument of the same kind shows this, too."""
+        return self.storage() is tensor._storage and self.views == tensor._steps[: len(self.views)]
 
 
 def described(tensor: Any) -> Any:

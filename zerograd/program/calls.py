@@ -128,14 +128,15 @@ class Compiled:
         for program in programs:
             if difference(program.record, record) is None:
                 program.around = around
+                freed = program.free(record)
                 programs.remove(program)
                 programs.insert(0, program)
-                return "something that it can see has changed before every call"
+                return None if freed else "something that it can see has changed before every call"
         reason = difference(before, record)
         if reason is not None:
             self.records[key] = record
             return reason
-        programs.insert(0, Program(record, around))
+        programs.insert(0, Program(record, before, around))
         del programs[MOST_PROGRAMS:]
         self.runs[key] = 0
         return None

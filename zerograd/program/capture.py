@@ -11,7 +11,7 @@ from typing import Any
 from zerograd.ir.graph import Node
 from zerograd.ir.record import Edge
 from zerograd.ir.trace import Trace
-from zerograd.program.arguments import Arguments, steps_of_data
+from zerograd.program.arguments import Arguments, Shown, steps_of_data
 from zerograd.program.gradients import Gradients
 from zerograd.program.origins import Constant, Given, GradientOf, Kept, OfDraw, OfPack, OfPlace, OfStep, Origin, Place
 from zerograd.program.results import Results, Unknown
@@ -32,6 +32,7 @@ class Record:
         gradients: what became of ``.grad`` of the leaves.
         result: how to make what the function returned, and the storages that its tensors need.
         trace: the trace of the run, after its launch.
+        shown: the data of the arguments.
     """
 
     origins: list[Origin]
@@ -44,12 +45,12 @@ class Record:
     packs_met: list[Pack]
     lines: dict[int, str]
 
-    def __init__(self, watch: Watch, key: Any) -> None:
+    def __init__(self, watch: Watch, given: Arguments) -> None:
         self.events = watch.events
         self.trace = watch.trace
         self.sources = watch.trace.sources
         self.groups = [group for group, _ in watch.groups.values()]
-        self.key = key
+        self.shown = [Shown.by(tensor) for tensor in given.tensors]
 
     def storages_met(self) -> set[Storage]:
         """Those that were there and are still."""
@@ -139,7 +140,7 @@ class _Taking:
         self.drawn = {id(draw.array): OfDraw(number) for number, draw in enumerate(draws)}
 
     def record(self, result: Any) -> Record:
-        found = Record(self.watch, self.given.key)
+        found = Record(self.watch, self.given)
         found.origins = self._origins()
         packs = [pack for pack in self.watch.packs if pack.whole and pack.buffers is None]
         versions = self.watch.packs.versions

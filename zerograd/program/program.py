@@ -31,6 +31,8 @@ class Program:
 
     Attributes:
         record: what it does.
+        fixed: arguments that have shown the same data in all runs, so that nobody can tell whether the function read it
+            from the argument or from elsewhere.
         around: what the function could see then.
         defers: it is computed later.
         owed: the last replay, not computed yet, and its result.
@@ -44,8 +46,10 @@ class Program:
     held = (0, 0)
     chain: Chain | None = None
 
-    def __init__(self, record: Record, around: Surroundings) -> None:
+    def __init__(self, record: Record, before: Record, around: Surroundings) -> None:
         self.record = record
+        self.fixed = list(enumerate(before.shown))
+        self.free(record)
         self.around = around
         self.bindings = Bindings(record)
         self.stepping = Stepping(record.events)
@@ -69,6 +73,12 @@ class Program:
         self.defers = bool(self.left) and not self.needs
         self.plan = record.trace.plan
 
+    def free(self, record: Record) -> bool:
+        """Learn from one more run that did the same which arguments may show other data; whether that is news."""
+        known = len(self.fixed)
+        self.fixed = [one for one in self.fixed if record.shown[one[0]] == one[1]]
+        return len(self.fixed) < known
+
     def __del__(self) -> None:
         if self.owed is not None and not sys.is_finalizing():
             compute(self.owed[0])
@@ -79,6 +89,9 @@ class Program:
         Raises:
             Doubt: it cannot be told that the body would do this; nothing has been done.
         """
+        for number, shown in self.fixed:
+            if not shown.is_shown_by(tensors[number]):
+                raise Doubt
         self._check()
         numbers: Numbers = []
         undo = self.stepping.advance(numbers)

@@ -25,7 +25,7 @@ from zerograd.engines.checking.trying import Engine, engine, faults_of
 from zerograd.engines.checking.variants import SOUND
 from zerograd.ir.graph import Node, TensorType, leaf, registry
 
-ENOUGH = 300  # random programs among which a fault is found
+ENOUGH = 600  # random programs among which a fault is found
 
 
 @cache

@@ -82,7 +82,7 @@ def perceptron(b: Builder) -> None:
     b.offer(x)
 
 
-@production(1.5)
+@production(0)
 def recurrent_layer(b: Builder) -> None:
     """A recurrent layer over the steps of a sequence."""
     draw, kind = b.draw, some_float(b)

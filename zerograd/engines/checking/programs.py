@@ -36,7 +36,7 @@ def program(seed: int, only: Collection[str] = ()) -> Expectation:
     draw.wild = style == "wild"
     with own_recorder():
         builder = Builder(draw, tracking=style == "gradient")
-        _grow(builder, draw.one((3, 8, 16, 30), (3, 5, 4, 1)), only)
+        _grow(builder, draw.one((3, 8, 16, 30), (3, 5, 4, 1)), only, Draw((0x5E1D, seed)))
         outputs = _outputs(builder)
         if style == "gradient":
             outputs += _gradients(builder)
@@ -45,12 +45,14 @@ def program(seed: int, only: Collection[str] = ()) -> Expectation:
         return Expectation(trial, builder.values, builder.bounds)
 
 
-def _grow(b: Builder, productions: int, only: Collection[str]) -> None:
+def _grow(b: Builder, productions: int, only: Collection[str], seldom: Draw) -> None:
+    """``seldom`` draws the productions without odds, so that they leave other seeds' programs as they are."""
     table: list[Production] = [one for one in TABLE if not only or one.name in only]
-    odds = [one.odds for one in table]
+    odds = [one.odds or float(bool(only)) for one in table]
+    added = [one for one in table if not one.odds]
     for _ in range(productions):
         try:
-            b.draw.one(table, odds).apply(b)
+            (seldom.one(added) if not only and seldom.chance(0.01) else b.draw.one(table, odds)).apply(b)
         except MisfitError:
             continue
     if not b.pool:

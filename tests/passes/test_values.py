@@ -6,6 +6,7 @@ import os
 import warnings
 from random import Random
 
+import numpy as np
 import pytest
 from autograd.test_random_programs import Machine, accepted, program
 from passes import random_graphs
@@ -14,9 +15,13 @@ from passes.expressions import same_values
 from passes.models import MODELS
 
 import zerograd
-from zerograd.ir.graph import Node
+from zerograd import dtypes
+from zerograd.engines import reference
+from zerograd.ir.graph import Node, TensorType, leaf
 from zerograd.ir.traverse import format_graph
+from zerograd.ops.elementwise import mul
 from zerograd.ops.movement import permute
+from zerograd.ops.source import filled
 from zerograd.passes.pipeline import RULES, run
 from zerograd.passes.rewrite import Graph, Rules, together
 from zerograd.passes.verify import verify
@@ -80,3 +85,15 @@ def test_training_steps_compute_the_same(name: str, checked: Checked) -> None:
         step().item()
     realize.launch()
     assert checked.graphs > 1
+
+
+def test_small_numbers_of_float16_keep_their_digits() -> None:
+    """x * (y * 2) is not (x * y) * 2 where x * y has fewer digits than twice as much."""
+    draw = np.random.default_rng(0)
+    x, y = (draw.uniform(1e-4, 1e-2, 64).astype(np.float16) for _ in range(2))
+    type = TensorType((64,), dtypes.float16)
+    a, b = (Node(leaf, (), {"slot": slot, "type": type}, type, False) for slot in range(2))
+    wanted = mul(a, mul(b, filled(2, type)))
+    (found,) = run((wanted,))
+    results = [reference.compile((one,))([x, y])[0] for one in (wanted, found)]
+    np.testing.assert_array_equal(*results)

@@ -1,7 +1,7 @@
 """Rules of elementwise arithmetic.
 
 They hold for NaN and the infinities (x * 0 stays: it may be NaN) and up to the sign of a zero. What rounds stays as
-it is; a factor moves only if it is a power of two, so that nothing rounds.
+it is; a factor moves only if it is a power of two, so that nothing rounds (but numbers that underflow).
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ def power_of_two(node: Node) -> float | None:
     fraction, exponent = math.frexp(factor)
     fits = abs(exponent) <= _EXPONENTS.get(node.dtype.itemsize, _EXPONENT)
     return factor if fits and abs(fraction) == 0.5 else None
+
+
+def _moves(node: Node) -> bool:
+    """Whether the constant may move to another factor: not in float16, whose small numbers lose digits early."""
+    return node.dtype is not dtypes.float16 and power_of_two(node) is not None
 
 
 def _positive(graph: Graph, x: Node) -> Node | None:
@@ -214,7 +219,7 @@ def mul_constants(graph: Graph, node: Node) -> Node | None:
     if found is None or node.inputs[1].op is not full:
         return None
     (x, c), d = found, node.inputs[1]
-    if power_of_two(c) is None and power_of_two(d) is None:
+    if not _moves(c) and not _moves(d):
         return None
     return graph.make(mul, x, graph.make(mul, c, d))
 
@@ -225,9 +230,9 @@ def constants_leave_products(graph: Graph, node: Node) -> Node | None:
     x, y = node.inputs
     if y.op is full:
         return None
-    if (found := _multiple(x)) and power_of_two(found[1]) is not None:
+    if (found := _multiple(x)) and _moves(found[1]):
         return graph.make(mul, graph.make(mul, found[0], y), found[1])
-    if (found := _multiple(y)) and power_of_two(found[1]) is not None:
+    if (found := _multiple(y)) and _moves(found[1]):
         return graph.make(mul, graph.make(mul, x, found[0]), found[1])
     return None
 
@@ -236,7 +241,7 @@ def constants_leave_products(graph: Graph, node: Node) -> Node | None:
 def constants_go_to_the_smaller(graph: Graph, node: Node) -> Node | None:
     """(x * expand(y)) * c = x * expand(y * c), if c is a power of two: fewer products"""
     x, c = node.inputs
-    if x.op is not mul or power_of_two(c) is None:
+    if x.op is not mul or not _moves(c):
         return None
     for one, other in (x.inputs, x.inputs[::-1]):
         if other.op is expand:

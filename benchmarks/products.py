@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from repeating import repeating
 
 from zerograd.engines.native.emit import Function, Value
 from zerograd.engines.native.jit import load
@@ -70,16 +71,6 @@ class Memory:
         return Matrix(number, 0, (batch, rows, columns), strides, "float"), view
 
 
-def repeated_kernel() -> str:
-    """Code that calls a kernel so many times."""
-    words = ("function", "buffers", "numbers", "scratch")
-    f = Function("repeat_kernel", (*(("ptr", word) for word in words), ("i64", "units"), ("i64", "count")))
-    function, buffers, numbers, scratch, units, count = f.arguments
-    call = f"call void {function.name}({buffers}, {numbers}, i64 0, {units}, {scratch})"
-    f.loop(0, count, 1, lambda i: f.do(call))
-    return f.finish()
-
-
 def repeated_sgemm() -> str:
     """Code that calls sgemm for each of ``items`` rows of 11 numbers, and that so many times."""
     f = Function("repeat_sgemm", (("ptr", "function"), ("ptr", "rows"), ("i64", "items"), ("i64", "count")))
@@ -103,9 +94,9 @@ class Repeated:
 
     def __init__(self) -> None:
         self.kept: list[Any] = []
-        code = load({"repeat_kernel": repeated_kernel(), "repeat_sgemm": repeated_sgemm()})
+        code = load({"repeat_sgemm": repeated_sgemm()})
         word, place = ctypes.c_int64, ctypes.c_void_p
-        self.kernel = ctypes.CFUNCTYPE(None, place, place, place, place, word, word)(code["repeat_kernel"])
+        self.kernel = repeating()
         self.sgemm = ctypes.CFUNCTYPE(None, place, place, word, word)(code["repeat_sgemm"])
 
     def kernels(self, memory: Memory, instructions: Sequence[Instruction]) -> Callable[[int], None]:

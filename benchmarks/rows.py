@@ -12,18 +12,17 @@ the time is that of the processor.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from repeating import repeating
 
 import zerograd as torch
 from zerograd.engines import reference
 from zerograd.engines.native import program  # noqa: F401  all kernels are registered
 from zerograd.engines.native.buffers import CONSTANT, LEAF, NUMBER
-from zerograd.engines.native.emit import Function
 from zerograd.engines.native.jit import load
 from zerograd.engines.native.kernel import Instruction
 from zerograd.engines.native.lower import Lowering
@@ -158,19 +157,6 @@ CASES: dict[str, Case] = {
 }
 
 
-def repeated() -> Any:
-    """Compiled code that calls a kernel so many times, so that Python's own time is no part of what is measured."""
-    words = ("function", "buffers", "numbers", "scratch")
-    f = Function("repeat_rows", (*(("ptr", word) for word in words), ("i64", "units"), ("i64", "count")))
-    function, buffers, numbers, scratch, units, count = f.arguments
-    call = f"call void {function.name}({buffers}, {numbers}, i64 0, {units}, {scratch})"
-    f.loop(0, count, 1, lambda i: f.do(call))
-    place = ctypes.c_void_p
-    return ctypes.CFUNCTYPE(None, place, place, place, place, ctypes.c_int64, ctypes.c_int64)(
-        load({"repeat_rows": f.finish()})["repeat_rows"]
-    )
-
-
 class Graph:
     """A case on the native engine and on the reference, with data of its own."""
 
@@ -199,7 +185,7 @@ class Graph:
         self.elements = max(
             one.type.count for step in self.steps for node in step.nodes for one in (node, *node.inputs)
         )
-        self.repeat = repeated()
+        self.repeat = repeating()
 
     def _data(self, node: Node) -> Any:
         """The number of the program, or positive numbers, of which every function is defined."""

@@ -6,6 +6,8 @@ as a plain sum over windows, whose infinities and NaNs are those of the definiti
 
 from __future__ import annotations
 
+from functools import cache
+
 from zerograd.engines.native.convolutions.weight_gradient import write_by_feature
 from zerograd.engines.native.convolutions.winograd import tiles, transforms
 from zerograd.engines.native.convolutions.winograd.tiles import Segment, Tiles
@@ -23,6 +25,7 @@ NUMBERS = (
 ALL, TAPS = transforms.POINTS**2, transforms.TAPS**2
 
 
+@cache
 def gathering_kernel(tile: Tile, type: str) -> Kernel:
     """Reads parts, x, y; writes w. Units: panels of features of all parts' blocks.
 

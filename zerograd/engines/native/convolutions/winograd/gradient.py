@@ -17,13 +17,15 @@ taps of the points.
 
 from __future__ import annotations
 
+from functools import cache
+
 from zerograd.engines.native.convolutions.winograd import tiles, transforms
+from zerograd.engines.native.convolutions.winograd.form import Form
 from zerograd.engines.native.convolutions.winograd.tiles import Segment, Tiles
 from zerograd.engines.native.emit import Operand, Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
 from zerograd.engines.native.products.packing import ALONG, Source, pack
 from zerograd.engines.native.products.tile import Tile, multiply, one_below_another
-from zerograd.frozen import Frozen
 
 NUMBERS = (
     *tiles.NUMBERS,  # of the block's channels
@@ -38,21 +40,7 @@ NUMBERS = (
 ALL = transforms.POINTS**2
 
 
-class Form(Frozen):
-    """What the text of the kernel depends on.
-
-    Attributes:
-        tile: of the registers, channels by features; its rows are those of large panels, small ones have one row less.
-        small: whether there are small panels.
-        type: of x and y.
-    """
-
-    __slots__ = ("small", "tile", "type")
-
-    def __init__(self, tile: Tile, small: bool, type: str) -> None:
-        self.tile, self.small, self.type = tile, small, type
-
-
+@cache
 def gradient_kernel(form: Form) -> Kernel:
     """Reads x, y; writes parts [unit, panel of features, point, channel, tile.columns]."""
     return Kernel.described("winograd_gradient", repr(form), lambda: _Gradient(form).text())
@@ -196,4 +184,4 @@ class _Gradient:
         f.loop(low, high, 1, one)
 
 
-__all__ = ["NUMBERS", "Form", "gradient_kernel"]
+__all__ = ["NUMBERS", "gradient_kernel"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from zerograd.engines.native.convolutions.blocks import Operand
 from zerograd.engines.native.convolutions.geometry import Axis, Shape3
 from zerograd.engines.native.convolutions.weights import Panels
 from zerograd.engines.native.convolutions.winograd import tiles, transforms, weights, windows
+from zerograd.engines.native.convolutions.winograd.form import Form
 from zerograd.engines.native.emit import size
-from zerograd.engines.native.kernel import Access, Instruction, Kernel
+from zerograd.engines.native.kernel import Access, Instruction
 from zerograd.engines.native.lower import Lowering
 from zerograd.engines.native.products.tile import Tile, tile_for
 from zerograd.engines.native.target import host
@@ -30,16 +29,6 @@ WORTH = 0.95
 ORDERS: dict[tuple[tuple[int, int], ...], tuple[int, int]] = {
     ((0, 0), (1, 1), (2, 2)): (0, 1), ((0, 2), (1, 1), (2, 0)): (2, -1),
 }  # fmt: skip
-
-
-@cache
-def _weights(rows: int, source: str, type: str) -> Kernel:
-    return weights.weights_kernel(rows, source, type)
-
-
-@cache
-def _windows(form: windows.Form) -> Kernel:
-    return windows.windows_kernel(form)
 
 
 def taps_in_order(axis: Axis) -> tuple[int, int] | None:
@@ -163,12 +152,12 @@ class Windows:
         points = self.lowering.buffer(shape.groups * POINTS * panels.count * panel).index
         units = shape.images // self.blocks.together * shape.groups * self.blocks.count
         numbers, scratch = self._numbers()
-        form = windows.Form(self.tile, panels.small, self.x.type)
+        form = Form(self.tile, panels.small, self.x.type)
         w = Access(self.w.window.buffer, 1, self.w.window.byte_offset)
         tiles = shape.images * shape.groups * self.blocks.tile_rows * self.blocks.tile_columns
         flops = 2 * POINTS * tiles * shape.channels * shape.features
         product = Instruction(
-            _windows(form),
+            windows.windows_kernel(form),
             [self._access(self.x), Access(points), w],
             [self._access(self.y)],
             [numbers[word] for word in windows.NUMBERS],
@@ -187,7 +176,7 @@ class Windows:
         units, steps = self.shape.groups * self.panels.count, self._steps()
         more = {"channels": self.shape.channels, "large": self.panels.large, "panels": self.panels.count}
         return Instruction(
-            _weights(self.tile.rows, self.w.type, self.type),
+            weights.weights_kernel(self.tile.rows, self.w.type, self.type),
             [w],
             [Access(points, self.shape.groups)],
             [{**steps, **more}[word] for word in weights.NUMBERS],

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from zerograd.engines.native.convolutions.blocks import UNITS, Operand
 from zerograd.engines.native.convolutions.geometry import Shape3
-from zerograd.engines.native.convolutions.plan_weights import divisor
+from zerograd.engines.native.convolutions.plan_weights import PARTS, SUMS, divisor
 from zerograd.engines.native.convolutions.weights import Panels
 from zerograd.engines.native.convolutions.winograd import gathering, gradient, plan
+from zerograd.engines.native.convolutions.winograd.form import Form
 from zerograd.engines.native.convolutions.winograd.plan import POINTS, lines, source_numbers
 from zerograd.engines.native.emit import size
-from zerograd.engines.native.kernel import Access, Instruction, Kernel
+from zerograd.engines.native.kernel import Access, Instruction
 from zerograd.engines.native.lower import Lowering
-from zerograd.engines.native.products.tile import Tile, tile_for
+from zerograd.engines.native.products.tile import tile_for
 from zerograd.engines.native.target import host
 from zerograd.settings import settings
 
-SUMS = 256 << 10  # bytes of sums that a unit adds to again and again
-PARTS = 4 << 20  # bytes of all parts
 TILES = 1 << 20  # bytes of a block's tiles as points, of x and y
 LEAST_TILES = 48  # of a block: the sums are read and written once for each
 PLAIN_ROWS = 8  # rows of tiles in a plane of the plain sum
 SOURCE_CYCLES, TARGET_CYCLES = 12, 5  # to bring a tile of a channel and one of a feature into points
 SUM_CYCLES = 1.2  # for each number of a part, from its first zero to the taps
 RATE, CLOCK = 0.7, 2.5  # of the peak; cycles in a nanosecond
-
-
-@cache
-def _gradient(form: gradient.Form) -> Kernel:
-    return gradient.gradient_kernel(form)
-
-
-@cache
-def _gathering(tile: Tile, type: str) -> Kernel:
-    return gathering.gathering_kernel(tile, type)
 
 
 def _image_groups(shape: Shape3, part: int) -> int:
@@ -97,7 +84,7 @@ class Gradient:
         flops = 2 * tiles * self.part / self.bytes
         x, y = self._access(self.x), self._access(self.y)
         product = Instruction(
-            _gradient(gradient.Form(self.tile, self.panels.small, self.x.type)),
+            gradient.gradient_kernel(Form(self.tile, self.panels.small, self.x.type)),
             [x, y],
             [Access(parts, self.image_groups)],
             [numbers[word] for word in gradient.NUMBERS],
@@ -151,7 +138,7 @@ class Gradient:
         }  # fmt: skip
         whole = self.channel_blocks == 1 and shape.features % tile.columns == 0  # rows of w, one after another
         return Instruction(
-            _gathering(tile, self.x.type),
+            gathering.gathering_kernel(tile, self.x.type),
             [Access(parts), x, y],
             [Access(self.w.window.buffer, self.all_panels if whole else 1)],
             [numbers[word] for word in gathering.NUMBERS],

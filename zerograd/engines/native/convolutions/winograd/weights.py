@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from zerograd.engines.native.convolutions.winograd import transforms
 from zerograd.engines.native.emit import Value, size, vector
 from zerograd.engines.native.kernel import Kernel, KernelFunction
@@ -13,6 +15,7 @@ NUMBERS = (
 )  # fmt: skip
 
 
+@cache
 def weights_kernel(rows: int, source: str, type: str) -> Kernel:
     """Reads the weights, writes [group, point, panel, channel, row]. Units: groups * panels.
 

@@ -14,14 +14,16 @@ as a plain sum over taps, whose infinities and NaNs are those of the definition.
 
 from __future__ import annotations
 
+from functools import cache
+
 from zerograd.engines.native.convolutions.winograd import tiles, transforms
+from zerograd.engines.native.convolutions.winograd.form import Form
 from zerograd.engines.native.convolutions.winograd.plain import Plain
 from zerograd.engines.native.convolutions.winograd.run import Run
 from zerograd.engines.native.convolutions.winograd.tiles import Segment, Tiles
 from zerograd.engines.native.emit import Operand, Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
 from zerograd.engines.native.products.tile import Tile, multiply, side_by_side
-from zerograd.frozen import Frozen
 
 NUMBERS = (
     *tiles.NUMBERS,
@@ -36,21 +38,7 @@ NUMBERS = (
 X, A, W, Y = range(4)  # the operands
 
 
-class Form(Frozen):
-    """What the text of the kernel depends on.
-
-    Attributes:
-        tile: of the registers, features by tiles; its rows are those of large panels, small ones have one row less.
-        small: whether there are small panels.
-        type: of source, weights and target.
-    """
-
-    __slots__ = ("small", "tile", "type")
-
-    def __init__(self, tile: Tile, small: bool, type: str) -> None:
-        self.tile, self.small, self.type = tile, small, type
-
-
+@cache
 def windows_kernel(form: Form) -> Kernel:
     """Reads x, the weights as points, the weights; writes y."""
     return Kernel.described("winograd", repr(form), lambda: _Windows(form).text())
@@ -222,4 +210,4 @@ class _Windows:
         f.loop(0, n["features"], 1, feature)
 
 
-__all__ = ["NUMBERS", "Form", "windows_kernel"]
+__all__ = ["NUMBERS", "windows_kernel"]

@@ -21,6 +21,8 @@ from program.test_steps import (
 
 import zerograd as torch
 from zerograd import nn
+from zerograd.engines.native import unchanged
+from zerograd.settings import settings
 
 CALLS = 14
 Meddle = Callable[[World, int], Any]
@@ -239,6 +241,42 @@ MEDDLING = [
 def test_what_happens_between_calls_counts(meddle: Meddle) -> None:
     meddled(meddle)
     meddled(meddle, layers=convolutional, kind="SGD")
+
+
+@pytest.mark.filterwarnings("ignore:torch.compile runs")
+@pytest.mark.parametrize("meddle", MEDDLING, ids=lambda meddle: meddle.__name__)
+def test_what_happens_between_replays_that_follow_each_other_counts(
+    meddle: Meddle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, but the program looks at nothing in between, so that replays check no more than they must."""
+    monkeypatch.setattr(settings, "engine", "native", raising=False)
+    results = []
+    for wrap in (lambda step: step, torch.compile):
+        world = World("Adam")
+        step = wrap(supervised(world))
+        torch.manual_seed(5)
+        seen = []
+        for i in range(CALLS):
+            losses = [step(*world.batches[(i + turn) % 10]) for turn in range(5)]
+            seen.append(values(meddle(world, i)))
+            seen.append(values(losses) if i % 3 == 2 else None)
+        results.append((seen, world.state()))
+    assert results[0] == results[1]
+
+
+def test_replays_that_follow_each_other_check_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "engine", "native", raising=False)
+    world = World("Adam")
+    step = torch.compile(supervised(world))
+    for i in range(40):
+        step(*world.batches[i % 10])
+    (program,) = next(iter(step._compiled.programs.values()))
+    assert program.chain.glide is not None
+    if unchanged._method() is not None:
+        assert program.steady.hits > 25
+        assert program.steady.notes == 1
+    world.optimizer.param_groups[0]["lr"] = 0.1
+    assert not program.steady.holds()
 
 
 @pytest.mark.parametrize(

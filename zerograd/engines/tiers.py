@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zerograd.engines import reference
-from zerograd.engines.protocol import Program
+from zerograd.engines.protocol import Program, Small
 from zerograd.ir.graph import Array, Node
 from zerograd.ir.traverse import topological
 from zerograd.settings import settings
@@ -41,6 +41,10 @@ class Tiered:
         self.begin: Program | None = None
         self.runs = 0
         self.structure = 0
+
+    @property
+    def small(self) -> Small | None:
+        return getattr(self.native, "small", None)
 
     def __call__(self, leaves: Sequence[Any]) -> list[Array]:
         if self.native is not None:

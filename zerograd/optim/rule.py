@@ -29,7 +29,7 @@ from zerograd.tensor.tensor import Tensor
 States = dict[str, Tensor | None]
 
 
-class Situation(NamedTuple):
+class Situation:
     """What parameters that are updated in one call have in common.
 
     Attributes:
@@ -37,8 +37,11 @@ class Situation(NamedTuple):
         round: a number as the tensor that shows it holds it.
     """
 
-    numbers: Numbers
-    round: Callable[[float], float]
+    __slots__ = ("numbers", "round")
+
+    def __init__(self, numbers: Numbers, round: Callable[[float], float]) -> None:
+        self.numbers = numbers
+        self.round = round
 
 
 class Step(NamedTuple):

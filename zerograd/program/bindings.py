@@ -86,14 +86,22 @@ class Bindings:
             if storage.buffer is None:
                 make_ready(own, storage)
             leaves[slot] = storage.buffer if storage.shared is None and not views else seen(storage, views)
-        for slot, place, views in self.given:
+        if self.given:
+            for (slot, *_), array in zip(self.given, self.arrays_given(own, tensors), strict=True):
+                leaves[slot] = array
+        return leaves
+
+    def arrays_given(self, own: Recorder, tensors: Sequence[Any]) -> list[Any]:
+        """The data of arguments and gradients."""
+        arrays = []
+        for _, place, views in self.given:
             storage = storage_at(place, tensors)
             if storage.buffer is None:
                 make_ready(own, storage)
             if isinstance(place, Given) and place.steps:
                 views = (*tensors[place.number]._steps[: place.steps], *views)
-            leaves[slot] = storage.buffer if storage.shared is None and not views else seen(storage, views)
-        return leaves
+            arrays.append(storage.buffer if storage.shared is None and not views else seen(storage, views))
+        return arrays
 
     def draw(self, leaves: list[Any]) -> list[Any]:
         """Draw the random numbers, in the order of the step."""

@@ -61,12 +61,17 @@ class Compiled:
             return self.function(*args, **kwargs)
         if trace.watch is not None or (trace.arrivals and _in_the_middle(trace)):
             return self.function(*args, **kwargs)
-        if not self.lock.acquire(blocking=False):
+        if not self.lock.acquire(False):
             return self.function(*args, **kwargs)
         try:
             modes = own.grad_enabled, own.inference, own.autocast, dtypes.get_default_dtype()
             quick = self.quick
-            if quick is not None and not kwargs and quick[1] == modes and _fit(args, quick[2]):
+            if (
+                quick is not None
+                and not kwargs
+                and quick[1] == modes
+                and (_fit(args, quick[2]) if args else not quick[2])
+            ):
                 try:
                     return quick[0].replay(own, args)
                 except Doubt:
@@ -185,8 +190,8 @@ class Fit(NamedTuple):
 
 def _fit(args: tuple[Any, ...], kinds: Sequence[Fit]) -> bool:
     """Whether the arguments are tensors like these without history, each with memory of its own."""
-    if len(args) != len(kinds):
-        return False
+    if not args or len(args) != len(kinds):
+        return len(args) == len(kinds)
     met: list[Any] = []
     for tensor, kind in zip(args, kinds, strict=True):
         if tensor.__class__ is not Tensor or not kind.fits(tensor):

@@ -7,17 +7,15 @@ go on waiting for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from zerograd.ir.record import Recorder
 from zerograd.ir.trace import Point, Trace
+from zerograd.program.glide import Glide, picking
 
 if TYPE_CHECKING:
     from zerograd.program.program import Program
-
-Pick = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 class Chain:
@@ -25,7 +23,8 @@ class Chain:
 
     Attributes:
         results: for each new tensor, its place among the arrays, and whether it has a history.
-        carried: picks the next leaves from the arrays followed by the leaves that are no arrays of the last replay.
+        places: of the next leaves, among the arrays followed by the leaves that are no arrays of the last replay.
+        carried: picks them.
         rebound: (pack, first leaf, end) of packs that the step only reads.
     """
 
@@ -56,8 +55,9 @@ class Chain:
             at = arrays.get(id(storage), -1)
             if at >= 0:
                 places[slot] = at
-        several = len(places) > 1  # of one place, an itemgetter gives the item
-        self.carried: Pick = itemgetter(*places) if several else lambda items: [items[place] for place in places]
+        self.places = places
+        self.carried = picking(places)
+        self.glide: Glide | None = None
         self.kept = [one for one in bindings.kept if id(one[1]) not in arrays]
 
     @classmethod
@@ -72,17 +72,25 @@ class Chain:
         simple = not program.record.made and not plan.kept and not program.needs
         return cls(program) if kept_as_they_are and fixed and gradients and simple else None
 
-    def go_on(self, program: Program, trace: Trace, own: Recorder, tensors: Sequence[Any]) -> list[Any] | None:
-        """Compute the last replay, and bind the leaves of the next, but for its numbers and draws.
+    def go_on(
+        self, program: Program, trace: Trace, own: Recorder, tensors: Sequence[Any], numbers: list[Any], steady: bool
+    ) -> bool:
+        """Compute the last replay, and make the leaves of its trace those of the next, but for its draws.
 
-        ``None``: the last one cannot be computed as a whole, so each of its values has to say why.
+        Args:
+            steady: nobody has changed what the step only reads.
+
+        Returns:
+            ``False``: the last one cannot be computed as a whole, so each of its values has to say why.
         """
-        leaves = program.bindings.bind_some(own, tensors, self.rebound, self.kept)
         try:
-            arrays = self.plan.sorted(self.plan.run(trace))
+            arrays = None
+            if steady and self.glide is not None:
+                arrays = self.glide.run(trace, program.bindings.arrays_given(own, tensors), numbers)
+            if arrays is None:
+                arrays = self._call(program, trace, own, tensors, numbers)
         except Exception:
-            return None
-        leaves = [*self.carried([*arrays, *leaves])]
+            return False
         for one, array, tracked in zip(trace.results, arrays, self.tracked, strict=False):
             one._computed(array, Point(trace, one._at) if tracked else None)
         trace.results.clear()
@@ -90,4 +98,18 @@ class Chain:
             pack.version += times
         for storage, _, _, times in program.written:
             storage.version += times
-        return leaves
+        return True
+
+    def _call(
+        self, program: Program, trace: Trace, own: Recorder, tensors: Sequence[Any], numbers: list[Any]
+    ) -> Sequence[Any]:
+        """The same for any program; the arrays of the last replay."""
+        leaves = program.bindings.bind_some(own, tensors, self.rebound, self.kept)
+        arrays = self.plan.sorted(self.plan.run(trace))
+        trace.leaves = following = [*self.carried([*arrays, *leaves])]
+        for slot, number in zip(program.stepping.slots, numbers, strict=True):
+            following[slot] = number
+        small = getattr(self.plan.program, "small", None)
+        if small is not None and self.plan.in_order and self.glide is None:
+            self.glide = Glide(small, self, program)
+        return arrays

@@ -15,7 +15,8 @@ from zerograd.program.capture import Record
 from zerograd.program.chain import Chain
 from zerograd.program.making import maker, new_storage
 from zerograd.program.origins import Kept
-from zerograd.program.stepping import Numbers, Stepping, take_back
+from zerograd.program.steady import Steady
+from zerograd.program.stepping import Stepping, take_back
 from zerograd.program.surroundings import Surroundings
 from zerograd.runtime.realize import compute, lock
 from zerograd.runtime.structure import structure
@@ -39,6 +40,7 @@ class Program:
         silent: how it is computed when nobody can see its gradients.
         chain: how replays follow each other, once ``silent`` is known.
         held: how many new tensors and values a replay leaves behind.
+        steady: what nobody changes between such replays.
     """
 
     owed: tuple[Trace, Any] | None = None
@@ -72,6 +74,7 @@ class Program:
         self.arrived = {tensor._leaf: node for tensor, node in self.left if isinstance(node, Node) and tensor._leaf}
         self.defers = bool(self.left) and not self.needs
         self.plan = record.trace.plan
+        self.steady = Steady()
 
     def free(self, record: Record) -> bool:
         """Learn from one more run that did the same which arguments may show other data; whether that is news."""
@@ -92,65 +95,75 @@ class Program:
         for number, shown in self.fixed:
             if not shown.is_shown_by(tensors[number]):
                 raise Doubt
-        self._check()
-        numbers: Numbers = []
+        steady = self.chain is not None and self.owed is not None and self.steady.holds()
+        if not steady or self.stepping.has_schedules:
+            self._check()
+        numbers: list[Any] = []
         undo = self.stepping.advance(numbers)
         try:
             if self.chain is not None and self.owed is not None:
                 with lock:
-                    leaves = self._go_on(self.owed[0], own, tensors)
-                if leaves is not None:
-                    self._fill(leaves, numbers)
-                    trace = self.owed[0]
-                    trace.leaves = leaves
-                    self.stepping.note()
-                    result = self.make(trace, [], tensors)
-                    self.owed = trace, result
-                    if changing.among(leaves):
-                        self._compute(trace, False)
-                        self.owed = None
-                    return result
+                    on = self._go_on(own, tensors, numbers, steady)
+                if on:
+                    return self._gone_on(tensors, steady)
             if self.owed is not None:
                 self._settle()
             leaves = self.bindings.bind(own, tensors)
         except BaseException:
             take_back(undo)
             raise
-        drawn = self._fill(leaves, numbers)
+        for slot, number in zip(self.stepping.slots, numbers, strict=True):
+            leaves[slot] = number
+        drawn = self.bindings.draw(leaves)
         return self._leave(own, leaves, drawn, tensors)
 
-    def _go_on(self, trace: Trace, own: Recorder, tensors: Sequence[Any]) -> list[Any] | None:
+    def _go_on(self, own: Recorder, tensors: Sequence[Any], numbers: list[Any], steady: bool) -> bool:
         """Compute the last replay and bind the next one, if nobody has looked at anything between."""
-        if self.chain is None or not self._is_untouched(trace):
-            return None
-        (arrived,) = trace.arrivals
-        for tensor, _ in self.left:
-            if tensor._grad is not arrived:
-                return None
-        for tensor in self.none_left:
-            if tensor._grad is not None:
-                return None
-        return self.chain.go_on(self, trace, own, tensors)
+        assert self.owed is not None
+        trace = self.owed[0]
+        if self.chain is None or not self._is_untouched(trace, steady):
+            return False
+        if not steady:
+            (arrived,) = trace.arrivals
+            for tensor, _ in self.left:
+                if tensor._grad is not arrived:
+                    return False
+            for tensor in self.none_left:
+                if tensor._grad is not None:
+                    return False
+        return self.chain.go_on(self, trace, own, tensors, numbers, steady)
 
-    def _fill(self, leaves: list[Any], numbers: Numbers) -> list[Any]:
-        """Put numbers and draws into their slots; the draws."""
-        for slots, values in numbers:
-            for slot, number in zip(slots, values, strict=True):
-                leaves[slot] = number
-        return self.bindings.draw(leaves) if self.bindings.draws else []
+    def _gone_on(self, tensors: Sequence[Any], steady: bool) -> Any:
+        """Leave the next trace behind, in place of the last one."""
+        assert self.owed is not None
+        trace = self.owed[0]
+        if self.bindings.draws:
+            self.bindings.draw(trace.leaves)
+        self.stepping.note()
+        result = self.make(trace, [], tensors)
+        self.owed = trace, result
+        if changing.arrays and changing.among(trace.leaves):
+            self._compute(trace, False)
+            self.owed = None
+        elif not steady:
+            self.steady.note(self)
+        return result
 
-    def _is_untouched(self, trace: Trace) -> bool:
+    def _is_untouched(self, trace: Trace, steady: bool = False) -> bool:
         """Whether nobody has looked at what the last replay has left, nor changed it, but for its gradients."""
         serial = trace.serial
         if (len(trace.results), len(trace.pending)) != self.held or serial not in traces:
             return False
-        for pack, _, _ in self.packs_written:
+        for pack, _, _ in () if steady else self.packs_written:
             if pack.serial != serial or pack.buffers is not None:
                 return False
         for storage, _, node, _ in self.written:
             if storage is None or storage.serial != serial or storage.node is not node:
                 return False
-        return all([one._serial == serial for one in trace.results])  # noqa: C419  faster
+        for one in trace.results:  # noqa: SIM110  faster
+            if one._serial != serial:
+                return False
+        return True
 
     def _check(self) -> None:
         """That the body would do what it did.

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
 from operator import is_
 from typing import Any
 
 from zerograd.program.bindings import Doubt
 from zerograd.program.watch import Action, Draw, OptimizerStep
 
-Undo = Callable[[], None]
-Numbers = list[tuple[Sequence[int], Sequence[Any]]]
-"""Slots, and the number for each."""
+Undo = tuple[Any, ...]
+"""A function and its arguments."""
 
 
 class Stepping:
@@ -20,18 +17,21 @@ class Stepping:
 
     Attributes:
         events: optimizer steps and actions.
+        slots: the leaves that numbers of the steps are bound to.
         owners: the cohorts that are updated, by parameter group.
+        has_schedules: something changes the groups' options.
     """
 
     def __init__(self, events: list[Draw | OptimizerStep | Action]) -> None:
         self.events: list[Any] = [event for event in events if isinstance(event, OptimizerStep | Action)]
+        steps = [event for event in self.events if isinstance(event, OptimizerStep)]
+        self.slots: list[int] = [slot for event in steps for slot in event.slots]
+        self.has_schedules = any(isinstance(event, Action) for event in self.events)
         groups: dict[int, tuple[Any, Any, list[Any]]] = {}
-        for event in self.events:
-            if isinstance(event, OptimizerStep):
-                step = event.step
-                cohorts = groups.setdefault(id(step.group), (step.optimizer, step.group, []))[2]
-                if step.cohort not in cohorts:
-                    cohorts.append(step.cohort)
+        for step in [event.step for event in steps]:
+            cohorts = groups.setdefault(id(step.group), (step.optimizer, step.group, []))[2]
+            if step.cohort not in cohorts:
+                cohorts.append(step.cohort)
         self.owners = [_Owner(*one) for one in groups.values()]
 
     def check(self) -> None:
@@ -44,8 +44,8 @@ class Stepping:
             if not owner.is_current():
                 raise Doubt
 
-    def advance(self, numbers: Numbers) -> list[Undo]:
-        """Move counters and schedules on, and say which numbers the steps need in which slots.
+    def advance(self, numbers: list[Any]) -> list[Undo]:
+        """Move counters and schedules on, and say which numbers the steps need in ``slots``.
 
         Returns:
             What takes all of it back.
@@ -60,13 +60,13 @@ class Stepping:
                     event.again()
                     continue
                 (optimizer, group, cohort, known), slots = event
-                before = cohort.numbers
+                undo.append((setattr, cohort, "numbers", cohort.numbers))
                 cohort.numbers, operands, switches = optimizer.scheduled(group, cohort)
-                undo.append(partial(setattr, cohort, "numbers", before))
-                values = (*cohort.numbers.values(), *operands)
-                if switches != known or len(values) != len(slots):
+                before = len(numbers)
+                numbers += cohort.numbers.values()
+                numbers += operands
+                if switches != known or len(numbers) - before != len(slots):
                     raise Doubt
-                numbers.append((slots, values))
         except Exception:
             take_back(undo)
             raise Doubt from None  # the body meets the same error, in its place
@@ -80,8 +80,8 @@ class Stepping:
 
 
 def take_back(undo: list[Undo]) -> None:
-    for one in reversed(undo):
-        one()
+    for function, *arguments in reversed(undo):
+        function(*arguments)
 
 
 def _memory_of(action: Any) -> Undo:
@@ -91,12 +91,13 @@ def _memory_of(action: Any) -> Undo:
     before: list[tuple[dict[str, Any], dict[str, Any]]] = [(vars(one), dict(vars(one))) for one in parts]
     before += [(group, dict(group)) for group in schedule.optimizer.param_groups]
 
-    def put_back() -> None:
-        for now, then in before:
-            now.clear()
-            now.update(then)
+    return _put_back, before
 
-    return put_back
+
+def _put_back(before: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    for now, then in before:
+        now.clear()
+        now.update(then)
 
 
 class _Owner:

@@ -24,6 +24,10 @@ class Thing:
         self.number = 1.5
 
 
+class Slotted:
+    __slots__ = ("first", "second")
+
+
 THING = Thing()
 CHANGES: dict[str, Callable[[dict[Any, Any]], Any]] = {
     "another value": lambda one: one.update(a=-1.5),
@@ -74,6 +78,62 @@ def test_reading_is_no_change() -> None:
     assert sum(one.values()) == 4950
     assert dict(one) == one.copy()
     assert one.get("missing") is None
+    assert still.holds()
+
+
+@needs_versions
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda items: items.append(1),
+        lambda items: items.pop(),
+        lambda items: items.__setitem__(1, -2.5),
+        lambda items: items.reverse(),
+        lambda items: items.clear(),
+        lambda items: items.extend(range(1000)),
+        lambda items: items.__setitem__(slice(None), [*items[1:], items[0]]),
+    ],
+)
+@pytest.mark.parametrize("place", range(3))
+def test_a_change_of_a_list_is_seen(place: int, change: Callable[[list[Any]], Any]) -> None:
+    lists: list[list[Any]] = [[1.5, object(), []] for _ in range(3)]
+    still = Unchanged([{}], lists)
+    assert still.holds()
+    change(lists[place])
+    assert not still.holds()
+    still.note()
+    assert still.holds()
+
+
+@needs_versions
+def test_an_item_that_takes_the_place_of_one_that_died_is_another() -> None:
+    items = [[object()] for _ in range(50)]
+    still = Unchanged([], [items])
+    for i in range(50):
+        items[i] = [object()]  # at once, so that it might get the memory of the one before
+        assert not still.holds()
+        still.note()
+
+
+@needs_versions
+def test_cells_and_slots_hold_what_they_held() -> None:
+    number = 1.5
+
+    def read() -> float:
+        return number
+
+    one = Slotted()
+    one.first = one.second = ()
+    assert read.__closure__ is not None
+    still = Unchanged([], [], read.__closure__, [(one, "second")])
+    one.first = 7.5
+    assert still.holds()
+    number = 2.5
+    assert not still.holds()
+    still.note()
+    one.second = [7.5]
+    assert not still.holds()
+    still.note()
     assert still.holds()
 
 

@@ -63,6 +63,7 @@ class Program:
 
     Attributes:
         begin: the same, but the arrays may be filled later (``flight``); ``None`` if that is not worth it.
+        quick: how it runs if it is small.
     """
 
     def __init__(self, recorded: tuple[Node, ...], recipe: Recipe) -> None:
@@ -133,12 +134,13 @@ class Program:
             leaves = list(leaves)
         quick = self.quick
         if quick is not None:
-            found = self._run_quick(quick, leaves)
-            if found is not None:
-                return found
+            fresh = self.run_small(leaves)
+            if fresh is not None:
+                several = leaves + fresh
+                return [several[place] for place in quick.places or ()]
         arrays, held = self._enter(leaves)
         if quick is not None and not held:
-            quick.foretell()
+            quick.foretell(len(leaves))
         if self.direct is not None:
             self._run(self.direct, leaves)
             return arrays
@@ -151,13 +153,23 @@ class Program:
         del held
         return [self._result(one, made, leaves) for one in self.shapes]
 
-    def _run_quick(self, quick: Quick, leaves: list[Any]) -> list[Array] | None:
+    @property
+    def small(self) -> Program | None:
+        """Itself, if it is small: ``engines/protocol.py`` says what ``places`` and ``run_small`` are."""
+        return self if self.quick is not None else None
+
+    @property
+    def places(self) -> list[int] | None:
+        return self.quick and self.quick.places
+
+    def run_small(self, leaves: list[Any]) -> list[Array] | None:
         if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
             self._enter_arena()
-        found = quick.run(leaves)
-        if found is not None and self.checks and self.status_word.value:
+        assert self.quick is not None
+        fresh = self.quick.run(leaves)
+        if fresh is not None and self.checks and self.status_word.value:
             self._report(leaves)
-        return found
+        return fresh
 
     def _enter(self, leaves: list[Any]) -> tuple[list[Array], list[Array]]:
         """Fill the tables; gives the results' arrays, and others that must live until the run is over."""

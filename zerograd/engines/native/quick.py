@@ -12,7 +12,6 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -96,6 +95,9 @@ class Quick:
         binding: how the leaves enter; it works natively.
         results: the arrays that the program makes.
         schedule: its calls, all in one task.
+
+    Attributes:
+        places: of each result, among the leaves and the new arrays behind them; ``None``: not foretold.
     """
 
     def __init__(self, binding: Binding, results: Sequence[Result], schedule: Schedule) -> None:
@@ -116,36 +118,36 @@ class Quick:
         self.record = np.array([fields.get(word, 0) for word in RECORD], np.int64)
         self.call = _method()(self.record)
         self.made: list[tuple[Any, Any]] = []
-        self.order: Callable[[list[Any]], Sequence[Array]] | None = None
+        self.leaves = 0
+        self.places: list[int] | None = None
 
-    def foretell(self) -> None:
-        """The next run is as the last one, of which the binding knows what was written over leaves."""
+    def foretell(self, leaves: int) -> None:
+        """The next run, of so many leaves, is as the last one; the binding knows what was written over leaves then."""
         taken = self.binding.taken
+        self.leaves = leaves
         self.made = []
-        order = []
+        places = []
         for one in self.results:
             if taken[one.index]:
-                order.append(one.slot)
+                places.append(one.slot)
             else:
-                order.append(-1 - len(self.made))
+                places.append(leaves + len(self.made))
                 self.fresh[len(self.made)] = ARRAY, len(self.made), one.index, -1
                 self.made.append((one.shape, one.dtype))
-        count = len(self.made)
-        self.record[RECORD.index("new")] = count
-        places = [place if place >= 0 else -count - 1 - place for place in order]
-        self.order = itemgetter(*places) if len(places) > 1 else lambda arrays: [arrays[place] for place in places]
+        self.record[RECORD.index("new")] = len(self.made)
+        self.places = places
 
     def run(self, leaves: list[Any]) -> list[Array] | None:
-        """The results; ``None``: something is not as it was foretold, and nothing has been done."""
-        if self.order is None:
+        """The new arrays; ``None``: something is not as it was foretold, and nothing has been done."""
+        if self.places is None or len(leaves) != self.leaves:
             return None
         for slot, place in self.others:
             self.integers[place] = leaves[slot]
         fresh = [np.empty(shape, kind) for shape, kind in self.made]
         if self.call(leaves, fresh) is not leaves:
-            self.order = None
+            self.places = None
             return None
-        return [*self.order(leaves + fresh)]
+        return fresh
 
 
 __all__ = ["Quick", "method"]

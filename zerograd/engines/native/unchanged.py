@@ -1,8 +1,9 @@
-"""Whether dictionaries are what they were: one native call that takes 50 nanoseconds for a few of them.
+"""Whether objects are what they were: one native call that takes 50 nanoseconds for a few of them.
 
-CPython gives a dictionary a new number, its *version*, whenever an item is set or removed (PEP 509). Newer versions of
-Python do without; there, and wherever else the fields are not as expected, which is tried on real dictionaries at first
-use, the answer is always that nobody knows.
+CPython gives a dictionary a new number, its *version*, whenever an item is set or removed (PEP 509). The items of a
+list, the content of a cell and what a slot holds are the same objects as long as the same addresses stand there.
+Newer versions of Python do without versions; there, and wherever else the fields are not as expected, which is tried on
+real objects at first use, the answer is always that nobody knows.
 """
 
 from __future__ import annotations
@@ -11,33 +12,49 @@ import ctypes
 import functools
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from types import CellType
 from typing import Any
 
 import numpy as np
 
 from zerograd.engines.native import jit
-from zerograd.engines.native.binding import DATA
+from zerograd.engines.native.binding import DATA, LIST_ITEMS
 from zerograd.engines.native.emit import Function, Value
 from zerograd.engines.native.quick import method
 from zerograd.ir.graph import Array
 
-VERSION = 24  # bytes from the beginning of a dictionary to its version. Source: CPython, Include/cpython/dictobject.h
+# bytes from the beginning of an object to a field. Sources: CPython, Include/cpython/{dictobject,listobject}.h,
+# Include/cpython/cellobject.h, Include/cpython/descrobject.h, Include/structmember.h
+VERSION = 24
+LIST_COUNT = 16
+CELL_CONTENT = 16
+MEMBER, MEMBER_OFFSET = 40, 16  # of a slot's descriptor; of what that points to
+COUNTS = 2  # words before the rows
 _YES, _NO = object(), object()
 _TURNS = 100  # after which the interpreter has found its quick way
 
 
 def text(name: str) -> str:
-    """``PyObject *same({count, address, word, address, word, ...}, {yes, no}, 2)``: yes if every word is there."""
+    """``PyObject *same({count, more, address, word, address, word, ...}, {yes, no}, 2)``: yes if every word is there.
+
+    The last ``more`` rows are read only if the first ``count`` are right: they lie in memory that those point to.
+    """
     f = Function(name, (("ptr", "self"), ("ptr", "answers"), ("i64", "two")), "ptr")
     self, answers, _ = f.arguments
     record = f.load("ptr", f.pointer(self, DATA))
+    count = f.load("i64", record)
+    end = f.add(count, f.load("i64", record, 1))
 
     def one(i: Value, other: Value) -> Value:
-        row = f.pointer(record, f.add(f.mul(i, 2), 1), "i64")
+        row = f.pointer(record, f.add(f.mul(i, 2), COUNTS), "i64")
         return f.or_(other, f.xor(f.load("i64", f.load("ptr", row)), f.load("i64", row, 1)))
 
-    (other,) = f.loop(0, f.load("i64", record), 1, one, [f.const(0, "i64")])
+    def rows(low: Value, high: Value) -> list[Value]:
+        return f.loop(low, high, 1, one, [f.const(0, "i64")])
+
+    (other,) = rows(f.const(0, "i64"), count)
+    (other,) = f.if_(f.compare("eq", other, 0), lambda: rows(count, end), lambda: other)
     answer = f.load("ptr", answers, f.convert(f.compare("ne", other, 0), "i64"))
     f.store(f.add(f.load("i32", answer), 1), answer)  # a new reference
     return f.finish(answer)
@@ -48,14 +65,18 @@ def _method() -> Callable[[Array], Any] | None:
     """``None`` where dictionaries have no version."""
     if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
         return None
-    if not _have_versions():
+    if not (_have_versions() and _others_are_as_expected()):
         return None
     name = jit.described("same", "")
     return method(jit.load({name: lambda: text(name)})[name])
 
 
+def _word(address: int) -> int:
+    return ctypes.c_int64.from_address(address).value
+
+
 def _version(one: dict[Any, Any]) -> int:
-    return ctypes.c_int64.from_address(id(one) + VERSION).value
+    return _word(id(one) + VERSION)
 
 
 _CHANGES: tuple[Callable[[dict[Any, Any]], Any], ...] = (
@@ -104,24 +125,78 @@ def _attributes_have_versions() -> bool:
     return len(met) == 2 * _TURNS + 1
 
 
+class _Slotted:
+    __slots__ = ("first", "second")
+
+
+def _slot(one: Any, name: str) -> int:
+    """The address of what a slot of an object holds."""
+    return id(one) + _word(_word(id(getattr(type(one), name)) + MEMBER) + MEMBER_OFFSET)
+
+
+def _others_are_as_expected() -> bool:
+    """Whether lists, cells and slots hold their objects where they are looked for."""
+    items: list[Any] = [object(), object()]
+    held = object()
+    cell, slotted = CellType(held), _Slotted()
+    slotted.first, slotted.second = held, items
+    at = _word(id(items) + LIST_ITEMS)
+    found = [_word(id(items) + LIST_COUNT), _word(at), _word(at + 8), _word(id(cell) + CELL_CONTENT)]
+    found += [_word(_slot(slotted, "first")), _word(_slot(slotted, "second"))]
+    return found == [2, *map(id, items), id(held), id(held), id(items)]
+
+
 class Unchanged:
-    """Dictionaries, and what they were when ``note`` was called last."""
+    """Objects, and what they were when ``note`` was called last.
 
-    __slots__ = ("_call", "_record", "dictionaries")
+    Args:
+        dictionaries: none of their items may change.
+        lists: their items may not become other objects.
+        cells: of closures; likewise.
+        slots: an object, and the name of the slot that may not hold another object.
+    """
 
-    def __init__(self, dictionaries: Sequence[dict[Any, Any]]) -> None:
+    __slots__ = ("_call", "_held", "cells", "dictionaries", "lists", "slots")
+
+    def __init__(
+        self,
+        dictionaries: Sequence[dict[Any, Any]],
+        lists: Sequence[list[Any]] = (),
+        cells: Sequence[CellType] = (),
+        slots: Sequence[tuple[Any, str]] = (),
+    ) -> None:
         self.dictionaries = list(dictionaries)
-        self._record = np.zeros(1 + 2 * len(dictionaries), np.int64)
-        made = _method()
-        self._call: Any = made(self._record) if made is not None else lambda yes, no: no
+        self.lists, self.cells, self.slots = list(lists), list(cells), list(slots)
+        self._held: list[Any] = []  # so that nothing else comes to lie at the same address
         self.note()
 
     def note(self) -> None:
         """They are to stay as they are now."""
-        record = self._record
-        record[0] = len(self.dictionaries)
-        for i, one in enumerate(self.dictionaries):
-            record[1 + 2 * i : 3 + 2 * i] = id(one) + VERSION, _version(one)
+        made = _method()
+        if made is None:
+            self._call: Any = lambda yes, no: no
+            return
+        self._held = [*map(list, self.lists), [getattr(one, name) for one, name in self.slots]]
+        self._held += [one.cell_contents for one in self.cells]
+        first, more = list(self._fields()), list(self._items())
+        rows = [(address, _word(address)) for address in (*first, *more)]
+        self._call = made(np.array([(len(first), len(more)), *rows], np.int64))
+
+    def _fields(self) -> Iterator[int]:
+        for one in self.dictionaries:
+            yield id(one) + VERSION
+        for one in self.lists:
+            yield id(one) + LIST_COUNT
+            yield id(one) + LIST_ITEMS
+        for one in self.cells:
+            yield id(one) + CELL_CONTENT
+        for one, name in self.slots:
+            yield _slot(one, name)
+
+    def _items(self) -> Iterator[int]:
+        for one in self.lists:
+            start = _word(id(one) + LIST_ITEMS)
+            yield from range(start, start + 8 * len(one), 8)
 
     def holds(self) -> bool:
         """Whether nobody has changed any of them since; ``False`` also where that cannot be told."""

@@ -258,9 +258,32 @@ def test_what_happens_between_replays_that_follow_each_other_counts(
         seen = []
         for i in range(CALLS):
             losses = [step(*world.batches[(i + turn) % 10]) for turn in range(5)]
+            seen.append(world.state() if i % 5 == 4 else None)
             seen.append(values(meddle(world, i)))
             seen.append(values(losses) if i % 3 == 2 else None)
         results.append((seen, world.state()))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda x: x.mul_(0.5), lambda x: x.__setitem__(0, 1.0), lambda x: setattr(x, "data", x.data * 2)]
+)
+def test_data_that_a_step_only_reads_may_change_between_replays(
+    change: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "engine", "native", raising=False)
+    results = []
+    for wrap in (lambda step: step, torch.compile):
+        world = World("Adam")
+        x, y = world.batches[0]
+        body = supervised(world)
+        step = wrap(lambda body=body, x=x, y=y: body(x, y))
+        losses = []
+        for i in range(30):
+            if i in (12, 20, 21):
+                change(x)
+            losses.append(step())
+        results.append((values(losses), world.state()))
     assert results[0] == results[1]
 
 

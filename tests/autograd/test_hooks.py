@@ -5,16 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import pytest
 from autograd.scenario import check, scenarios_of
-
-from zerograd.ir.record import recorder
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> None:
-    """Branches are ordered as they were recorded first, so what other tests have recorded must be forgotten."""
-    recorder.own.forget()
 
 
 def sees_the_gradient(T: Any) -> Any:
@@ -71,6 +62,30 @@ def see_the_sum_of_all_contributions(T: Any) -> Any:
     h.register_hook(lambda grad: seen.append(grad.tolist()))
     w.register_hook(lambda grad: seen.append(grad.tolist()))
     ((h * 2.0).sum() + (h * w).sum() + w.sum()).backward()
+    return seen
+
+
+def of_branches_run_by_when_the_branches_were_made(T: Any) -> Any:
+    w = T.tensor([1.0, 2.0], requires_grad=True)
+    seen = []
+    for names in (("sin", "cos"), ("cos", "sin"), ("sin", "cos")):
+        made = {name: getattr(w, name)() for name in names}
+        for name, value in made.items():
+            value.register_hook(lambda grad, name=name: seen.append(name))
+        (made["sin"] + made["cos"]).sum().backward()
+        seen.append(w.grad.tolist())  # computed, so that the next round is recorded as the first one was
+    return seen
+
+
+def of_views_run_by_when_the_views_were_made(T: Any) -> Any:
+    w = T.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True) * 2.0
+    seen = []
+    for rows in ((0, 1), (1, 0)):
+        made = {row: w[row] for row in rows}
+        for row, value in made.items():
+            value.register_hook(lambda grad, row=row: seen.append(row))
+        (made[0] * made[1]).sum().backward(retain_graph=True)
+        seen.append(made[0].tolist())
     return seen
 
 

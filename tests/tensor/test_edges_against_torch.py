@@ -109,6 +109,7 @@ SINGLE = [
     "L.count_nonzero(holes, 0)", "L.bucketize(x, L.tensor([-1.0, 0.0, 0.5]))",
     "L.searchsorted(L.tensor([0.0, 0.5, 2.0]), x, right=True)",
     "L.unique(n.detach(), return_inverse=True, return_counts=True)[1]", "L.unique(holes.detach(), dim=0)",
+    "L.unique(x.detach().sum(), return_inverse=True)[1]", "L.unique_consecutive(x.detach().sum(), True)[1]",
     "L.unique_consecutive(n.detach())", "L.histc(x, 4, -2, 2)",
     "L.bincount(L.tensor([0, 3, 3]), L.tensor([0.5, 1.0, 2.0]))", "L.isin(x, y)",
 ]  # fmt: skip

@@ -359,7 +359,15 @@ def _occurrence(node: Node) -> Node:
             node.twin = _new_node(node.op, node.inputs, node.attributes, True)
         node = node.twin
     node.stamp = serial
+    note(recorder.own, node)
     return node
+
+
+def note(own: Recorder, node: Node) -> None:
+    """The user's program has recorded a tracked node outside the calls that give new tensors."""
+    if not own.depth:
+        trace = own.trace
+        trace.asides.append((len(trace.results), node))
 
 
 recorded_by(record)
@@ -396,13 +404,17 @@ def call(body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any
     own = recorder.own
     found = own.calls.get((body, statics, *operands))
     if found is None or own.exact_lines:
-        return new_call(own, body, operands, statics)
-    if found.tracked:
-        serial = own.trace.serial
-        if found.stamp == serial:
-            return next_occurrence(own, found, body, operands, statics)
-        found.stamp = serial
-    return found.result
+        result = new_call(own, body, operands, statics)
+    else:
+        result = found.result
+        if found.tracked:
+            serial = own.trace.serial
+            if found.stamp == serial:
+                result = next_occurrence(own, found, body, operands, statics)
+            found.stamp = serial
+    if result.__class__ is Node and result.tracked:
+        note(own, result)
+    return result
 
 
 def new_call(own: Recorder, body: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:

@@ -121,6 +121,10 @@ class Trace:
         roots: after the launch, the tracked nodes that were alive then.
         freed: per finished backward pass, the nodes whose kept values it has given up.
         hooks: functions to call with the finished gradient of a node.
+        asides: tracked nodes whose calls gave no new tensor (views, nodes of backward passes), each with the number of
+            new tensors before it.
+        order: after the launch, the nodes of all new tensors, in the order of the calls, if gradients can flow.
+        ranks, ranked: see ``ranking``; how many of ``order`` and ``asides`` it has seen.
         limit: launch when more values than this are pending; 0 after an input was bound that may change.
         finished_step: an optimizer has stepped, so the next backward pass belongs to another step.
         watch: who wants to know where the data comes from, or ``None``.
@@ -130,8 +134,9 @@ class Trace:
     """
 
     __slots__ = (
-        "__weakref__", "alone", "arrivals", "certain", "finished_step", "freed", "hooks", "leaves", "limit", "nbytes",
-        "packs", "passages", "pending", "plan", "results", "roots", "serial", "shown", "sources", "values", "watch",
+        "__weakref__", "alone", "arrivals", "asides", "certain", "finished_step", "freed", "hooks", "leaves", "limit",
+        "nbytes", "order", "packs", "passages", "pending", "plan", "ranked", "ranks", "results", "roots", "serial",
+        "shown", "sources", "values", "watch",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -149,12 +154,48 @@ class Trace:
         self.roots: tuple[Node, ...] = ()
         self.freed: tuple[frozenset[Node], ...] = ()
         self.hooks: dict[Node, list[Any]] = {}
+        self.asides: list[tuple[int, Node]] = []
+        self.order: list[Node] = []
+        self.ranks: dict[Node, int] = {}
+        self.ranked = (0, 0)
         self.finished_step = False
         self.limit = settings.max_pending_calls
         self.watch: Watch | None = None
         self.alone = False
         self.plan: Any = None
         self.certain = False
+
+    def ranking(self) -> dict[Node, int]:
+        """When this trace recorded its tracked nodes: a later call has a higher rank, and all its nodes have the same.
+
+        ``Node.number`` does not tell: a node that is met again was perhaps made in another order.
+        """
+        made, aside = self.ranked
+        order = self.order or [one._at for one in self.results]
+        while made < len(order) or aside < len(self.asides):
+            if aside < len(self.asides) and self.asides[aside][0] <= made:
+                node = self.asides[aside][1]
+                aside += 1
+            else:
+                node = order[made]
+                made += 1
+            self._rank(node, made + aside)
+        self.ranked = made, aside
+        return self.ranks
+
+    def _rank(self, node: Node, rank: int) -> None:
+        """Give the rank to ``node``, and to those of its ancestors that the call has recorded too."""
+        stack = [node]
+        while stack:
+            one = stack.pop()
+            if one.tracked and one not in self.ranks:
+                self.ranks[one] = rank
+                stack += one.inputs
+
+    def keep_order(self) -> None:
+        """Before a launch: remember in which order the new tensors were made, if gradients may flow through them."""
+        if self.sources and not self.order:
+            self.order = [one._at for one in self.results]
 
     def forget_anchored(self) -> None:
         """Hold no new tensor that has got a storage since: if nobody else holds it, that is not needed either."""

@@ -77,6 +77,7 @@ def _compute(trace: Trace) -> None:
     with lock:
         if flight.running is not None:
             flight.finish()
+        trace.keep_order()
         if trace.certain:
             results, live, packs, plan = trace.results, trace.pending, trace.packs, trace.plan
         else:

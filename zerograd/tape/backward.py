@@ -285,6 +285,7 @@ class _Sweep:
             if leaf is not None:
                 self.shares[leaf] = self.shares.get(leaf, 0) + 1
         self.ready: list[tuple[Any, ...]] = []
+        self.ranks: dict[Trace, dict[Node, int]] = {}
         self.arrived: dict[Point, Any] = {}
         self.leaves: dict[Leaf, Value] = {}
         self.waiting: dict[Any, dict[Point, Value]] = {}
@@ -308,7 +309,13 @@ class _Sweep:
         return self.results
 
     def _release(self, point: Point) -> None:
-        rank = (0, 0, 0) if _leaf_at(point) is not None else (1, -point.trace.serial, -point.node.number)
+        """PyTorch's order: leaf tensors at once; of the others, the one that was recorded last."""
+        rank = (0, 0, 0, 0)
+        if _leaf_at(point) is None:
+            trace, node = point.trace, point.node
+            if trace not in self.ranks:
+                self.ranks[trace] = trace.ranking()
+            rank = (1, -trace.serial, -self.ranks[trace].get(node, 0), -node.number)
         heapq.heappush(self.ready, (*rank, len(self.ready), id(point), point))
 
     def _arrive(self, point: Point, part: Any) -> None:

@@ -25,7 +25,7 @@ Histogram, Histogramdd = (
 
 
 def _made(array: Array, kind: dtypes.dtype) -> Any:
-    array = np.ascontiguousarray(array).astype(kind.numpy, copy=False)
+    array = np.asarray(array, kind.numpy, order="C")  # np.ascontiguousarray would add a dimension where there is none
     return TensorBase.of_array(array, TensorType(array.shape, kind))
 
 

@@ -211,6 +211,53 @@ def test_images_whose_positions_are_copied_together(seed: int, side: str, monkey
     assert made, "no panel was packed"
 
 
+def check_odd(case: Case, side: str, type: str, seed: int) -> None:
+    """Infinities and NaN reach what they reach by the definition: 0 * inf is NaN, and around an image is nothing."""
+    rng = np.random.default_rng(seed)
+    arrays = [rng.integers(-2, 3, shape).astype(DTYPES[type]) for shape in case.operands(side)]
+    for operand in rng.permutation(2)[: rng.integers(1, 3)]:
+        numbers = arrays[operand].reshape(-1)
+        for value in (np.inf, -np.inf, np.nan)[: rng.integers(1, 4)]:
+            numbers[rng.integers(numbers.size)] = value
+    node = case.node(side, *arrays)
+    with np.errstate(all="ignore"):
+        expected = node.op.reference(*(one.astype(np.float64) for one in arrays), **node.attributes)
+    made = Lowered([node], arrays)
+    (first,) = made.run()
+    np.testing.assert_array_equal(first.astype(np.float64), expected, str(case))
+    assert made.run(random_cuts(rng))[0].tobytes() == first.tobytes()
+
+
+@pytest.mark.parametrize("type", ["float", "double"])
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_not_finite_reaches_what_it_reaches_by_definition(seed: int, side: str, type: str) -> None:
+    check_odd(random_case(np.random.default_rng(seed)), side, type, seed)
+
+
+@pytest.mark.parametrize("type", ["float", "half", "bfloat"])
+@pytest.mark.parametrize("name", NAMED)
+def test_infinite_weights_do_not_meet_what_stands_around_the_windows(name: str, type: str) -> None:
+    case = NAMED[name]
+    y = np.ones(case.y, DTYPES[type])
+    w = np.ones(case.w, DTYPES[type])
+    w.reshape(-1)[:: max(w.size // 3, 1)] = np.inf
+    node = case.node("conv_input", y, w)
+    found = Lowered([node], [y, w]).run()[0].astype(np.float64)
+    expected = node.op.reference(y.astype(np.float64), w.astype(np.float64), **node.attributes)
+    assert not np.isnan(expected).any()
+    np.testing.assert_array_equal(found, expected.astype(DTYPES[type]).astype(np.float64))
+
+
+@pytest.mark.parametrize("seed", range(90, 100))
+def test_what_is_not_finite_among_positions_copied_together(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(seed)
+    monkeypatch.setattr(plan, "WORTH_PACKING", 1e9)
+    monkeypatch.setattr(plan, "DEPTH", int(rng.choice([7, 640])))
+    case = Case(24, 3, int(rng.choice([2, 5, 13])), (5, 7), (3, 2), None, tuple(map(int, rng.integers(0, 4, 2))))
+    check_odd(case, "conv_input", "float", seed)
+
+
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize(
     "case",

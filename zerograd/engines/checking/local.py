@@ -189,23 +189,6 @@ def _convolution(terms: Callable[[Step], float]) -> Callable[[Step, TensorType],
     return rule
 
 
-def _conv_input(step: Step, type: TensorType) -> Array:
-    """Where infinite weights meet the zeros around an image, engines may leave these out or multiply (0 * inf)."""
-    terms = step.xs[1].shape[0] / step.attributes["groups"] * count(step.xs[1].shape[2:])
-    found = _convolution(lambda _: terms)(step, type)
-    odd = ~np.isfinite(size_of(step.xs[1])) * 1.0
-    if not odd.any():
-        return found
-    taps, stride = step.xs[1].shape[2:], step.attributes["stride"]
-    reach = [d * (n - 1) + 1 for d, n in zip(step.attributes["dilation"], taps, strict=True)]
-    y = step.xs[0].shape
-    beyond = np.ones((*y[:2], *[n + 2 * more for n, more in zip(y[2:], reach, strict=True)]))
-    wider = [more * one for more, one in zip(reach, stride, strict=True)]
-    padding = tuple((a + n, b + n) for (a, b), n in zip(step.attributes["padding"], wider, strict=True))
-    outside = step.applied(beyond, odd, padding=padding) > step.applied(np.ones(y), odd)
-    return np.where(outside, np.inf, found)
-
-
 def _linear(terms: Callable[[Step], float]) -> Callable[[Step, TensorType], Array]:
     def rule(step: Step, type: TensorType) -> Array:
         return _terms(step.applied(step.sizes(0)), terms(step), type)
@@ -332,7 +315,9 @@ _RULES: dict[str, Callable[[Step, TensorType], Any]] = {
     "recurrence": _recurrence,
     "matmul": _bilinear(lambda step: step.xs[0].shape[-1]),
     "conv": _convolution(lambda step: count(step.xs[1].shape[1:])),
-    "conv_input": _conv_input,
+    "conv_input": _convolution(
+        lambda step: step.xs[1].shape[0] / step.attributes["groups"] * count(step.xs[1].shape[2:])
+    ),
     "conv_weight": _convolution(lambda step: step.xs[1].shape[0] * count(step.xs[1].shape[2:])),
     "fold": _linear(lambda step: count(step.attributes["kernel"])),
     "resample": _resample,

@@ -51,7 +51,8 @@ def _conv(lowering: Lowering, node: Node) -> bool:
     source, weights = (Operand(lowering.whole(one), type) for one in node.inputs)
     target = lowering.new_window(node.type)
     kind = Windows if plan.pays(shape, type) else Stencil
-    made = kind(lowering, shape, source, weights, Operand(target, type), (group, feature, channel, *kernel))
+    strides = group, feature, channel, *kernel
+    made = kind(lowering, shape, source, weights, Operand(target, type), strides, node.op.name == "conv_input")
     lowering.steps.extend(made.instructions())
     lowering.place(node, target)
     return True

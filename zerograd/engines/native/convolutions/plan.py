@@ -8,7 +8,7 @@ from math import gcd
 import numpy as np
 
 from zerograd import dtypes
-from zerograd.engines.native.convolutions import stencil, weights
+from zerograd.engines.native.convolutions import around, stencil, weights
 from zerograd.engines.native.convolutions.blocks import PLANES, UNITS, Blocks, Operand
 from zerograd.engines.native.convolutions.geometry import Shape3
 from zerograd.engines.native.convolutions.weights import Panels
@@ -59,11 +59,14 @@ class Stencil:
         x, y: source and target.
         w: the weights.
         strides: of w in elements: from group to group, of y's features, of x's channels; then those of its kernel.
+        alone: whether w meets the source alone, not zeros around it, which matters where it is not finite.
     """
 
     def __init__(
-        self, lowering: Lowering, shape: Shape3, x: Operand, w: Operand, y: Operand, strides: tuple[int, ...]
+        self, lowering: Lowering, shape: Shape3, x: Operand, w: Operand, y: Operand, strides: tuple[int, ...],
+        alone: bool,
     ) -> None:  # fmt: skip
+        self.alone = alone
         self.lowering, self.shape, self.x, self.w, self.y, self.strides = lowering, shape, x, w, y, strides
         self.type = "double" if x.type == "double" else "float"
         self.tile, self.panels = tile_of(self.type, shape.features)
@@ -115,7 +118,7 @@ class Stencil:
         shape, tile, blocks = self.shape, self.tile, self.blocks
         table, places, parts, depths = self._tables()
         self.depth = sum(depths)
-        panel = self.depth * tile.rows * self.bytes
+        panel = self.depth * tile.rows * self.bytes + around.NOTE
         packed = self.lowering.buffer(max(shape.groups * self.panels.count * panel, 1)).index
         numbers = self._numbers(depths)
         step = {1: 1, 2: 2}.get(shape.columns.step, 0)
@@ -170,7 +173,7 @@ class Stencil:
         reading = max(min(DEPTH, ROWS_OF_DEPTH * max(len(part.taps) for part in columns.parts)), 32)
         pieces = -(-deepest // reading) or 1
         block = max(-(-deepest // pieces), 1)
-        panel = self.depth * self.tile.rows * self.bytes
+        panel = self.depth * self.tile.rows * self.bytes + around.NOTE
         x, y = self.x.strides, self.y.strides
         row, column = rows.parts[0].step, columns.parts[0].step
         return {
@@ -189,6 +192,7 @@ class Stencil:
             "together": self.together, "planes_image": blocks.planes * blocks.plane,
             "aligned": int(self._aligned(deepest)),
             "sum_panels": BLOCK_PANELS if pieces > 1 else 0,
+            "alone": int(self.alone),
         }  # fmt: skip
 
 

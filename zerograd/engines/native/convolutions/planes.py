@@ -46,6 +46,9 @@ class Planes:
         source: the type of the source; ``type``: that of the planes, "float" or "double".
         step: the stride along columns if it is 1 or 2, 0: any.
         lanes: of a vector of ``type``.
+
+    Attributes:
+        around: a vector of what stands around the source: zeros, if nobody sets it.
     """
 
     whole: Value  # numbers of a row that are copied as whole vectors
@@ -54,6 +57,7 @@ class Planes:
     def __init__(self, f: Function, n: Mapping[str, Value], source: str, type: str, step: int, lanes: int) -> None:
         self.f, self.n, self.source, self.type, self.step, self.lanes = f, n, source, type, step, lanes
         self.bytes = size(type)
+        self.around = f.const(0, vector(type, lanes))
 
     def lay(self, start: Value, block: Block, planes: Value) -> None:
         """Fill the planes from the source of an image and group that begins at ``start``."""
@@ -127,11 +131,10 @@ class Planes:
         self._zeros(plane, end, f.add(end, n["slack"]))
 
     def _zeros(self, to: Value, low: Value, high: Value) -> None:
-        """Zeros, and up to a vector more, which is written again."""
+        """What stands around, and up to a vector more, which is written again."""
         f = self.f
-        zero = f.const(0, vector(self.type, self.lanes))
-        f.store(zero, to, low)
-        f.loop(f.add(low, self.lanes), high, self.lanes, lambda i: f.store(zero, to, i))
+        f.store(self.around, to, low)
+        f.loop(f.add(low, self.lanes), high, self.lanes, lambda i: f.store(self.around, to, i))
 
     def _copy(self, source: Value, to: Value, count: Value) -> None:
         """Every ``step``-th number."""

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from zerograd.engines.native.convolutions import planes
+from zerograd.engines.native.convolutions import around, planes
 from zerograd.engines.native.convolutions.panels import Lines, pack_panel
 from zerograd.engines.native.convolutions.planes import Block, Planes
 from zerograd.engines.native.convolutions.writing import Place, Writer
@@ -44,6 +44,7 @@ NUMBERS = (
     "together", "planes_image",  # images of a unit, bytes of the planes of each
     "aligned",  # whether rows of positions have panels of their own, where they are long enough
     "sum_panels",  # the sums of so many panels wait at a time: 0 where k is one block
+    "alone",  # whether weights that are not finite meet the source alone, not what stands around it (see ``around``)
 )  # fmt: skip
 PART = ("low_row", "high_row", "low_column", "high_column", "y_offset", "depth", "first")
 PART_PITCH = 8  # numbers in a record of the table of parts
@@ -107,6 +108,7 @@ class _Stencil:
     planes: Value  # of the block
     at: Value  # where the part's first position lies in them
     a_start: Value  # A of the group
+    odd: Value  # whether what stands around the source must be left out
     place: Place  # of the part in y
     lines: Lines  # of the positions, where they are packed
     positions: Value  # of the part, through all its rows
@@ -149,16 +151,24 @@ class _Stencil:
         column = f.add(n["first_column"], f.mul(column, n["block_columns"]))
         self.block = Block(depth, row, column, n["block_rows"])
         start = f.pointer(self.x, f.add(f.mul(image, n["x_image"]), f.mul(group, n["x_group"])))
+        self.a_start = f.pointer(self.a, f.mul(group, n["a_group"]))
         if self.form.plain:
             offset = f.add(f.mul(f.mul(depth, n["depth_step"]), n["x_depth"]), f.mul(row, n["x_row"]))
             self.planes = f.pointer(start, f.add(offset, f.mul(column, self.bytes)))
         else:
             self.planes = f.pointer(f.scratch, self._before_planes())
+            self._look_at_weights()
             f.loop(0, n["together"], 1, lambda i: self._lay(start, i))
-        self.a_start = f.pointer(self.a, f.mul(group, n["a_group"]))
         y = f.add(f.mul(image, n["y_image"]), f.add(f.mul(group, n["y_group"]), f.mul(depth, n["y_depth"])))
         self.image, self.group = image, group
         f.loop(0, n["parts"], 1, lambda i: self._part(i, f.pointer(self.y, y)))
+
+    def _look_at_weights(self) -> None:
+        f, n, tile = self.f, self.n, self.tile
+        note = f.pointer(self.a_start, f.sub(n["a_panel"], around.NOTE))
+        count = f.mul(n["panels"], n["alone"])
+        self.odd = around.noted(f, note, n["a_panel"], count, tile.type)
+        self.laying.around = f.select(self.odd, around.mark(f, tile.type, tile.lanes), f.const(0, tile.vector))
 
     def _lay(self, start: Value, i: Value) -> None:
         """The planes of the unit's i-th image."""
@@ -262,9 +272,22 @@ class _Stencil:
         k = f.add(self.part["first"], self.k)
         offset = f.add(f.mul(panel, n["a_panel"]), f.mul(k, tile.rows * self.bytes))
         a = f.pointer(self.a_start, offset)
-        if self.form.packed:
-            return multiply(f, tile, side_by_side(tile, a, tile.rows * self.bytes), b, self.row_bytes, self.shallow)
-        return through_table(f, tile, a, f.pointer(self.table, k, "i32"), b, self.shallow)
+        table = f.pointer(self.table, k, "i32")
+
+        def fast() -> list[Value]:
+            if self.form.packed:
+                return multiply(f, tile, side_by_side(tile, a, tile.rows * self.bytes), b, self.row_bytes, self.shallow)
+            return through_table(f, tile, a, table, b, self.shallow)
+
+        def there(k: Value) -> Value:
+            return f.pointer(
+                b, f.mul(k, self.row_bytes) if self.form.packed else f.convert(f.load("i32", table, k), "i64")
+            )
+
+        if self.form.plain:  # nothing stands around
+            return fast()
+        slow = lambda: around.multiply_inside(f, tile, a, there, self.shallow, self.spare)  # noqa: E731
+        return f.if_(self.odd, slow, fast)
 
     def _packed(self, p: Value) -> Value:
         """A panel copied together."""

@@ -1,10 +1,14 @@
 """Weights as panels of the rows that a tile has: for each group and panel [k][row], k through all parts.
 
-Panels are large, as the tile, or small, with one row less, so that no row is empty.
+Panels are large, as the tile, or small, with one row less, so that no row is empty. Behind each panel stands a number
+that is NaN if a weight of the panel is not finite (see ``around``).
 """
 
 from __future__ import annotations
 
+from functools import reduce
+
+from zerograd.engines.native.convolutions.around import NOTE
 from zerograd.engines.native.emit import Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
 from zerograd.engines.native.products.numbers import read
@@ -42,7 +46,7 @@ def _text(rows: int, source: str, type: str) -> str:
     f = KernelFunction()
     n = {word: f.number(6 + i) for i, word in enumerate(NUMBERS)}
     start, table, packed = f.place(0), f.place(1), f.place(2)
-    pitch = f.mul(n["depth"], rows * size(type))
+    pitch = f.add(f.mul(n["depth"], rows * size(type)), NOTE)
 
     def unit(u: Value) -> None:
         group, panel = f.div(u, n["panels"]), f.rem(u, n["panels"])
@@ -56,13 +60,16 @@ def _text(rows: int, source: str, type: str) -> str:
             for _ in range(count - 1):
                 heads.append(f.pointer(heads[-1], n["w_row"]))
 
-            def one(k: Value) -> None:
+            def one(k: Value, *seen: Value) -> list[Value]:
                 offset = f.convert(f.load("i32", table, k), "i64")
                 there = f.pointer(to, f.mul(k, count * size(type)))
-                for row, head in enumerate(heads):
-                    f.store(read(f, source, type, 1, f.pointer(head, offset)), there, row)
+                numbers = [read(f, source, type, 1, f.pointer(head, offset)) for head in heads]
+                for row, x in enumerate(numbers):
+                    f.store(x, there, row)
+                return [f.muladd(x, 0.0, before) for x, before in zip(numbers, seen, strict=True)]
 
-            f.loop(0, n["depth"], 1, one)
+            seen = f.loop(0, n["depth"], 1, one, [f.const(0, type)] * count)
+            f.store(reduce(f.add, seen), f.pointer(to, f.sub(pitch, NOTE)))
 
         f.if_(small, lambda: pack(max(rows - 1, 1)), lambda: pack(rows))
 

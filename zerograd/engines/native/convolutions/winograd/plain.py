@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from zerograd.engines.native.convolutions import around
 from zerograd.engines.native.convolutions.winograd import transforms
 from zerograd.engines.native.convolutions.winograd.tiles import Segment, Tiles
 from zerograd.engines.native.emit import Value, size
@@ -20,11 +21,13 @@ class Plain:
         type: of the weights.
         tiles: lays the planes.
         lines: memory for the sums of a segment, with the pitch of its plane.
+        alone: whether what stands around the source is marked, and left out.
     """
 
     def __init__(
-        self, f: KernelFunction, n: Mapping[str, Value], tile: Tile, type: str, tiles: Tiles, lines: Value
+        self, f: KernelFunction, n: Mapping[str, Value], tile: Tile, type: str, tiles: Tiles, lines: Value, alone: Value
     ) -> None:  # fmt: skip
+        self.alone = alone
         self.f, self.n, self.tile, self.type, self.tiles, self.lines = f, n, tile, type, tiles, lines
 
     def sums(self, start: Value, segment: Segment, weights: Value) -> None:
@@ -51,7 +54,9 @@ class Plain:
             def vector(i: Value) -> None:
                 total = f.load(tile.vector, self.lines, i)
                 for factor, head in zip(factors, heads, strict=True):
-                    total = tile.plus_product(f, factor, f.load(tile.vector, head, i), total)
+                    x = f.load(tile.vector, head, i)
+                    outside = f.and_(around.marked(f, x), f.splat(self.alone, tile.lanes))
+                    total = f.select(outside, total, tile.plus_product(f, factor, x, total))
                 f.store(total, self.lines, i)
 
             f.loop(0, count, tile.lanes, vector)

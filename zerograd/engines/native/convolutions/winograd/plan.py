@@ -131,8 +131,10 @@ class Windows:
     """The instructions of ``conv`` or ``conv_input``; the arguments are those of ``plan.Stencil``."""
 
     def __init__(
-        self, lowering: Lowering, shape: Shape3, x: Operand, w: Operand, y: Operand, strides: tuple[int, ...]
+        self, lowering: Lowering, shape: Shape3, x: Operand, w: Operand, y: Operand, strides: tuple[int, ...],
+        alone: bool,
     ) -> None:  # fmt: skip
+        self.alone = alone
         self.lowering, self.shape, self.x, self.w, self.y, self.strides = lowering, shape, x, w, y, strides
         self.type = "double" if x.type == "double" else "float"
         self.bytes = size(self.type)
@@ -213,6 +215,7 @@ class Windows:
             "rows": shape.rows.target, "columns": shape.columns.target, "features": shape.features,
             "large": panels.large, "panels": panels.count, "block_panels": self.block_panels,
             "m_point": m_point, "at_lines": at_lines, "at_v": at_v, "at_m": at_m,
+            "alone": int(self.alone),
         }, at_m + POINTS * m_point  # fmt: skip
 
 

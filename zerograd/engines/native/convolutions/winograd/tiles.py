@@ -60,11 +60,15 @@ class Tiles:
         self.f, self.n, self.source, self.tile, self.points = f, n, source, tile, points
         self.bytes = size(tile.type)
         self.zeros, self.plane = plane, f.pointer(plane, ZEROS)
-        f.store(f.const(0, tile.vector), plane)
+        self.surround(f.const(0, tile.vector))
         self.left = f.intrinsic("smin", f.intrinsic("smax", n["columns_before"], 0), n["pitch"])
         right = f.least(f.add(n["source_columns"], n["columns_before"]), n["pitch"])
         self.count = f.intrinsic("smax", f.sub(right, self.left), 0)  # numbers of the source in a row of a plane
         self.first = f.mul(f.sub(self.left, n["columns_before"]), size(source))
+
+    def surround(self, x: Value) -> None:
+        """Let planes have this vector around the source from now on: at first they have zeros."""
+        self.f.store(x, self.zeros)
 
     def segments(self, low: Value, high: Value, body: Callable[[Segment], None]) -> None:
         """For each image that rows ``low`` to ``high`` of tiles, counted through all images, touch."""
@@ -104,7 +108,7 @@ class Tiles:
         self._zeros(self.plane, end, f.add(end, n["slack"]))
 
     def _zeros(self, to: Value, low: Value, high: Value) -> None:
-        """Zeros, and up to a vector more, which is written again.
+        """Zeros (or see ``surround``), and up to a vector more, which is written again.
 
         They are loaded, because LLVM keeps a constant in a register that the products need.
         """

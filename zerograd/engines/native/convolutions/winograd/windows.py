@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from zerograd.engines.native.convolutions import around
 from zerograd.engines.native.convolutions.winograd import tiles, transforms
 from zerograd.engines.native.convolutions.winograd.form import Form
 from zerograd.engines.native.convolutions.winograd.plain import Plain
@@ -34,6 +35,7 @@ NUMBERS = (
     "m_point",  # bytes
     "at_lines", "at_v", "at_m",  # where the parts of scratch memory begin, in bytes; the first is the plane
     "w_group", "w_feature", "w_channel", "w_row", "w_column", "w_first",  # as in ``weights``
+    "alone",  # as in ``stencil``
 )  # fmt: skip
 X, A, W, Y = range(4)  # the operands
 
@@ -190,7 +192,11 @@ class _Windows:
     def _again(self) -> None:
         """The unit as plain sums."""
         f, n = self.f, self.n
-        plain = Plain(f, n, self.tile, self.form.type, self.tiles, self.lines)
+        alone = f.compare("ne", n["alone"], 0)
+        plain = Plain(f, n, self.tile, self.form.type, self.tiles, self.lines, alone)
+        self.tiles.surround(
+            f.select(alone, around.mark(f, self.tile.type, self.tile.lanes), f.const(0, self.tile.vector))
+        )
 
         def feature(k: Value) -> None:
             def segment(one: Segment) -> None:
@@ -208,6 +214,7 @@ class _Windows:
             self.tiles.segments(self.low, self.high, segment)
 
         f.loop(0, n["features"], 1, feature)
+        self.tiles.surround(f.const(0, self.tile.vector))
 
 
 __all__ = ["NUMBERS", "windows_kernel"]

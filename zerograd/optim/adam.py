@@ -30,7 +30,6 @@ def update(
     renewal1: Number,
     beta2: Number,
     renewal2: Number,
-    root: Number,
     eps: Number,
     decay: Number,
     *,
@@ -50,13 +49,14 @@ def update(
     scale = v
     if amsgrad:
         scale = largest_v = v.clone() if largest_v is None else largest_v.maximum(v)
-    return p - step_size * m / (scale.sqrt() / root + eps), m, v, largest_v
+    return p - step_size * (m / (scale.sqrt() + eps)), m, v, largest_v
 
 
 class Adam(Rule):
     """p -= lr * m / (sqrt(v) + eps), where m and v are running means of the gradient and of its square.
 
-    Both means start at 0 and are divided by 1 - beta ** step, which corrects them for that.
+    Both means start at 0 and are divided by 1 - beta ** step, which corrects them for that. What divides v is taken
+    out of the fraction, m / (sqrt(v) / root + eps) = root * m / (sqrt(v) + eps * root): one division less an element.
 
     Args:
         betas: what the means keep of their value in each step.
@@ -125,13 +125,13 @@ class Adam(Rule):
             lr = scalar(lr)
         decays = not is_zero(decay)
         decoupled = decays and bool(group["decoupled_weight_decay"])
+        root = (1 - beta2**step) ** 0.5
         numbers = (
-            lr / (1 - beta1**step),
+            lr / (1 - beta1**step) * root,
             1 - beta1,
             beta2,
             1 - beta2,
-            (1 - beta2**step) ** 0.5,
-            group["eps"],
+            group["eps"] * root,
             1 - lr * decay if decoupled else decay,
         )
         return numbers, {

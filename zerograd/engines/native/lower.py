@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zerograd.engines.native.buffers import CONSTANT, LEAF, NUMBER, REFERENCE, STATUS, TEMPORARY, Buffer
+from zerograd.engines.native.estimating import is_small
 from zerograd.engines.native.fusion import Fusion, Group
 from zerograd.engines.native.kernel import Instruction
 from zerograd.engines.native.planning import RowPlanner
@@ -39,6 +40,7 @@ class Lowering:
         results: for each output its window.
         checked: (buffer, offset, rows) of the places that some kernel looks at, and reports if they are wrong.
         kept: the outputs of the program.
+        small: one thread will do it all: what is divided among threads otherwise need not be.
         written: (node, part): parts that have been written where the node has them.
     """
 
@@ -52,6 +54,7 @@ class Lowering:
         self._reserved: dict[Node, Window] = {}
         self._windows: dict[Node, Window] = {}
         self.order = topological(outputs)
+        self.small = is_small(self.order)
         self.users = _users(self.order)
         self.fusion = Fusion(self.order)
         self.needed = self._needed(outputs)

@@ -32,6 +32,7 @@ PIECE = 512  # elements of a flat array that make a unit, at least
 NANOSECONDS = 0.05  # that a cheap operation takes for each element
 FEW = 256  # elements that are read where they lie, however that is
 PARTS = 32  # how many partial sums of all rows there are, at most
+ROWS_TOGETHER = 256  # that one unit folds alone in a small program: of more, sums of parts are more accurate
 _kernels: dict[str, _Made] = {}
 
 
@@ -242,7 +243,7 @@ class _Work:
             plan.extra[0] = rows
         kernel = _kernel(plan)
         batches = count([n for n, kept in zip(self.domain.dims, self._kept(), strict=True) if kept])
-        windows = [*list(windows)[: len(self.reads)], *self._write_finals(units == batches)]
+        windows = [*list(windows)[: len(self.reads)], *self._write_finals(units, batches)]
         accesses = [
             self._access(operand, window, units, of_unit)
             for operand, window in zip(plan.operands, windows, strict=True)
@@ -263,11 +264,12 @@ class _Work:
             main.in_place = self._in_place()
         return [main, *self._combined(batches, units, row)]
 
-    def _write_finals(self, complete: bool) -> list[Window]:
-        """Where results are written; ``complete``: what a unit folds of its columns is all there is."""
+    def _write_finals(self, units: int, batches: int) -> list[Window]:
+        """Where results are written: where they belong, if what a unit folds is all there is."""
         for i, (node, window, strides) in enumerate(self.writes):
             final = self.partials.get(node)
-            if complete and final is not None and self.plan.place[node] == COLUMNS and final.dtype is window.dtype:
+            complete = units == (batches if self.plan.place[node] == COLUMNS else 1)
+            if complete and final is not None and final.dtype is window.dtype:
                 self.writes[i] = node, final, strides
         return [window for _, window, _ in self.writes]
 
@@ -277,6 +279,8 @@ class _Work:
         inner = domain.inner or (True,) * len(domain.dims)
         batches = count([n for n, one in zip(domain.dims, kept, strict=True) if one])
         folded = [n for n, one, of_row in zip(domain.dims, kept, inner, strict=True) if not one and not of_row]
+        if self.lowering.small and rows <= ROWS_TOGETHER * batches:
+            return max(rows // batches, 1)
         if batches == 1:
             return _rows_of_part(rows, folded, PARTS)
         rows //= batches

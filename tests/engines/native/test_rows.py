@@ -13,7 +13,7 @@ from zerograd.engines.native import planning
 from zerograd.engines.native.rowplan import described
 from zerograd.ir.graph import Node
 from zerograd.ops import reduction
-from zerograd.ops.elementwise import add, div, exp, mul, sub
+from zerograd.ops.elementwise import add, div, eq, exp, mul, sub
 from zerograd.ops.movement import expand, flip, permute, slice_
 from zerograd.passes import pipeline
 
@@ -63,6 +63,46 @@ def test_folds_of_everything_and_of_columns_of_any_length(processor: Processor) 
         array = data(3, n)
         (x,) = leaves(array)
         check_close([reduction.sum(mul(x, x), axes=(0, 1)), reduction.sum(exp(x), axes=(0,))], [array])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64"])
+def test_short_rows_in_any_number(processor: Processor, dtype: str) -> None:
+    """Vectors go across the rows; the last one may have fewer of them."""
+    for rows, n in [(4, 3), (5, 2), (8, 8), (13, 3), (16, 10), (23, 7), (33, 12), (100, 3)]:
+        array = (data(rows, n) * 4).astype(dtype)
+        (x,) = leaves(array)
+        largest = expand(reduction.max(x, axes=(1,)), shape=x.shape)
+        outputs = [
+            sub(x, largest),
+            eq(x, largest),
+            reduction.sum(x, axes=(1,)),
+            reduction.sum(sub(x, largest), axes=(0,)),
+        ]
+        if x.dtype.is_floating_point:
+            outputs.append(softmax(x))
+        outputs.append(reduction.max(mul(x, x), axes=(0, 1)))
+        check_close(outputs, [array], 1e-2 if dtype == "float16" else 1e-5)
+
+
+def test_short_rows_that_lie_anywhere(processor: Processor) -> None:
+    arrays = data(3, 21), data(21, 8), data(1, 3), data(21, 1)
+    x, y, z, w = leaves(*arrays)
+    wide = add(permute(x, order=(1, 0)), slice_(y, starts=(0, 1), stops=(21, 7), steps=(1, 2)))
+    scaled = add(mul(flip(wide, axes=(1,)), expand(z, shape=(21, 3))), expand(w, shape=(21, 3)))
+    folded = expand(reduction.min(scaled, axes=(1,)), shape=(21, 3))
+    check_close([scaled, sub(scaled, folded), reduction.sum(scaled, axes=(0,))], list(arrays))
+
+
+def test_a_nan_in_a_short_row_stays_there(processor: Processor) -> None:
+    array = data(19, 3)
+    array[4, 1], array[18, 2], array[7, 0] = np.nan, np.nan, np.inf
+    (x,) = leaves(array)
+    rows = [
+        reduction.max(x, axes=(1,)),
+        reduction.min(x, axes=(1,)),
+        sub(x, expand(reduction.max(x, axes=(1,)), shape=x.shape)),
+    ]
+    check_same(rows, [array])
 
 
 def test_long_sums_stay_accurate(processor: Processor) -> None:

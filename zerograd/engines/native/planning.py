@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import values
+from zerograd.engines.native.across import AcrossKernel, goes_across
 from zerograd.engines.native.buffers import LEAF
 from zerograd.engines.native.checks import CHECKED
 from zerograd.engines.native.combining import combine
@@ -238,6 +239,7 @@ class _Work:
             of_unit = self._rows_of_unit(rows) if plan.folds_rows else 1
             elements = of_unit * row
         units = -(-rows // of_unit) if rows else 0
+        plan.across = goes_across(plan, of_unit if plan.folds_rows else rows, host().lanes)
         plan.prepare(of_unit)
         if plan.flat:
             plan.extra[0] = rows
@@ -255,7 +257,7 @@ class _Work:
                     self.lowering.buffers[access.buffer].nbytes = size * plan.writes[node].dtype.itemsize
                 access.slabs = max(units, 1)
         price = sum(values.price(node) for node in plan.order) * NANOSECONDS + len(plan.operands) * NANOSECONDS
-        scratch = 8 * row * kernel.kept
+        scratch = 8 * row * kernel.kept * (host().lanes if plan.across else 1)
         reads, writes = accesses[: len(self.reads)], accesses[len(self.reads) :]
         main = Instruction(kernel.kernel, reads, writes, plan.extra, units, elements * price + 5, scratch)
         if any(node.op.name in CHECKED for node in plan.order):
@@ -406,7 +408,8 @@ class _Made:
     def __init__(self, plan: Plan, description: str) -> None:
         target, passes = host(), Passes(plan)
         self.kept, self.passes = len(passes.kept), passes.count
-        self.kernel = Kernel.described("rows", description, lambda: RowKernel(plan, passes, target).text())
+        kind = AcrossKernel if plan.across else RowKernel
+        self.kernel = Kernel.described("rows", description, lambda: kind(plan, passes, target).text())
 
 
 def _kernel(plan: Plan) -> _Made:

@@ -13,6 +13,7 @@ from zerograd.ir.graph import Node
 from zerograd.shapes import Shape, count
 
 UNSEEN = {"dtype", *NO_MATTER}  # attributes that kernels do not depend on, or that are named apart
+_STEPS = {0: "0", 1: "1"}
 CHEAP = 5  # operations that are rather done again than kept
 
 
@@ -32,8 +33,12 @@ class Operand:
     @property
     def step(self) -> str:
         """How it moves along the innermost axis: part of the code."""
-        last = self.inner[-1] if self.inner else 0
-        return {0: "0", 1: "1"}.get(last, "s")
+        return _STEPS.get(self.inner[-1] if self.inner else 0, "s")
+
+    @property
+    def rise(self) -> str:
+        """How it moves along the only outer axis: part of the code that goes across rows."""
+        return _STEPS.get(self.outer[0], "s")
 
 
 class Plan:
@@ -48,6 +53,7 @@ class Plan:
         writes: for each node that others need, its operand.
         outer, inner: sizes of the axes.
         flat: all operands lie one element after the other: units are pieces of one long row.
+        across: vectors hold an element of several rows (``across``).
     """
 
     def __init__(self) -> None:
@@ -60,7 +66,7 @@ class Plan:
         self.operands: list[Operand] = []
         self.outer: Shape = ()
         self.inner: Shape = ()
-        self.flat = False
+        self.flat = self.across = False
         self.extra: list[int] = []
         self.slot: dict[str, int] = {}
 
@@ -93,7 +99,7 @@ class Plan:
 def described(plan: Plan) -> str:
     """All that the text of a plan's kernel depends on."""
     number = {node: i for i, node in enumerate(plan.order)}
-    lines = [f"{len(plan.outer)} {len(plan.inner)} {plan.flat}"]
+    lines = [f"{len(plan.outer)} {len(plan.inner)} {plan.flat} {plan.across}"]
     for node in plan.order:
         sources = []
         for i, x in enumerate(node.inputs):
@@ -110,7 +116,7 @@ def described(plan: Plan) -> str:
         )
     for one in plan.operands:
         moves = [stride != 0 for stride in (*one.outer, *one.inner)]
-        lines.append(f"{one.index} {one.dtype.name} {one.step} {moves}")
+        lines.append(f"{one.index} {one.dtype.name} {one.step} {moves} {one.rise if plan.across else ''}")
     return "\n".join(lines)
 
 

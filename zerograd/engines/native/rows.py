@@ -24,6 +24,8 @@ from zerograd.engines.native.windows import memory_dtype
 from zerograd.ir.graph import Node
 from zerograd.shapes import Shape
 
+Visit = Callable[..., list[Value]]
+"""(where, *sums) -> sums: what a pass does to a vector of elements."""
 REGISTERS = 8  # that a chain of instructions takes, with the constants it needs
 BLOCK = 4096  # elements of a row that are folded before the result joins the rest: long sums stay accurate
 
@@ -259,7 +261,7 @@ class Row:
 
     def run(self, index: int, totals: list[Value]) -> list[Value]:
         """One pass along the row; gives the sums over everything."""
-        kernel, plan, f = self.kernel, self.plan, self.f
+        kernel, plan = self.kernel, self.plan
         self.index = index
         roots = kernel.passes.roots(index)
         saves = [node for node in kernel.passes.kept if kernel.passes.pass_of(node) == index]
@@ -276,15 +278,18 @@ class Row:
 
         results = self._walk(visit, carried, folds + alls)
         for node, value in zip(folds, results, strict=False):
-            self.of_row[node] = values.rounded(
-                f, f.fold(lambda x, y, node=node: kernel._combine(node, x, y), value), node.type.dtype
-            )
+            self.of_row[node] = self._folded(node, value)
         totals = list(totals)
         for node, value in zip(alls, results[len(folds) :], strict=True):
             totals[everything.index(node)] = value
         return totals
 
-    def _walk(self, visit: Callable[..., list[Value]], carried: list[Value], folds: list[Node]) -> list[Value]:
+    def _folded(self, node: Node, x: Value) -> Value:
+        """What a row has been folded to, of what its vectors have."""
+        one = self.f.fold(lambda x, y: self.kernel._combine(node, x, y), x)
+        return values.rounded(self.f, one, node.type.dtype)
+
+    def _walk(self, visit: Visit, carried: list[Value], folds: list[Node]) -> list[Value]:
         """Go through the inner axes, the last one in vectors."""
         kernel, plan, f = self.kernel, self.plan, self.f
         last = len(plan.inner) - 1
@@ -306,7 +311,7 @@ class Row:
         return f.loop(0, lines, 1, line, carried)
 
     def _blocks(
-        self, visit: Callable[..., list[Value]], carried: list[Value], folds: list[Node], length: Value,
+        self, visit: Visit, carried: list[Value], folds: list[Node], length: Value,
         bases: list[Value], before: Value | None,
     ) -> list[Value]:  # fmt: skip
         """Along the last axis; what is folded is folded in blocks."""
@@ -417,9 +422,12 @@ class Along:
         linked = self.plan.links.get((node, i))
         if linked is not None:
             if self.plan.place[linked] == ROWS:
-                return self.f.splat(self.row.of_row[linked], self.width)
+                return self._of_row(linked)
             return self.value(linked)
         return self._read(self.plan.reads[node, i])
+
+    def _of_row(self, node: Node) -> Value:
+        return self.f.splat(self.row.of_row[node], self.width)
 
     def _read(self, operand: Operand) -> Value:
         found = self.loaded.get(operand.index)

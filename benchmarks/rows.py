@@ -21,7 +21,7 @@ from repeating import repeating
 
 import zerograd as torch
 from zerograd.engines import reference
-from zerograd.engines.native import program  # noqa: F401  all kernels are registered
+from zerograd.engines.native import kinds
 from zerograd.engines.native.buffers import CONSTANT, LEAF, NUMBER
 from zerograd.engines.native.jit import load
 from zerograd.engines.native.kernel import Instruction
@@ -31,6 +31,7 @@ from zerograd.ir.record import recorder
 from zerograd.ir.traverse import topological
 from zerograd.passes import pipeline
 
+kinds.registered()
 F = torch.nn.functional
 Case = Callable[[], Sequence[torch.Tensor]]
 

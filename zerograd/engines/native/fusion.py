@@ -75,11 +75,13 @@ class Fusion:
         groups: in an order in which they can be computed.
         home: the group that computes a node.
         seen: for a node that is a window, the node that it looks at, and how.
+        numbers: Python's numbers as another dtype, which no group computes: kernels convert what they read.
     """
 
     def __init__(self, order: Sequence[Node]) -> None:
         self.home: dict[Node, Group] = {}
         self.seen: dict[Node, tuple[Node, Window]] = {}
+        self.numbers: set[Node] = set()
         self._own: dict[Node, tuple[Node, Window]] = {}
         self._groups: list[Group] = []
         for position, node in enumerate(order):
@@ -101,6 +103,9 @@ class Fusion:
 
     def _place(self, node: Node, position: int) -> None:
         if node.op is leaf or node.op.name == "full":
+            return
+        if _is_number(node):
+            self.numbers.add(node)
             return
         if node.op.name in MOVES and node.inputs:
             base, window = self.base(node.inputs[0])
@@ -338,6 +343,13 @@ def _role(folded: tuple[bool, ...], inner: tuple[bool, ...] | None) -> str | Non
         return ALL
     trailing = inner == tuple(sorted(inner))
     return COLUMNS if trailing and not any(a and b for a, b in zip(folded, inner, strict=True)) else None
+
+
+def _is_number(node: Node) -> bool:
+    """Whether a node is a Python number of the caller as another dtype."""
+    if node.op.name != "cast" or not values.supported(node):
+        return False
+    return node.inputs[0].op is leaf and node.inputs[0].type.weak
 
 
 def is_elementwise(node: Node) -> bool:

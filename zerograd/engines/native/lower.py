@@ -133,7 +133,11 @@ class Lowering:
         return target
 
     def _source(self, node: Node) -> Window:
-        """A leaf, or a constant that is not part of a kernel."""
+        """A leaf, a constant that is not part of a kernel, or a number that some kernel cannot convert itself."""
+        if node in self.fusion.numbers:
+            target = self.new_window(node.type)
+            self.steps.append(self.rows.converted(node, target))
+            return target
         if node.op is leaf:
             dtype = memory_dtype(node.type)
             kind = NUMBER if node.type.weak else LEAF

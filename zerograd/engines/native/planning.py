@@ -71,6 +71,17 @@ class RowPlanner:
         """Adds the elements of a window to those of another, in which no two are one."""
         return self._between(add_op, [target, window], target)
 
+    def converted(self, node: Node, target: Window) -> Instruction:
+        """A Python number as another dtype in memory."""
+        work = _Work(self.lowering, Domain(()))
+        work.plan.order.append(node)
+        work.plan.place[node] = FULL
+        work.read(node, 0, self.lowering.window(node.inputs[0]), FULL)
+        work.write_to(node, target)
+        (made,) = work.instructions()
+        made.nodes = (node,)
+        return made
+
     def _between(self, op: Op, windows: Sequence[Window], target: Window) -> Instruction:
         """An elementwise op from windows to a window, all of one type."""
         node = _node(op, [TensorType(one.shape, one.dtype) for one in windows])
@@ -106,7 +117,7 @@ class _Work:
     def __init__(self, lowering: Lowering, domain: Domain) -> None:
         self.lowering, self.domain = lowering, domain
         self.plan = Plan()
-        self.reads: dict[tuple[int, int, Shape], tuple[Operand, Window]] = {}
+        self.reads: dict[tuple[int, dtype | None, int, Shape], tuple[Operand, Window]] = {}
         self.writes: list[tuple[Node, Window, Shape]] = []
         self.partials: dict[Node, Window] = {}
 
@@ -124,15 +135,17 @@ class _Work:
                 plan.constants[node, i] = base.attributes["fill"]
             elif base in group.place:
                 plan.links[node, i] = base
+            elif base in self.lowering.fusion.numbers:
+                self.read(node, i, self.lowering.window(base.inputs[0]), place, base)
             else:
                 self.read(node, i, self.lowering.window(x), place)
 
-    def read(self, node: Node, i: int, window: Window, place: str) -> None:
+    def read(self, node: Node, i: int, window: Window, place: str, number: Node | None = None) -> None:
         strides = self._strides(window, place)
-        key = (window.buffer, window.offset, strides)
+        key = (window.buffer, number and number.dtype, window.offset, strides)
         found = self.reads.get(key)
         if found is None:
-            operand = Operand(len(self.reads), window.dtype, strides, ())
+            operand = Operand(len(self.reads), window.dtype, strides, (), number)
             found = self.reads[key] = operand, window
         self.plan.reads[node, i] = found[0]
 

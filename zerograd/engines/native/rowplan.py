@@ -24,10 +24,11 @@ class Operand:
         index: its number among the instruction's operands.
         dtype: in memory.
         outer, inner: strides in elements along the outer and the inner axes.
+        number: the node that makes of it what the kernel computes with, if it is a Python number of another dtype.
     """
 
-    def __init__(self, index: int, dtype: dtype, outer: Shape, inner: Shape) -> None:
-        self.index, self.dtype = index, dtype
+    def __init__(self, index: int, dtype: dtype, outer: Shape, inner: Shape, number: Node | None = None) -> None:
+        self.index, self.dtype, self.number = index, dtype, number
         self.outer, self.inner = outer, inner
 
     @property

@@ -85,10 +85,14 @@ class RowKernel:
     def _load_scalars(self) -> dict[int, Value]:
         """The operands that are one number everywhere are loaded once."""
         return {
-            one.index: values.load(self.f, one.dtype, 1, self.base[one.index], 0)
+            one.index: self._load_scalar(one)
             for one in self.plan.operands
             if not any(one.outer) and not any(one.inner) and one not in self.plan.writes.values()
         }
+
+    def _load_scalar(self, operand: Operand) -> Value:
+        value = values.load(self.f, operand.dtype, 1, self.base[operand.index], 0)
+        return value if operand.number is None else values.emit(self.f, operand.number, [value])
 
     def _row_base(self, operand: Operand, places: Sequence[Value]) -> Value:
         """Where an operand's row begins."""

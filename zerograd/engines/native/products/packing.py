@@ -110,7 +110,23 @@ def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, de
     def blocks() -> None:
         f.loop(0, depth, SQUARES, lambda k: squares(k, f.intrinsic("smin", f.add(k, SQUARES), depth)))
 
-    f.if_(f.compare("sge", depth, n), blocks, lambda: _any(f, tile, width, source, count, depth, panel))
+    def shallow() -> None:
+        if size(source.type) > 2:
+            _shallow(f, tile, width, source, count, depth, panel)
+        else:  # masks of narrow numbers are taken apart
+            _any(f, tile, width, source, count, depth, panel)
+
+    f.if_(f.compare("sge", depth, n), blocks, shallow)
+
+
+def _shallow(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:
+    """Fewer k than a vector has lanes: squares of which only the first rows are stored."""
+    n, last, mask = tile.lanes, f.sub(count, 1), f.first(depth, tile.lanes)
+    for start in reversed(range(0, width, n)):  # the last vectors reach into the next k, which is written after
+        heads = [source.at(f, f.intrinsic("smin", last, start + w), 0) for w in range(min(n, width - start))]
+        xs = transposed(f, [read(f, source.type, tile.type, n, head, 0, mask) for head in heads])
+        for k, x in enumerate(xs[: n - 1]):
+            f.if_(f.compare("sgt", depth, k), lambda k=k, x=x, at=start: f.store(x, panel, k * width + at))
 
 
 def _any(f: Function, tile: Tile, width: int, source: Source, count: Value, depth: Value, panel: Value) -> None:

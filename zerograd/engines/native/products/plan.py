@@ -33,6 +33,7 @@ BANDWIDTH = 20  # bytes in a nanosecond, of data in the third cache
 SUM_COLUMNS = 1024  # of C whose sums wait in scratch memory while k runs
 FEW_COLUMNS = 64
 MOST_DOT_ROWS, LEAST_DOT_DEPTH = 4, 16  # where dot products in place beat packing
+SHALLOW = 16  # k with which transposing B costs less than transposing the results
 PIECES = 8  # into so many pieces the work of a product should be divisible, or k is divided too
 WORTH_DIVIDING = 4_000_000  # operations, some 50 microseconds
 LEAST_SLICE = 512  # k
@@ -87,7 +88,7 @@ def _turning_pays(a: Matrix, b: Matrix, type: str) -> bool:
     """Whether it is faster to read B's columns where they lie, and to pack A: where B is large and used little."""
     rows, depth = a.shape[-2:]
     columns = b.shape[-1]
-    if b.strides[-2] != 1 or b.strides[-1] == 1 or b.type != type or columns < FEW_COLUMNS:
+    if b.strides[-2] != 1 or b.strides[-1] == 1 or b.type != type or columns < FEW_COLUMNS or depth <= SHALLOW:
         return False
     return rows <= columns and (rows > 8 or columns * depth * size(type) > SECOND_CACHE // 4)
 

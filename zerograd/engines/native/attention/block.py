@@ -1,7 +1,7 @@
 """What attention and its gradient share: a block of queries against the keys that they see.
 
     for item in batch:                        a head of a sequence
-        rows of keys and values are copied to scratch memory
+        rows of keys (times the scale) and values are copied to scratch memory
         for block of queries:                 in scratch memory:
             for panel of queries:                 as many as a tile has columns
                 scores[key, query]                    products, tile by tile
@@ -13,6 +13,9 @@ row, and no sum is corrected later. They lie with the queries side by side: what
 sums over keys need no sum of lanes. Causal: tiles without a visible pair are left out, within a tile later keys count
 as masked. Every product is one chain of multiply-adds with the summed index ascending, its length a matter of the place
 of the tile, and blocks of queries begin at multiples of their length: no result depends on how units are divided.
+
+An item's rows lie as far apart as all heads together are wide, which no processor guesses; so the lines of the next
+item are asked for while this one is computed.
 
 Rows in scratch memory begin at odd multiples of a cache line, so that neighbours do not share places in the cache.
 """
@@ -26,9 +29,18 @@ from zerograd.engines.native.emit import Operand, Value, size
 from zerograd.engines.native.kernel import KernelFunction
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.packing import ALONG, Source, pack
-from zerograd.engines.native.products.tile import Rows, Tile, multiply, one_below_another, side_by_side
+from zerograd.engines.native.products.tile import (
+    SECOND,
+    Rows,
+    Tile,
+    multiply,
+    one_below_another,
+    prefetch,
+    side_by_side,
+)
 from zerograd.frozen import Frozen
 
+LINE = 64  # bytes
 SIZES = (
     "heads",  # items are (sequence, head); this is the number of heads
     "queries", "keys", "width", "value_width",  # L, S, E, Ev
@@ -65,6 +77,7 @@ class Block(KernelFunction):
     Attributes:
         operands: for each name where its data begins and its strides (sequence, head, row).
         here: the same for the item: where it begins, and the stride of rows.
+        following: where the next item begins.
     """
 
     reads: ClassVar[tuple[str, ...]]
@@ -97,7 +110,9 @@ class Block(KernelFunction):
                 self.pitch[name] = self.number(at + 1)
             at += 2
         self.scale = self.convert(self.bitcast(self.n["scale"], "double"), form.tile.type)
+        self.scale_vector = self.splat(self.scale, form.tile.lanes)
         self.here: dict[str, tuple[Value, Value]] = {}
+        self.following: dict[str, Value] = {}
 
     # --- loops -------------------------------------------------------------------------------------------------
 
@@ -105,8 +120,11 @@ class Block(KernelFunction):
         """The whole kernel; a unit is a block of queries."""
         blocks = self.n["blocks"]
 
+        end = self.div(self.add(self.high, self.sub(blocks, 1)), blocks)
+        last_item = self.sub(end, 1)
+
         def item(i: Value) -> None:
-            self.find(i)
+            self.find(i, last_item)
             start = self.mul(i, blocks)
             low = self.intrinsic("smax", self.sub(self.low, start), 0)
             high = self.least(self.sub(self.high, start), blocks)
@@ -114,15 +132,19 @@ class Block(KernelFunction):
             self.prepare(self.visible(last))
             self.loop(low, high, 1, self.at_block)
 
-        self.loop(self.div(self.low, blocks), self.div(self.add(self.high, self.sub(blocks, 1)), blocks), 1, item)
+        self.loop(self.div(self.low, blocks), end, 1, item)
         return self.finish()
 
-    def find(self, item: Value) -> None:
-        """Where the operands of an item lie."""
+    def find(self, item: Value, last: Value) -> None:
+        """Where the operands of an item lie, and those of the next, of which ``last`` is the last."""
         outer, inner = self.div(item, self.n["heads"]), self.rem(item, self.n["heads"])
+        following = self.least(self.add(item, 1), last)
+        next_outer, next_inner = self.div(following, self.n["heads"]), self.rem(following, self.n["heads"])
         for name, (place, (sequence, head, row)) in self.operands.items():
             offset = self.add(self.mul(outer, sequence), self.mul(inner, head))
             self.here[name] = self.pointer(place, offset), row
+            offset = self.add(self.mul(next_outer, sequence), self.mul(next_inner, head))
+            self.following[name] = self.pointer(place, offset)
 
     def at_block(self, number: Value) -> None:
         """The block of queries of this number."""
@@ -164,37 +186,49 @@ class Block(KernelFunction):
         pack(self, self.tile, self.tile.columns, source, self.sub(self.count, query), wide, self.areas[area])
         return self.areas[area]
 
-    def copy(self, area: str, name: str, first: Operand, count: Value, padded: Value) -> None:
-        """Rows of an operand into an area; zeros beyond its columns, and beyond ``count``, up to whole tiles."""
+    def copy(
+        self, area: str, name: str, first: Operand, count: Value, padded: Value, factor: Value | None = None
+    ) -> None:  # fmt: skip
+        """Rows of an operand, times a factor, into an area.
+
+        Zeros beyond its columns, and beyond ``count`` rows up to ``padded``, in whole tiles.
+        """
         tile, wide = self.tile, self.n[self.rows[area]]
-        whole = self.and_(wide, -tile.lanes)
-        mask = self.first(self.sub(wide, whole), tile.lanes)
-        some = self.compare("slt", whole, wide)
-        end = self.up(wide, tile.columns)
-        zero = self.const(0, tile.vector)
+        bytes, stride = size(self.form.type), self.here[name][1]
+        start = self.row_of(name, first)
 
-        def row(r: Value) -> None:
-            at, to = self.row_of(name, self.add(self.operand(first, "i64"), r)), self.row_of(area, r)
+        def column(j: Value, vectors: int, mask: Value | None = None) -> None:
+            """Down the rows, so that the inner loop is the long one."""
 
-            def vector(j: Value, mask: Value | None = None) -> None:
-                self.store(read(self, self.form.type, tile.type, tile.lanes, at, j, mask), self._at(to, j))
+            def row(_: Value, at: Value, to: Value) -> list[Value]:
+                for v in range(vectors):
+                    x = read(self, self.form.type, tile.type, tile.lanes, at, v * tile.lanes, mask)
+                    self.store(x if factor is None else self.mul(x, factor), self._at(to, v * tile.lanes))
+                return [self.pointer(at, stride), self.pointer(to, self.pitch[area])]
 
-            self.loop(0, whole, tile.lanes, vector)
-            self.if_(some, lambda: vector(whole, mask))
-            self.loop(self.up(wide, tile.lanes), end, tile.lanes, lambda j: self.store(zero, self._at(to, j)))
+            self.loop(0, count, 1, row, [self.pointer(start, self.mul(j, bytes)), self._at(self.areas[area], j)])
 
-        self.loop(0, count, 1, row)
+        whole, vectors = self.and_(wide, -tile.columns), self.and_(wide, -tile.lanes)
+        self.loop(0, whole, tile.columns, lambda j: column(j, tile.vectors))
+        self.loop(whole, vectors, tile.lanes, lambda j: column(j, 1))
+        mask = self.first(self.sub(wide, vectors), tile.lanes)
+        self.if_(self.compare("slt", vectors, wide), lambda: column(vectors, 1, mask))
+        self._clear(area, 0, count, self.up(wide, tile.lanes))
         self.zeros(area, count, padded)
 
     def zeros(self, area: str, first: Value, last: Value) -> None:
         """Zeros in rows of an area, up to whole tiles."""
+        self._clear(area, first, last, 0)
+
+    def _clear(self, area: str, first: Operand, last: Value, column: Operand) -> None:
+        """Zeros in rows of an area from a column on."""
         zero, end = self.const(0, self.tile.vector), self.up(self.n[self.rows[area]], self.tile.columns)
 
         def row(r: Value) -> None:
             to = self.row_of(area, r)
-            self.loop(0, end, self.tile.lanes, lambda j: self.store(zero, self._at(to, j)))
+            self.loop(column, end, self.tile.lanes, lambda j: self.store(zero, self._at(to, j)))
 
-        self.loop(first, last, 1, row)
+        self.if_(self.compare("slt", self.operand(column, "i64"), end), lambda: self.loop(first, last, 1, row) and None)
 
     def _at(self, row: Value, column: Operand) -> Value:
         return self.pointer(row, column, self.tile.type)
@@ -238,20 +272,20 @@ class Block(KernelFunction):
 
     def keep(self, sums: Sequence[Value], to: Value, pitch: Operand) -> None:
         """The sums of a tile into an area."""
-        for place, x in zip(self._places(to, pitch), sums, strict=True):
+        for place, x in zip(self.places(to, pitch), sums, strict=True):
             self.store(x, place)
 
-    def add_to(self, sums: Sequence[Value], to: Value, pitch: Operand) -> None:
-        """The sums of a tile added to what is in an area."""
-        for place, x in zip(self._places(to, pitch), sums, strict=True):
-            self.store(self.add(self.load(self.tile.vector, place), x), place)
-
-    def _places(self, to: Value, pitch: Operand) -> list[Value]:
+    def places(self, to: Value, pitch: Operand) -> list[Value]:
         rows = [self.pointer(to, self.mul(self.operand(pitch, "i64"), row)) for row in range(self.tile.rows)]
         return [self.pointer(at, v * self.tile.lanes * self.bytes) for at in rows for v in range(self.tile.vectors)]
 
-    def product(self, name: str, left: str, right: str) -> None:
-        """A result's rows of this block = left [key, query] transposed @ rows of right [key, column]."""
+    def product(self, name: str, left: str, right: str, ahead: Sequence[str], factors: str | None = None) -> None:
+        """A result's rows of this block = left [key, query] transposed @ rows of right [key, column].
+
+        Args:
+            ahead: what is asked for meanwhile.
+            factors: an area of one number for each query, which its row is multiplied by.
+        """
         tile, wide = self.tile, self.n[self.rows[right]]
 
         def panel(column: Value) -> None:
@@ -262,15 +296,27 @@ class Block(KernelFunction):
                 depth = self.visible(self.add(self.origin, last))
                 a = side_by_side(tile, self._at(self.areas[left], r), self.pitch[left])
                 sums = multiply(self, tile, a, b, self.pitch[right], depth)
+                if factors is not None:
+                    sums = self.shrunk(sums, self._at(self.areas[factors], r))
+                self.ahead(ahead, self.add(self.origin, r), column)
                 self.put(sums, name, self.add(self.origin, r), self.sub(self.count, r), column, wide)
 
             self.loop(0, self.count, tile.rows, rows)
 
         self.loop(0, wide, tile.columns, panel)
 
-    def put(self, sums: Sequence[Value], name: str, row: Value, rows: Value, column: Value, wide: Value) -> None:
-        """The sums of a tile into a result, of which so many rows and columns are left."""
+    def shrunk(self, sums: Sequence[Value], factors: Value) -> list[Value]:
+        """The rows of a tile times a number each."""
         tile = self.tile
+        each = [self.splat(self.load(tile.type, factors, row), tile.lanes) for row in range(tile.rows)]
+        return [self.mul(x, each[i // tile.vectors]) for i, x in enumerate(sums)]
+
+    def put(
+        self, sums: Sequence[Value], name: str, row: Value, rows: Value, column: Value, wide: Value,
+        type: str | None = None,
+    ) -> None:  # fmt: skip
+        """The sums of a tile into a result (of another ``type``), of which so many rows and columns are left."""
+        tile, type = self.tile, type or self.form.type
         buffer = self.areas["tile"]
         left = self.sub(wide, column)
 
@@ -279,20 +325,20 @@ class Block(KernelFunction):
                 to = self.row_of(name, self.add(row, r))
                 for v in range(tile.vectors):
                     x = sums[r * tile.vectors + v]
-                    write(self, x, self.form.type, to, self.add(column, v * tile.lanes))
+                    write(self, x, type, to, self.add(column, v * tile.lanes))
 
         def edge() -> None:
             self.keep(sums, buffer, tile.columns * self.bytes)
-            self.rows_out(name, buffer, tile.columns * self.bytes, row, self.least(rows, tile.rows), column, left)
+            self.rows_out(name, buffer, tile.columns * self.bytes, row, self.least(rows, tile.rows), column, left, type)
 
         whole = self.and_(self.compare("sge", rows, tile.rows), self.compare("sge", left, tile.columns))
         self.if_(whole, inside, edge)
 
     def rows_out(
         self, name: str, source: Value, pitch: Operand, row: Operand, rows: Value, column: Operand, left: Value,
-        type: str | None = None,
+        type: str,
     ) -> None:  # fmt: skip
-        """Rows of scratch memory into a result (of another ``type``): at most ``left`` columns of at most a panel."""
+        """Rows of scratch memory into a result, of this type there: at most ``left`` columns of at most a panel."""
         tile = self.tile
         masks = [self.first(self.sub(left, v * tile.lanes), tile.lanes) for v in range(tile.vectors)]
 
@@ -303,13 +349,25 @@ class Block(KernelFunction):
                 for v, mask in enumerate(masks):
                     x = self.load(tile.vector, at, v * tile.lanes)
                     there = self.add(self.operand(column, "i64"), v * tile.lanes)
-                    write(self, x, type or self.form.type, to, there, mask)
+                    write(self, x, type, to, there, mask)
 
             self.loop(0, rows, 1, one)
 
         # Many processors store whole vectors much faster than masked ones.
         whole = self.compare("sge", left, tile.columns)
         self.if_(whole, lambda: all_rows([None] * tile.vectors), lambda: all_rows(masks))
+
+    def ahead(self, names: Sequence[str], row: Value, column: Value) -> None:
+        """Ask for what the next item has where a tile of this one is: rows lie too far apart to be guessed."""
+        wide = self.tile.columns * size(self.form.type)
+        at = self.mul(column, size(self.form.type))
+        for name in names:
+            stride = self.here[name][1]
+            start = self.pointer(self.following[name], self.add(self.mul(row, stride), at))
+            for _ in range(self.tile.rows):
+                for byte in range(0, wide, LINE):
+                    prefetch(self, self.pointer(start, byte), SECOND, writing=name in self.writes)
+                start = self.pointer(start, stride)
 
     # --- panels of queries ---------------------------------------------------------------------------------------
 
@@ -338,7 +396,7 @@ class Block(KernelFunction):
         pack(self, self.tile, self.tile.columns, source, count, self.panel_end(query), self.areas["mask"])
 
     def seen_scores(self, sums: Sequence[Value], key: Value, limits: Sequence[Value] | None) -> list[Value]:
-        """The scores of a tile: scaled, masked, minus infinity where nothing is seen.
+        """The scores of a tile: masked, minus infinity where nothing is seen.
 
         Args:
             limits: how many keys each query sees, where that matters.
@@ -348,7 +406,7 @@ class Block(KernelFunction):
         for i, x in enumerate(sums):
             row, v = divmod(i, tile.vectors)
             here = self.add(key, row)
-            t = self.mul(x, self.scale)
+            t = x
             inside = None
             if limits is not None:
                 inside = self.compare("slt", self.splat(self.short(here), tile.lanes), limits[v])

@@ -1,6 +1,6 @@
 """Attention: see ``zerograd.ops.attention`` for its meaning, ``block`` for its form.
 
-scores = k q^T          weights = exp(scores - max) / sum          result = weights^T v
+scores = k q^T          weights = exp(scores - max)          result = weights^T v / sum of weights
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ class Forward(Block):
     writes = ("out", "statistics")
     panels: ClassVar[dict[str, str]] = {"queries": "q", "mask": "mask"}
     rows: ClassVar[dict[str, str]] = {
-        "keys": "width", "values": "value_width", "weights": "queries", "tile": "columns",
+        "keys": "width", "values": "value_width", "weights": "queries", "factors": "queries",
+        "tile": "columns",
     }  # fmt: skip
 
     def prepare(self, keys: Value) -> None:
-        self.copy("keys", "k", 0, keys, self.up(keys, self.tile.rows))
+        self.copy("keys", "k", 0, keys, self.up(keys, self.tile.rows), self.scale_vector)
         self.copy("values", "v", 0, keys, keys)
 
     def attend(self) -> None:
         self.loop(0, self.count, self.tile.columns, self._panel)
-        self.product("out", "weights", "values")
+        self.product("out", "weights", "values", ("q", "k", "v", "out"), "factors")
 
     def _panel(self, query: Value) -> None:
-        """The weights of a panel of queries, and their statistics."""
+        """The weights of a panel of queries before they are divided by their sum, its inverse, and the statistics."""
         tile = self.tile
         panel = self.transposed("queries", query)
         self.masking(query)
@@ -41,7 +42,6 @@ class Forward(Block):
         if self.form.mask:  # a query to which nothing is left
             most = [self.select(self.compare("oeq", one, -float("inf")), self.const(0, tile.vector), one)
                     for one in most]  # fmt: skip
-        factors = []
         for v, total in enumerate(self._powers(query, most)):
             factor = self.div(self.const(1, tile.vector), total)
             statistic = self.add(most[v], log(self, total))
@@ -51,14 +51,7 @@ class Forward(Block):
                 statistic = self.select(nothing, self.const(float("inf"), tile.vector), statistic)
             at = self.add(self.add(self.origin, query), v * tile.lanes)
             self.store(statistic, self._at(self.here["statistics"][0], at), mask=self.lane_mask(query, v))
-            factors.append(factor)
-
-        def shrunk(offset: Value, v: int) -> list[Value]:
-            at = self.pointer(self.areas["weights"], offset)
-            self.store(self.mul(self.load(tile.vector, at), factors[v]), at)
-            return []
-
-        self.down("weights", query, shrunk)
+            self.store(factor, self._at(self.areas["factors"], self.add(query, v * tile.lanes)))
         self.clear_below("weights", query)
 
     def _scores(self, query: Value, panel: Value) -> list[Value]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from functools import cache
-from math import lcm
 
 from zerograd.engines.native.attention.backward import Backward
 from zerograd.engines.native.attention.block import Block, Form
@@ -19,6 +18,7 @@ from zerograd.engines.native.target import Target, host
 
 LINE = 64  # bytes
 SCORES = 256 << 10  # bytes of a block's scores, which should stay near
+LONGEST = 96  # queries of a block
 RATE = 0.8  # of the peak
 CLOCK = 2.5  # cycles in a nanosecond
 ITEMS = 8  # fewer heads of sequences than this are divided
@@ -141,10 +141,10 @@ def _group(shape: Shape, blocks: int) -> int:
 
 
 def _block(tile: Tile, shape: Shape) -> int:
-    """Whole tiles in both directions, unless their scores take too much memory: then whole panels."""
-    most = SCORES // (shape.keys * size(tile.type))
-    both = lcm(tile.rows, tile.columns)
-    return both if most >= both else max(most // tile.columns, 1) * tile.columns
+    """Whole panels, all queries in blocks of about the same length."""
+    most = max(min(SCORES // (shape.keys * size(tile.type)), LONGEST) // tile.columns, 1)
+    panels = -(-shape.queries // tile.columns)
+    return -(-panels // -(-panels // most)) * tile.columns
 
 
 def _areas(kind: type[Block], tile: Tile, shape: Shape, block: int) -> tuple[list[int], int]:
@@ -152,7 +152,7 @@ def _areas(kind: type[Block], tile: Tile, shape: Shape, block: int) -> tuple[lis
     bytes = size(tile.type)
     keys = (-(-shape.keys // tile.rows) + 1) * tile.rows  # a panel is cleared for a tile behind its end
     queries = max(-(-block // unit) * unit for unit in (tile.rows, tile.columns))
-    lengths = dict.fromkeys(("query_rows", "incoming_rows"), block) | {"means": 1, "tile": tile.rows}
+    lengths = dict.fromkeys(("query_rows", "incoming_rows"), block) | {"means": 1, "factors": 1, "tile": tile.rows}
     wide = {"width": shape.width, "value_width": shape.value_width, "queries": queries, "columns": tile.columns}
     numbers, offset = [], 0
     for operand in kind.panels.values():

@@ -30,7 +30,7 @@ def sigmoid(x: Array) -> Array:
 # The truth in float64, and the bound in units in the last place of float32.
 UNARY = {
     "exp": (np.exp, 1.1), "exp_not_large": (np.exp, 1.1), "exp_of_falling": (np.exp, 1.1),
-    "exp2": (np.exp2, 1.1),
+    "exp2": (np.exp2, 1.1), "exp2_not_large": (np.exp2, 1.2), "exp2_of_falling": (np.exp2, 1.2),
     "expm1": (np.expm1, 1.5), "log": (np.log, 1.1),
     "log1p": (np.log1p, 1.5), "log2": (np.log2, 0.6), "log10": (np.log10, 0.6), "tanh": (np.tanh, 2.5),
     "sinh": (np.sinh, 0.6), "cosh": (np.cosh, 0.6), "asinh": (np.arcsinh, 0.6), "acosh": (np.arccosh, 0.6),
@@ -39,13 +39,20 @@ UNARY = {
     "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), 2.5), "erf": (by_torch(torch.erf), 2),
     "erfc": (by_torch(torch.special.erfc), 1), "ndtr": (by_torch(lambda x: torch.special.erfc(x * -(0.5**0.5)) / 2), 1),
 }  # fmt: skip
-BELOW = {"exp_not_large": 40, "exp_of_falling": 40}  # nothing is promised from there on
+BELOW = {
+    "exp_not_large": 40,
+    "exp_of_falling": 40,
+    "exp2_not_large": 60,
+    "exp2_of_falling": 60,
+}  # nothing is promised from there on
 BINARY = {"pow": (np.power, 0.6), "atan2": (np.arctan2, 0.6), "hypot": (np.hypot, 0.6)}
 
 # Of float64, in units of its last place; what the C library computes stands in the test of the ops.
 DOUBLE = {
     "exp": (mpmath.exp, 1.1), "exp_not_large": (mpmath.exp, 1.1), "exp_of_falling": (mpmath.exp, 1.1),
-    "exp2": (lambda x: mpmath.power(2, x), 1.1), "log": (mpmath.log, 1.1),
+    "exp2": (lambda x: mpmath.power(2, x), 1.1),
+    **dict.fromkeys(("exp2_not_large", "exp2_of_falling"), (lambda x: mpmath.power(2, x), 1.2)),
+    "log": (mpmath.log, 1.1),
     "log1p": (mpmath.log1p, 1.5), "tanh": (mpmath.tanh, 2.5), "sin": (mpmath.sin, 2), "cos": (mpmath.cos, 2),
     "sigmoid": (lambda x: 1 / (1 + mpmath.exp(-x)), 2.5), "softplus": (lambda x: mpmath.log1p(mpmath.exp(x)), 2.5),
 }  # fmt: skip

@@ -14,7 +14,6 @@ from typing import ClassVar
 
 from zerograd.engines.native.attention.block import Block
 from zerograd.engines.native.emit import Value
-from zerograd.engines.native.mathematics.exponential import exp_not_large
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.tile import multiply
 
@@ -55,7 +54,7 @@ class Backward(Block):
         self.group = self.mul(first, n["block"])
         keys = self.visible(self.least(self.mul(end, n["block"]), n["queries"]))
         padded = self.up(keys, self.tile.rows)
-        self.copy("keys", "k", 0, keys, padded, self.scale_vector)
+        self.copy("keys", "k", 0, keys, padded, self.factor)
         self.copy("values", "v", 0, keys, padded)
         self.last = self.least(self.mul(end, n["block"]), n["queries"])
         self.loop(first, end, 1, self.at_block)
@@ -81,13 +80,17 @@ class Backward(Block):
         return self.tile.type if self.form.parts else self.form.type
 
     def attend(self) -> None:
-        self.copy("query_rows", "q", self.origin, self.count, self.count, self.scale_vector)
+        self.copy("query_rows", "q", self.origin, self.count, self.count, self.scale)
         self.copy("incoming_rows", "g", self.origin, self.count, self.count)
         self.loop(0, self.count, 1, self._mean)
         self.loop(0, self.count, self.tile.columns, self._panel)
-        self.product("d_q", "slopes", "keys", ("q", "g", "out", "d_q"))
+        self.product("d_q", "slopes", "keys", ("q", "g", "out", "d_q"), self._in_base_e)
         self._sum("d_k", "sums_k", "slopes", "query_rows")
         self._sum("d_v", "sums_v", "weights", "incoming_rows")
+
+    def _in_base_e(self, sums: Sequence[Value], _: Value) -> list[Value]:
+        """Sums of keys that were multiplied by the scale and the factor of the base, without that factor."""
+        return [x if self.base.factor == 1 else self.mul(x, 1 / self.base.factor) for x in sums]
 
     def _mean(self, row: Value) -> None:
         """The sum of g result, which is the mean of the weights' gradients."""
@@ -114,7 +117,8 @@ class Backward(Block):
         for v in range(tile.vectors):
             at = self.add(query, v * tile.lanes)
             there = self._at(self.here["statistics"][0], self.add(self.origin, at))
-            statistics.append(self.load(tile.vector, there, mask=self.lane_mask(query, v)))
+            found = self.load(tile.vector, there, mask=self.lane_mask(query, v))
+            statistics.append(self.mul(found, self.base.factor))
             means.append(self.load(tile.vector, self._at(self.areas["means"], at)))
 
         def incoming(key: Value, sums: Sequence[Value], edge: bool, _: Sequence[Value]) -> tuple[Sequence[Value], ...]:
@@ -122,10 +126,10 @@ class Backward(Block):
 
         def weigh(key: Value, sums: Sequence[Value], edge: bool, _: Sequence[Value]) -> tuple[Sequence[Value], ...]:
             """The weights; the gradients of scores take the place of the weights'."""
-            weights = []
+            weights, power = [], self.base.falling if edge or self.form.mask else self.base.power
             places = self.places(self._at(self.row_of("slopes", key), query), self.pitch["slopes"])
             for i, t in enumerate(self.seen_scores(sums, key, limits if edge else None)):
-                e = exp_not_large(self, self.sub(t, statistics[i % tile.vectors]))
+                e = power(self, self.sub(t, statistics[i % tile.vectors]))
                 d = self.mul(e, self.load(tile.vector, places[i]))
                 none = self.compare("oeq", t, -float("inf"))
                 self.store(self.select(none, self.const(0, tile.vector), d), places[i])

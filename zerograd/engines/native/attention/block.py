@@ -23,10 +23,17 @@ Rows in scratch memory begin at odd multiples of a cache line, so that neighbour
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from zerograd.engines.native.emit import Operand, Value, size
+from zerograd.engines.native.emit import FLOATS, Function, Operand, Value, size
 from zerograd.engines.native.kernel import KernelFunction
+from zerograd.engines.native.mathematics.exponential import (
+    LOG2_E,
+    exp2_not_large,
+    exp2_of_falling,
+    exp_not_large,
+    exp_of_falling,
+)
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.packing import ALONG, Source, pack
 from zerograd.engines.native.products.tile import (
@@ -52,6 +59,23 @@ SIZES = (
 )  # fmt: skip
 # Then for each operand and result three strides in bytes: of sequences, heads, rows; and for each area of scratch
 # memory where it begins and, if it consists of rows, bytes from a row to the next.
+
+
+class Base(NamedTuple):
+    """Of which powers weights are.
+
+    Attributes:
+        factor: what scores are multiplied by besides the scale, so that weights are powers of the base.
+        power: of numbers that are not large; falling: the same where many results are 0.
+    """
+
+    factor: float
+    power: Callable[[Function, Value], Value]
+    falling: Callable[[Function, Value], Value]
+
+
+# Powers of two are simpler. But masks that are added are often the least of all numbers, which has no multiple.
+BASE = {False: Base(LOG2_E, exp2_not_large, exp2_of_falling), True: Base(1.0, exp_not_large, exp_of_falling)}
 
 
 class Form(Frozen):
@@ -109,8 +133,10 @@ class Block(KernelFunction):
             if name in self.rows:
                 self.pitch[name] = self.number(at + 1)
             at += 2
-        self.scale = self.convert(self.bitcast(self.n["scale"], "double"), form.tile.type)
-        self.scale_vector = self.splat(self.scale, form.tile.lanes)
+        scale = self.bitcast(self.n["scale"], "double")
+        self.base = BASE[form.mask in FLOATS]
+        self.scale = self.splat(self.convert(scale, form.tile.type), form.tile.lanes)
+        self.factor = self.splat(self.convert(self.mul(scale, self.base.factor), form.tile.type), form.tile.lanes)
         self.here: dict[str, tuple[Value, Value]] = {}
         self.following: dict[str, Value] = {}
 
@@ -279,12 +305,14 @@ class Block(KernelFunction):
         rows = [self.pointer(to, self.mul(self.operand(pitch, "i64"), row)) for row in range(self.tile.rows)]
         return [self.pointer(at, v * self.tile.lanes * self.bytes) for at in rows for v in range(self.tile.vectors)]
 
-    def product(self, name: str, left: str, right: str, ahead: Sequence[str], factors: str | None = None) -> None:
+    def product(
+        self, name: str, left: str, right: str, ahead: Sequence[str], changed: Callable[..., Sequence[Value]]
+    ) -> None:
         """A result's rows of this block = left [key, query] transposed @ rows of right [key, column].
 
         Args:
             ahead: what is asked for meanwhile.
-            factors: an area of one number for each query, which its row is multiplied by.
+            changed: what becomes of the sums of a tile and its first query.
         """
         tile, wide = self.tile, self.n[self.rows[right]]
 
@@ -296,20 +324,13 @@ class Block(KernelFunction):
                 depth = self.visible(self.add(self.origin, last))
                 a = side_by_side(tile, self._at(self.areas[left], r), self.pitch[left])
                 sums = multiply(self, tile, a, b, self.pitch[right], depth)
-                if factors is not None:
-                    sums = self.shrunk(sums, self._at(self.areas[factors], r))
+                sums = changed(sums, r)
                 self.ahead(ahead, self.add(self.origin, r), column)
                 self.put(sums, name, self.add(self.origin, r), self.sub(self.count, r), column, wide)
 
             self.loop(0, self.count, tile.rows, rows)
 
         self.loop(0, wide, tile.columns, panel)
-
-    def shrunk(self, sums: Sequence[Value], factors: Value) -> list[Value]:
-        """The rows of a tile times a number each."""
-        tile = self.tile
-        each = [self.splat(self.load(tile.type, factors, row), tile.lanes) for row in range(tile.rows)]
-        return [self.mul(x, each[i // tile.vectors]) for i, x in enumerate(sums)]
 
     def put(
         self, sums: Sequence[Value], name: str, row: Value, rows: Value, column: Value, wide: Value,
@@ -366,7 +387,7 @@ class Block(KernelFunction):
             start = self.pointer(self.following[name], self.add(self.mul(row, stride), at))
             for _ in range(self.tile.rows):
                 for byte in range(0, wide, LINE):
-                    prefetch(self, self.pointer(start, byte), SECOND, writing=name in self.writes)
+                    prefetch(self, self.pointer(start, byte), SECOND)
                 start = self.pointer(start, stride)
 
     # --- panels of queries ---------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from typing import ClassVar
 from zerograd.engines.native.attention.block import Block
 from zerograd.engines.native.emit import Value
 from zerograd.engines.native.mathematics import log
-from zerograd.engines.native.mathematics.exponential import exp_not_large
 
 
 class Forward(Block):
@@ -26,12 +25,19 @@ class Forward(Block):
     }  # fmt: skip
 
     def prepare(self, keys: Value) -> None:
-        self.copy("keys", "k", 0, keys, self.up(keys, self.tile.rows), self.scale_vector)
+        self.copy("keys", "k", 0, keys, self.up(keys, self.tile.rows), self.factor)
         self.copy("values", "v", 0, keys, keys)
 
     def attend(self) -> None:
         self.loop(0, self.count, self.tile.columns, self._panel)
-        self.product("out", "weights", "values", ("q", "k", "v", "out"), "factors")
+        self.product("out", "weights", "values", ("q", "k", "v", "out"), self._divided)
+
+    def _divided(self, sums: Sequence[Value], query: Value) -> list[Value]:
+        """The rows of a tile divided by the sums of their weights."""
+        tile = self.tile
+        factors = self._at(self.areas["factors"], query)
+        each = [self.splat(self.load(tile.type, factors, row), tile.lanes) for row in range(tile.rows)]
+        return [self.mul(x, each[i // tile.vectors]) for i, x in enumerate(sums)]
 
     def _panel(self, query: Value) -> None:
         """The weights of a panel of queries before they are divided by their sum, its inverse, and the statistics."""
@@ -44,7 +50,7 @@ class Forward(Block):
                     for one in most]  # fmt: skip
         for v, total in enumerate(self._powers(query, most)):
             factor = self.div(self.const(1, tile.vector), total)
-            statistic = self.add(most[v], log(self, total))
+            statistic = self.add(self.mul(most[v], 1 / self.base.factor), log(self, total))
             if self.form.mask:
                 nothing = self.compare("oeq", total, 0)
                 factor = self.select(nothing, self.const(0, tile.vector), factor)
@@ -73,10 +79,11 @@ class Forward(Block):
     def _powers(self, query: Value, most: Sequence[Value]) -> list[Value]:
         """Scores become exponentials; their sums."""
         tile = self.tile
+        exponential = self.base.falling if self.form.causal or self.form.mask else self.base.power
 
         def power(offset: Value, v: int, total: Value) -> list[Value]:
             at = self.pointer(self.areas["weights"], offset)
-            e = exp_not_large(self, self.sub(self.load(tile.vector, at), most[v]))
+            e = exponential(self, self.sub(self.load(tile.vector, at), most[v]))
             self.store(e, at)
             return [self.add(total, e)]
 

@@ -7,6 +7,8 @@ from zerograd.engines.native.mathematics.exponential import (
     exp2,
     exp_not_large,
     exp_of_falling,
+    exp2_not_large,
+    exp2_of_falling,
     expm1,
     sigmoid,
     sinh,
@@ -20,6 +22,7 @@ from zerograd.engines.native.mathematics.trigonometry import acos, asin, atan, a
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "entr", "erf", "erfc", "exp", "exp2",
-    "exp_not_large", "exp_of_falling", "expm1", "hypot", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2",
-    "logit", "ndtr", "pow", "sigmoid", "sin", "sinc", "sinh", "softplus", "tan", "tanh", "xlog1py", "xlogy",
+    "exp2_not_large", "exp2_of_falling", "exp_not_large", "exp_of_falling", "expm1", "hypot", "log", "log1p", "log2",
+    "log10", "logaddexp", "logaddexp2", "logit", "ndtr", "pow", "sigmoid", "sin", "sinc", "sinh", "softplus", "tan",
+    "tanh", "xlog1py", "xlogy",
 ]  # fmt: skip

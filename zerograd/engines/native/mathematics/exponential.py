@@ -21,6 +21,7 @@ from zerograd.engines.native.mathematics.evaluation import (
     keeping_tiny,
     lanewise,
     polynomial,
+    short_polynomial,
 )
 
 LOG2_E: Final = 1.4426950408889634
@@ -112,6 +113,25 @@ def exp2(f: Function, x: Value) -> Value:
         return _scaled(f, f.muladd(polynomial(f, r, EXP2[element(x.type)]), r, 1.0), as_bits(f, total))
 
     return _unless_below(f, low, at_most(f, x, high), power)
+
+
+def exp2_not_large(f: Function, x: Value) -> Value:
+    """2 to the power x of numbers below 60, in fewest instructions; < 1.2 ulp."""
+    return _small_power_of_two(f, at_least(f, x, _RANGE_OF_POWERS[element(x.type)][0]))
+
+
+def exp2_of_falling(f: Function, x: Value) -> Value:
+    """The same where many results may be 0; < 1.2 ulp."""
+    return _unless_below(f, _RANGE_OF_POWERS[element(x.type)][0], x, lambda x: _small_power_of_two(f, x))
+
+
+def _small_power_of_two(f: Function, x: Value) -> Value:
+    form = format_of(x)
+    large = _large(x, form.bias + 64)
+    total = f.add(x, large)
+    r = f.sub(x, f.sub(total, large))
+    p = f.muladd(short_polynomial(f, r, EXP2[element(x.type)]), r, 1.0)
+    return f.mul(f.mul(p, as_floats(f, f.shl(as_bits(f, total), form.mantissa), x)), 2.0**-64)
 
 
 def expm1_of_moderate(f: Function, x: Value) -> Value:

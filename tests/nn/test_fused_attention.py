@@ -12,6 +12,7 @@ from nn.scenarios import agree, numbers
 
 import zerograd
 from zerograd.ir.traverse import topological
+from zerograd.nn.functional import fused_attention
 from zerograd.nn.functional.fused_attention import FEW, fits
 
 SHAPES = [
@@ -36,6 +37,14 @@ def attend(library: Any, query: Any, key: Any, width: int, dtype: str = "float32
     return output, *(x.grad for x in xs)
 
 
+@pytest.fixture(params=[True, False], ids=["kept", "again"])
+def weights(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gradient of few weights takes those that are kept, of many it computes them again."""
+    if not request.param:
+        monkeypatch.setattr(fused_attention, "NEAR", 0)
+
+
+@pytest.mark.usefixtures("weights")
 @pytest.mark.parametrize("sizes", SHAPES, ids=str)
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -95,6 +104,7 @@ SECOND: dict[str, Any] = {
 }
 
 
+@pytest.mark.usefixtures("weights")
 @pytest.mark.parametrize("options", SECOND.values(), ids=list(SECOND))
 def test_second_derivatives(options: Any) -> None:
     """PyTorch's own kernel has none, so its composed function is the oracle."""
@@ -119,7 +129,7 @@ def test_derivatives_are_those_of_differences() -> None:
     assert zerograd.autograd.gradgradcheck(lambda *xs: attention(*xs, attn_mask=mask, scale=0.7), xs)
 
 
-def test_it_is_one_op_where_that_is_better() -> None:
+def test_it_is_one_op_where_that_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
     def ops(*shapes: tuple[int, ...], **options: Any) -> set[str]:
         xs = [zerograd.zeros(shape).requires_grad_() for shape in shapes]
         made = zerograd.nn.functional.scaled_dot_product_attention(*xs, **options)
@@ -127,7 +137,13 @@ def test_it_is_one_op_where_that_is_better() -> None:
 
     square = ((2, 2, 6, 4),) * 3
     assert "attention" in ops(*square, is_causal=True)
-    assert "attention" in ops((2, 4, 6, 4), *square[1:], enable_gqa=True)
+    assert "attention" in ops((2, 4, 6, 4), *square[1:], is_causal=True, enable_gqa=True)
+    assert "attention" not in ops(*square), "the gradient needs the weights, which are few"
+    with zerograd.no_grad():
+        assert "attention" in ops(*square)
+    with monkeypatch.context() as changed:
+        changed.setattr(fused_attention, "NEAR", 2 * 2 * 6 * 6 - 1)
+        assert "attention" in ops(*square), "the weights are many"
     few = (2, 2, FEW // 4, 4), (2, 2, FEW, 4), (2, 2, FEW, 4)
     for shapes, options in (
         (square, {"dropout_p": 0.5}),

@@ -160,7 +160,7 @@ def _row_sum(x: Node) -> Node:
     return expand(sum(x, axes=(3,)), shape=x.shape)
 
 
-def _weights(q: Node, k: Node, mask: Node, causal: bool, scale: float) -> Node:
+def weights_of(q: Node, k: Node, mask: Node, causal: bool, scale: float) -> Node:
     """P, composed of other ops."""
     scores = _times(matmul(q, turn(k)), scale)
     least = filled(-np.inf, scores.type)
@@ -184,7 +184,7 @@ def _for_statistics(grad: Node, position: int, q: Node, k: Node, mask: Node, cau
     """What a gradient of the statistics adds to that of q (position 0) or k (1): their derivative in scores is P."""
     if position > 1:
         return None
-    weights = _weights(q, k, mask, causal, scale)
+    weights = weights_of(q, k, mask, causal, scale)
     incoming = grad if grad.dtype is weights.dtype else cast(grad, dtype=weights.dtype)
     slope = _times(mul(weights, _spread(incoming, weights)), scale)
     return matmul(turn(slope), q) if position else matmul(slope, k)
@@ -231,7 +231,7 @@ def _second(
     types = [one.type.with_shape(inside(one.shape)) for one in (q, k, v)]
     a, b, c = (_turned(zeros_of(kind) if one is None else one) for one, kind in zip(grad, types, strict=True))
     g = _turned(from_out)
-    p = _weights(q, k, mask, causal, scale)
+    p = weights_of(q, k, mask, causal, scale)
     change = _times(add(matmul(a, turn(k)), matmul(q, turn(b))), scale)
     mean = _row_sum(mul(p, change))
     moved = mul(p, sub(change, mean))

@@ -29,7 +29,8 @@ def scaled_dot_product_attention(
 
     Shapes: query (N, ..., L, E), key (N, ..., S, E), value (N, ..., S, Ev), output (N, ..., L, Ev).
 
-    It is one op (``fused_attention``), unless weights are dropped or the mask has a gradient.
+    It is one op (``fused_attention``), unless weights are dropped, the mask has a gradient or the gradient needs few
+    weights, all of them.
 
     Args:
         attn_mask: broadcasts to (N, ..., L, S). Boolean: True takes part; float: is added to the scores. A

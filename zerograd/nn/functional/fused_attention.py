@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import zip_longest
 
+from zerograd.autograd.grad_mode import is_grad_enabled
 from zerograd.dtypes import bool_, dtype
 from zerograd.ir.graph import Node, TensorType
-from zerograd.ops.attention import INSIDE, attention
+from zerograd.ops.attention import INSIDE, attention, weights_of
+from zerograd.ops.contraction import matmul
 from zerograd.ops.movement import permute, reshape
 from zerograd.ops.source import filled
 from zerograd.shapes import Shape, count
@@ -16,6 +18,7 @@ from zerograd.tensor.door import apply, broadcast_to, labelled
 from zerograd.tensor.tensor import Tensor
 
 FEW = 32  # queries
+NEAR = 1 << 20  # weights that stay in a cache until their gradient needs them
 
 
 def fits(kind: dtype, query: Shape, key: Shape, value: Shape, mask: Shape | None) -> bool:
@@ -52,7 +55,17 @@ def _common(*shapes: Shape) -> Shape | None:
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool, scale: float) -> Tensor:
     """Attention to operands that fit, with a mask that has no gradient."""
-    return apply(_attend, (query, key, value, mask), (bool(causal), float(scale)))
+    kept = (
+        not causal and mask is None and query.dtype.itemsize > 2  # half types would be rounded between the ops
+        and is_grad_enabled() and any(one.requires_grad for one in (query, key, value))
+        and _weights(query.shape, key.shape) <= NEAR
+    )  # fmt: skip
+    return apply(_attend, (query, key, value, mask), (bool(causal), float(scale), kept))
+
+
+def _weights(query: Shape, key: Shape) -> int:
+    """How many weights there are."""
+    return max(count(query[:-2]), count(key[:-2])) * query[-2] * key[-2]
 
 
 def _label(query: Node, *_: object) -> str:
@@ -62,7 +75,11 @@ def _label(query: Node, *_: object) -> str:
 
 
 @labelled(_label)
-def _attend(query: Node, key: Node, value: Node, mask: Node | None, causal: bool, scale: float) -> Node:
+def _attend(query: Node, key: Node, value: Node, mask: Node | None, causal: bool, scale: float, kept: bool) -> Node:
+    """``kept``: the weights are, for the gradient. The op's own computes them again, a fifth of its products.
+
+    That is better where it leaves out what causality masks, and where memory is far.
+    """
     batch = _common(*(one.shape[:-2] for one in (query, key, value)))
     assert batch is not None, "the operands do not fit"
     parts = [_four(broadcast_to(one, (*batch, *one.shape[-2:]))) for one in (query, key, value)]
@@ -70,6 +87,9 @@ def _attend(query: Node, key: Node, value: Node, mask: Node | None, causal: bool
         allowed = filled(False, TensorType((0,), bool_))
     else:
         allowed = _four(broadcast_to(mask, (*batch, query.shape[-2], key.shape[-2])))
+    if kept:
+        weights = weights_of(parts[0], parts[1], allowed, causal, scale)
+        return _like(matmul(weights, parts[2]), (*batch, query.shape[-2], value.shape[-1]))
     out, _ = attention(*parts, allowed, causal=causal, scale=scale)
     return _like(permute(out, order=INSIDE), (*batch, query.shape[-2], value.shape[-1]))
 

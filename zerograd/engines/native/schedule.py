@@ -19,6 +19,7 @@ from zerograd.settings import settings
 TASKS = 8  # into how many tasks for each thread a large chain is divided, if it can be
 LEAST_SLABS = 4  # fewer than this leave threads without work, then a barrier is better
 TASK_COST = 20_000  # nanoseconds of work below which a task is not divided
+EVEN = 4  # tasks of this part of a thread's share of a phase, or less, leave the threads evenly occupied
 
 
 class Chain:
@@ -78,8 +79,11 @@ class Phases:
                 self._put(one)
         found = dict.fromkeys(self.of[one] for one in instructions)
         self.chains = sorted(found, key=lambda chain: chain.phase)
+        work: dict[int, float] = {}
         for chain in self.chains:
-            chain.parts = self._parts(chain)
+            work[chain.phase] = work.get(chain.phase, 0) + chain.cost
+        for chain in self.chains:
+            chain.parts = self._parts(chain, work[chain.phase])
         self.moment = {one: self.of[one].phase for one in instructions}
 
     def _in_order(self, instructions: Sequence[Instruction]) -> None:
@@ -137,18 +141,20 @@ class Phases:
             phases[chain.phase] += [Task(chain, part) for part in range(chain.parts)]
         return [sorted((task for task in tasks if task.calls), key=lambda task: -task.cost) for tasks in phases]
 
-    def _parts(self, chain: Chain) -> int:
-        """How many tasks a chain becomes.
+    def _parts(self, chain: Chain, work: float) -> int:
+        """How many tasks a chain becomes, in a phase of so many nanoseconds of work.
 
         Several for each thread, so that one who comes late does less; but not so many that an instruction works on
-        fewer units than it needs to be fast, unless threads would be idle. Slabs stay whole.
+        fewer units than it needs to be fast, unless threads would be idle: other chains may be enough for those.
+        Slabs stay whole.
         """
         if self.alone:
             return 1
         threads = settings.threads
         wanted = min(TASKS * threads, max(1, int(chain.cost // TASK_COST)))
-        grain = min(one.units // one.grain for one in chain.instructions)
-        wanted = min(wanted, max(grain, threads))
+        grain = max(1, min(one.units // one.grain for one in chain.instructions))
+        small = chain.cost / grain <= work / (EVEN * threads)
+        wanted = min(wanted, grain if small else max(grain, threads))
         if len(chain.instructions) == 1:
             return min(wanted, chain.slabs)  # any division will do
         return max(n for n in range(1, max(wanted, 1) + 1) if chain.slabs % n == 0)

@@ -1,11 +1,11 @@
-"""Products of the native engine against OpenBLAS (NumPy's own copy, one thread): a row for each shape.
+"""Products of the native engine against a BLAS library (OpenBLAS, NumPy's copy), one thread: a row for each shape.
 
-    python benchmarks/products.py [--rounds 15] [--only 64x64]
+    python benchmarks/products.py [--rounds 15] [--only 64x64] [--blas /path/to/libmkl_rt.so.3]
 
 Both run in this process, in turns; the best of many rounds counts, as other programs disturb some of them, and
 the time is that of the processor. A product
 is called as the engine calls it: packing B is part of it, and shown apart ("packed": B's panels are there already,
-as for the second and later row slabs). Batches go to OpenBLAS item by item. The calls are made by a compiled loop.
+as for the second and later row slabs). Batches go to the library item by item. The calls are made by a compiled loop.
 The error is the greatest, in units of 2**-24 of the greatest sum of magnitudes.
 """
 
@@ -44,12 +44,26 @@ SHAPES = [
 ]  # fmt: skip
 
 
-def openblas() -> int:
-    """The address of NumPy's cblas_sgemm, on one thread."""
+THREADS = ("MKL_Set_Num_Threads", "openblas_set_num_threads", "bli_thread_set_num_threads")
+"""What sets the number of threads, by library; takes it as an int."""
+
+
+def openblas() -> tuple[int, bool]:
+    """The address of NumPy's cblas_sgemm, on one thread, and whether it takes sizes of 64 bits."""
     folder = os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "numpy.libs")
     library = ctypes.CDLL(glob.glob(os.path.join(folder, "libscipy_openblas64_*.so"))[0])
     library.scipy_openblas_set_num_threads64_(1)
-    return ctypes.cast(library.scipy_cblas_sgemm64_, ctypes.c_void_p).value or 0
+    return ctypes.cast(library.scipy_cblas_sgemm64_, ctypes.c_void_p).value or 0, True
+
+
+def library(name: str) -> tuple[int, bool]:
+    """The same of a library with the usual names, by its path or as the linker finds it; sizes have 32 bits."""
+    os.environ.setdefault("MKL_THREADING_LAYER", "SEQUENTIAL")
+    found = ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
+    for word in THREADS:
+        if hasattr(found, word):
+            getattr(found, word)(1)
+    return ctypes.cast(found.cblas_sgemm, ctypes.c_void_p).value or 0, False
 
 
 class Memory:
@@ -73,8 +87,12 @@ class Memory:
         return Matrix(number, 0, (batch, rows, columns), strides, "float"), view
 
 
-def repeated_sgemm() -> str:
-    """Code that calls sgemm for each of ``items`` rows of 11 numbers, and that so many times."""
+def repeated_sgemm(wide: bool) -> str:
+    """Code that calls sgemm for each of ``items`` rows of 11 numbers, and that so many times.
+
+    Args:
+        wide: whether its sizes have 64 bits, else 32.
+    """
     f = Function("repeat_sgemm", (("ptr", "function"), ("ptr", "rows"), ("i64", "items"), ("i64", "count")))
     function, rows, items, count = f.arguments
 
@@ -82,6 +100,8 @@ def repeated_sgemm() -> str:
         left, right, m, n, k, a, lda, b, ldb, c, ldc = (f.load("i64", rows, f.add(f.mul(i, 11), j)) for j in range(11))
         left, right = f.convert(left, "i32"), f.convert(right, "i32")
         a, b, c = (f.value("ptr", f"inttoptr i64 {x.name} to ptr") for x in (a, b, c))
+        if not wide:
+            m, n, k, lda, ldb, ldc = (f.convert(x, "i32") for x in (m, n, k, lda, ldb, ldc))
         f.do(
             f"call void {function.name}(i32 101, {left}, {right}, {m}, {n}, {k}, float 1.0, {a}, {lda}, {b}, {ldb}, "
             f"float 0.0, {c}, {ldc})"
@@ -94,9 +114,9 @@ def repeated_sgemm() -> str:
 class Repeated:
     """Calls made by compiled code, so that Python's own time is no part of what is measured."""
 
-    def __init__(self) -> None:
+    def __init__(self, wide: bool) -> None:
         self.kept: list[Any] = []
-        code = load({"repeat_sgemm": repeated_sgemm()})
+        code = load({"repeat_sgemm": repeated_sgemm(wide)})
         word, place = ctypes.c_int64, ctypes.c_void_p
         self.kernel = repeating()
         self.sgemm = ctypes.CFUNCTYPE(None, place, place, word, word)(code["repeat_sgemm"])
@@ -137,9 +157,10 @@ def best(functions: Sequence[Callable[[int], None]], rounds: int, flops: float) 
     return times
 
 
-def measure(shape: tuple[int, ...], blas: int, rounds: int) -> str:
+def measure(shape: tuple[int, ...], blas: tuple[int, bool], rounds: int) -> str:
     m, n, k, batch, left, right = shape
-    memory, repeated = Memory(), Repeated()
+    function, wide = blas
+    memory, repeated = Memory(), Repeated(wide)
     a, x = memory.matrix(batch, m, k, left)
     b, y = memory.matrix(batch, k, n, right)
     c, z = memory.matrix(batch, m, n, 0)
@@ -162,7 +183,11 @@ def measure(shape: tuple[int, ...], blas: int, rounds: int) -> str:
         for places in starts
     ]
     flops = 2 * m * n * k * batch
-    times = best([*pieces, repeated.products(blas, rows)], rounds, flops)
+    theirs = repeated.products(function, rows)
+    z[:] = 0
+    theirs(1)
+    assert abs(z - x.astype(np.float64) @ y).max() < 1e-4 * magnitude, "the library's product is another"
+    times = best([*pieces, theirs], rounds, flops)
     rates = [flops / one / 1e9 for one in times]
     packed = f"{rates[1]:7.1f}" if len(pieces) > 1 else " " * 7
     name = f"{f'{batch} x ' * (batch > 1)}{m}x{n} k {k} {'nt'[left]}{'nt'[right]}"
@@ -172,15 +197,16 @@ def measure(shape: tuple[int, ...], blas: int, rounds: int) -> str:
     )
 
 
-HEAD = "shape                       own us    GF/s  packed  OpenBLAS us    GF/s  ratio  compile ms, parts, error"
+HEAD = "shape                       own us    GF/s  packed      BLAS us    GF/s  ratio  compile ms, parts, error"
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--rounds", type=int, default=15)
     words.add_argument("--only", default="", help="shapes whose name contains this")
+    words.add_argument("--blas", default="", help="a BLAS library to compare with, by path or name")
     chosen = words.parse_args()
-    blas = openblas()
+    blas = library(chosen.blas) if chosen.blas else openblas()
     print(HEAD)
     for shape in SHAPES:
         m, n, k = shape[:3]

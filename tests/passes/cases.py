@@ -11,7 +11,7 @@ from passes.expressions import an_input
 from zerograd import dtypes
 from zerograd.ir.graph import Node, variable
 from zerograd.ops import bitwise, indexing, reduction, scan
-from zerograd.ops.activation import softplus
+from zerograd.ops.activation import gelu, gelu_slope, gelu_tanh, gelu_tanh_slope, silu, silu_slope, softplus
 from zerograd.ops.contraction import matmul
 from zerograd.ops.elementwise import abs as abs_
 from zerograd.ops.elementwise import (
@@ -90,6 +90,7 @@ def sum_(x: Node, *axes: int) -> Node:
     return reduction.sum(x, axes=axes)
 
 
+STEP = "tanh(mul(add(a, mul(mul(a, mul(a, a)), 0.044715)), 0.7978845608028654))"  # of gelu_tanh
 CASES: dict[str, tuple[Callable[[], Node], str]] = {
     # bookkeeping
     "history_vanishes": (lambda: tanh(stop(copy(variable(a, index=0)))), "tanh(a)"),
@@ -332,6 +333,20 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     "clamp_is_two_choices": (lambda: clamp(a, full(-1), b), "minimum(maximum(a, -1.0), b)"),
     "clamp_is_choice": (lambda: clamp_min(a, b), "maximum(a, b)"),
     "softplus_is_composed": (lambda: softplus(a), "add(maximum(a, 0.0), log1p(exp(neg(abs(a)))))"),
+    "gelu_is_composed": (lambda: gelu(a), "mul(mul(a, add(erf(mul(a, 0.7071067811865476)), 1.0)), 0.5)"),
+    "gelu_slope_is_composed": (
+        lambda: gelu_slope(a),
+        "add(mul(add(erf(mul(a, 0.7071067811865476)), 1.0), 0.5), "
+        "mul(mul(a, 0.3989422804014327), exp(mul(mul(a, a), -0.5))))",
+    ),
+    "gelu_tanh_is_composed": (lambda: gelu_tanh(a), f"mul(mul(a, add({STEP}, 1.0)), 0.5)"),
+    "gelu_tanh_slope_is_composed": (
+        lambda: gelu_tanh_slope(a),
+        f"add(mul(add({STEP}, 1.0), 0.5), mul(mul(mul(a, sub(1.0, mul({STEP}, {STEP}))), "
+        "add(mul(mul(a, a), 0.10703222440890037), 0.7978845608028654)), 0.5))",
+    ),
+    "silu_is_composed": (lambda: silu(a), "mul(a, sigmoid(a))"),
+    "silu_slope_is_composed": (lambda: silu_slope(a), "mul(sigmoid(a), add(mul(a, sub(1.0, sigmoid(a))), 1.0))"),
     "logit_is_composed": (lambda: logit(a), "log(div(a, sub(1.0, a)))"),
     "lerp_is_composed": (
         lambda: lerp(a, b, spread(v)),

@@ -13,13 +13,17 @@ from zerograd import dtypes
 from zerograd.engines import reference
 from zerograd.ir.graph import Node
 from zerograd.ir.traverse import topological
-from zerograd.ops import elementwise, reduction, softmax
+from zerograd.ops import activation, elementwise, reduction, softmax
 from zerograd.ops.activation import softplus
 from zerograd.ops.transcendental import logit
 from zerograd.passes.pipeline import run
 from zerograd.passes.verify import verify
 
 TOLERANCES = {dtypes.float16: 1e-3, dtypes.bfloat16: 8e-3, dtypes.float32: 2e-6, dtypes.float64: 1e-14}
+ACTIVATIONS: dict[str, Any] = {
+    name: getattr(activation, name)
+    for name in ("gelu", "gelu_slope", "gelu_tanh", "gelu_tanh_slope", "silu", "silu_slope")
+}
 COMPOSITES: dict[str, Any] = {
     "softmax": lambda x: softmax.softmax(x, axis=1),
     "log_softmax": lambda x: softmax.log_softmax(x, axis=1),
@@ -28,6 +32,7 @@ COMPOSITES: dict[str, Any] = {
     "var": lambda x: reduction.var(x, axes=(1,), correction=0),
     "var of too few": lambda x: reduction.var(x, axes=(1,), correction=9),
     "softplus": softplus,
+    **ACTIVATIONS,
     "logit": logit,
     "lerp": lambda x: elementwise.lerp(x, elementwise.neg(x), elementwise.sigmoid(x)),
     "clamp": lambda x: elementwise.clamp(x, elementwise.neg(x), elementwise.exp(x)),
@@ -42,7 +47,7 @@ ROWS = (
 
 TAKEN_APART = {
     softmax.softmax, softmax.log_softmax, softplus, logit, reduction.logsumexp, reduction.var, reduction.norm,
-    elementwise.lerp, elementwise.clamp, elementwise.square,
+    elementwise.lerp, elementwise.clamp, elementwise.square, *ACTIVATIONS.values(),
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from zerograd.ir.graph import Node
 from zerograd.ir.traverse import topological
 from zerograd.passes import (
+    activations,
     arithmetic,
     bookkeeping,
     choice,
@@ -35,6 +36,7 @@ RULES: Rules = together(
     outward.rules,
     places.rules,
     decompose.rules,
+    activations.rules,
     extremes.rules,
 )
 

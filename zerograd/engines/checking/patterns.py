@@ -46,21 +46,8 @@ def linear(b: Builder, x: Node, features: int) -> Node:
     return e.add(out, broadcast_to(b.floats(features, kind=x.dtype), out.shape))
 
 
-def gelu(x: Node) -> Node:
-    return e.mul(e.times(x, 0.5), e.plus(registry["erf"](e.times(x, math.sqrt(0.5))), 1.0))
-
-
-def gelu_tanh(x: Node) -> Node:
-    inner = e.times(e.add(x, e.times(e.mul(e.mul(x, x), x), 0.044715)), math.sqrt(2 / math.pi))
-    return e.mul(e.times(x, 0.5), e.plus(e.tanh(inner), 1.0))
-
-
-def silu(x: Node) -> Node:
-    return e.mul(x, e.sigmoid(x))
-
-
 def activation(b: Builder, x: Node) -> Node:
-    return b.draw.one((e.relu, e.tanh, e.sigmoid, gelu, gelu_tanh, silu))(x)
+    return b.draw.one((e.relu, e.tanh, e.sigmoid, *(registry[name] for name in ("gelu", "gelu_tanh", "silu"))))(x)
 
 
 def layer_norm(b: Builder, x: Node) -> Node:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from zerograd import dtypes, errors, shapes
 from zerograd.ir.graph import Node, TensorType
+from zerograd.ops import activation as ops
 from zerograd.ops import elementwise as ew
-from zerograd.ops.activation import softplus as smooth_step
 from zerograd.ops.elementwise import gt, le, mul, neg, plus, times, where, zeroed_where
 from zerograd.ops.movement import narrow
 from zerograd.ops.source import filled, zeros_like
-from zerograd.ops.special_functions import erf
 from zerograd.ops.transcendental import expm1
 from zerograd.runtime import random
 from zerograd.tensor.base import TensorBase
@@ -25,8 +23,6 @@ from zerograd.tensor.functions.refusals import FLOATING, INEXACT, NUMBERS, REAL,
 
 SELU_ALPHA = 1.6732632423543772848170429916717  # so that layers keep mean 0 and variance 1
 SELU_SCALE = 1.0507009873554804934193349852946
-ROOT_HALF = math.sqrt(0.5)
-ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
 
 
 def _applied(body: Any, input: Any, *statics: Any) -> Any:
@@ -219,25 +215,24 @@ rrelu_ = in_place(rrelu)
 @labelled("GeluBackward0")
 def _gelu(x: Node, approximate: str) -> Node:
     require("gelu", x, FLOATING)
-    if approximate == "none":
-        return mul(times(x, 0.5), plus(erf(times(x, ROOT_HALF)), 1))
-    if approximate != "tanh":
+    if approximate not in _GELUS:
         raise errors.runtime(f'gelu knows approximate="none" and "tanh", not {approximate!r}')
-    cube = mul(x, ew.square(x))
-    inner = times(ew.add(x, times(cube, 0.044715)), ROOT_TWO_OVER_PI)
-    return mul(times(x, 0.5), plus(ew.tanh(inner), 1))
+    return _GELUS[approximate](x)
+
+
+_GELUS = {"none": ops.gelu, "tanh": ops.gelu_tanh}
 
 
 @labelled("SiluBackward0")
 def _silu(x: Node) -> Node:
     require("silu", x, INEXACT)
-    return mul(x, ew.sigmoid(x))
+    return mul(x, ew.sigmoid(x)) if x.dtype.is_complex else ops.silu(x)
 
 
 @labelled("MishBackward0")
 def _mish(x: Node) -> Node:
     require("mish", x, FLOATING)
-    return mul(x, ew.tanh(smooth_step(x)))
+    return mul(x, ew.tanh(ops.softplus(x)))
 
 
 def _ramp(x: Node) -> Node:
@@ -260,7 +255,7 @@ def _hardswish(x: Node) -> Node:
 @labelled("LogSigmoidBackward0")
 def _logsigmoid(x: Node) -> Node:
     require("logsigmoid", x, FLOATING)
-    return neg(smooth_step(neg(x)))
+    return neg(ops.softplus(neg(x)))
 
 
 @labelled("SoftplusBackward0")
@@ -268,7 +263,7 @@ def _softplus(x: Node, beta: float, threshold: float) -> Node:
     require("softplus", x, FLOATING)
     scaled = times(x, beta)
     linear = gt(scaled, filled(threshold, x.type))
-    return where(linear, x, times(smooth_step(scaled), 1 / beta))
+    return where(linear, x, times(ops.softplus(scaled), 1 / beta))
 
 
 @reading

@@ -57,8 +57,18 @@ def as_floats(f: Function, bits: Value, model: Value) -> Value:
     return f.bitcast(bits, model.type)
 
 
+_LONG = 6  # coefficients from which two chains of instructions, each half as long, are worth a square
+
+
 def polynomial(f: Function, x: Value, coefficients: Sequence[float]) -> Value:
-    """c0 + c1 x + c2 x² + ..., by Horner's rule."""
+    """c0 + c1 x + c2 x² + ..., by Horner's rule; a long one as two of x², which do not wait for each other."""
+    if len(coefficients) < _LONG:
+        return _by_horner(f, x, coefficients)
+    square = f.mul(x, x)
+    return f.muladd(_by_horner(f, square, coefficients[1::2]), x, _by_horner(f, square, coefficients[::2]))
+
+
+def _by_horner(f: Function, x: Value, coefficients: Sequence[float]) -> Value:
     *rest, top = coefficients
     result = f.const(top, x.type)
     for one in reversed(rest):

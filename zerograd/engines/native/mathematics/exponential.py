@@ -61,7 +61,8 @@ def _scaled(f: Function, p: Value, bits: Value) -> Value:
 
 
 def _exp_of_rest(f: Function, r: Value) -> Value:
-    return polynomial(f, r, (1.0, 1.0, *EXP[element(r.type)]))
+    rest = polynomial(f, r, EXP[element(r.type)])
+    return f.muladd(f.muladd(rest, r, 1.0), r, 1.0)  # what counts most is added last, and rounded once
 
 
 def _unless_below(f: Function, low: float, x: Value, power: Callable[[Value], Value]) -> Value:

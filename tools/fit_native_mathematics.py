@@ -160,6 +160,19 @@ def log_odd(z: mpf) -> mpf:
     return from_series(lambda z: (mp.log((1 + s) / (1 - s)) / s - 2) / z, lambda k: mpf(2) / (2 * k + 3), z)
 
 
+MIDDLE = mpf(0.4967041015625)  # where the function is a number of the format, nearly
+
+
+def log1p_share(t: mpf) -> mpf:
+    s = t + MIDDLE
+    return mp.log1p(s) / s if s else mpf(1)
+
+
+def log1p_weight(t: mpf) -> mpf:
+    """Of ``log1p_share``."""
+    return 1 / log1p_share(t)
+
+
 def sin_rest(z: mpf) -> mpf:
     r = mp.sqrt(z)
     return from_series(lambda z: (mp.sin(r) / r - 1) / z, lambda k: mpf(-1) ** (k + 1) / mp.factorial(2 * k + 3), z)
@@ -197,6 +210,8 @@ def fits() -> Iterator[Fit]:
         yield Fit("COS", kind, text, cos_rest, lambda z: z * z / mp.cos(mp.sqrt(z)), mpf(0), eighth, cos)
     text = "(log(1 + r) - r + r²/2) / r³, √2/2 <= 1 + r <= √2, for log(1 + r)"
     yield Fit("LOG", "float", text, log_rest, log_share, near, far, 7)
+    text = "log(1 + s) / s with s = t + 0.4967041015625, 0 <= s <= 1, for log(1 + s)"
+    yield Fit("LOG1P_OF_SHARE", "float", text, log1p_share, log1p_weight, -MIDDLE, 1 - MIDDLE, 10)
     text = "(log((1 + s) / (1 - s)) / s - 2) / z with z = s² <= (√2 - 1)² / (√2 + 1)², for the logarithm"
     top = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2
     yield Fit("LOG", "double", text, log_odd, lambda z: z / 2, mpf(0), top * mpf("1.001"), 6)

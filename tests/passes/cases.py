@@ -11,7 +11,7 @@ from passes.expressions import an_input
 from zerograd import dtypes
 from zerograd.ir.graph import Node, variable
 from zerograd.ops import bitwise, indexing, reduction, scan
-from zerograd.ops.activation import gelu, gelu_slope, gelu_tanh, gelu_tanh_slope, silu, silu_slope, softplus
+from zerograd.ops.activation import gelu, gelu_slope, gelu_tanh, gelu_tanh_slope, silu, silu_slope
 from zerograd.ops.contraction import matmul
 from zerograd.ops.elementwise import abs as abs_
 from zerograd.ops.elementwise import (
@@ -332,7 +332,6 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
     "root_is_sqrt": (lambda: root(a), "sqrt(a)"),
     "clamp_is_two_choices": (lambda: clamp(a, full(-1), b), "minimum(maximum(a, -1.0), b)"),
     "clamp_is_choice": (lambda: clamp_min(a, b), "maximum(a, b)"),
-    "softplus_is_composed": (lambda: softplus(a), "add(maximum(a, 0.0), log1p(exp(neg(abs(a)))))"),
     "gelu_is_composed": (lambda: gelu(a), "mul(mul(a, add(erf(mul(a, 0.7071067811865476)), 1.0)), 0.5)"),
     "gelu_slope_is_composed": (
         lambda: gelu_slope(a),

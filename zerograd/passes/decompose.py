@@ -13,7 +13,6 @@ from collections.abc import Callable
 from zerograd import dtypes
 from zerograd.ir.graph import Node
 from zerograd.ops import reduction
-from zerograd.ops.activation import softplus
 from zerograd.ops.elementwise import abs as abs_
 from zerograd.ops.elementwise import (
     add,
@@ -29,7 +28,6 @@ from zerograd.ops.elementwise import (
     minimum,
     mul,
     ne,
-    neg,
     sqrt,
     square,
     sub,
@@ -39,7 +37,7 @@ from zerograd.ops.elementwise import pow as power
 from zerograd.ops.movement import expand
 from zerograd.ops.reduction import logsumexp, norm, var
 from zerograd.ops.softmax import log_softmax, softmax
-from zerograd.ops.transcendental import log1p, logit, root
+from zerograd.ops.transcendental import logit, root
 from zerograd.passes.rewrite import Graph, Rule, Rules
 from zerograd.shapes import Shape, count
 
@@ -94,15 +92,6 @@ def clamp_is_two_choices(graph: Graph, node: Node) -> Node | None:
 def clamp_is_choice(graph: Graph, node: Node) -> Node | None:
     """clamp_min(x, y) = maximum(x, y); clamp_max(x, y) = minimum(x, y)"""
     return graph.make(maximum if node.op is clamp_min else minimum, *node.inputs)
-
-
-@rules.on(softplus)
-@real_numbers
-def softplus_is_composed(graph: Graph, node: Node) -> Node | None:
-    """softplus(x) = maximum(x, 0) + log1p(exp(-|x|))"""
-    (x,) = node.inputs
-    tail = graph.make(log1p, graph.make(exp, graph.make(neg, graph.make(abs_, x))))
-    return graph.make(add, graph.make(maximum, x, constant(graph, 0, x)), tail)
 
 
 @rules.on(logit)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from zerograd.engines.native.emit import Function, Value, element
-from zerograd.engines.native.mathematics.coefficients import LOG
+from zerograd.engines.native.mathematics.coefficients import LOG, LOG1P_OF_SHARE
 from zerograd.engines.native.mathematics.evaluation import (
     INFINITY,
     NAN,
@@ -25,6 +25,7 @@ from zerograd.engines.native.mathematics.evaluation import (
 from zerograd.engines.native.mathematics.exponential import LOG2_E, LOG_2, exp2, exp_not_large
 
 LOG10_E: Final = 0.4342944819032518
+MIDDLE_OF_SHARES: Final = 0.4967041015625  # that the polynomial is for
 _LEAST_NORMAL: Final = {"float": 2.0**-126, "double": 2.0**-1022}
 
 
@@ -95,7 +96,9 @@ def log1p(f: Function, x: Value) -> Value:
 
 
 def _log1p_of_share(f: Function, x: Value) -> Value:
-    """log(1 + x) of numbers from 0 to 1: what is lost in 1 + x is known in simpler ways."""
+    """log(1 + x) of numbers from 0 to 1: a polynomial; in double what is lost in 1 + x is known in simpler ways."""
+    if element(x.type) == "float":
+        return f.mul(x, polynomial(f, f.sub(x, MIDDLE_OF_SHARES), LOG1P_OF_SHARE["float"]))
     u = f.add(x, 1.0)
     lost = f.sub(x, f.sub(u, 1.0))
     e, m = _split(f, u)

@@ -258,3 +258,20 @@ def test_the_weights_of_a_linear_layer_are_neither_packed_nor_copied() -> None:
     assert len(memory.buffers) == before
     assert one.units == 128
     assert [access.slabs for access in (one.reads[0], one.reads[1], one.writes[0])] == [1, 128, 128]
+
+
+@pytest.mark.parametrize("accumulate", [False, True])
+@pytest.mark.parametrize(("depth", "parts"), [(2048, 2), (3072, 3), (2040, 1), (3080, 1)])
+def test_large_sums_are_made_part_by_part(depth: int, parts: int, accumulate: bool) -> None:
+    """The gradient of a weight: the second operand is packed where its rows are made."""
+    shape, layouts = (300, 270, depth), ("transposed", "plain", "plain")
+    memory = Memory()
+    rng = np.random.default_rng(0)
+    operands = [
+        placed(memory, rng, size, "float", layout)[0]
+        for size, layout in zip(((300, depth), (depth, 270), (300, 270)), layouts, strict=True)
+    ]
+    made = plan(*operands, memory.new)
+    assert len(made) == 1 + parts
+    assert made[0].units == made[0].reads[0].slabs == depth
+    check(shape, ("float", "float", "float"), layouts, accumulate=accumulate)

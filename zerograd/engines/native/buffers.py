@@ -26,7 +26,7 @@ class Buffer:
             a NumPy function gives; STATUS: where kernels report wrong indices.
         detail: the leaf's slot, or the constant's array.
         dtype: of a number.
-        offset: of a temporary, in the arena.
+        offset: of a temporary, in the arena; of an alias (``stages``) it may lie before it.
     """
 
     __slots__ = ("detail", "dtype", "index", "kind", "nbytes", "offset")
@@ -64,12 +64,13 @@ def aligned(nbytes: int) -> Array:
 
 
 class Lifetime:
-    """A temporary and the first and last moment of its use."""
+    """A temporary, the first and last moment of its use, and how much memory it needs: of its bytes a part may do."""
 
-    __slots__ = ("buffer", "first", "last")
+    __slots__ = ("buffer", "first", "last", "nbytes")
 
-    def __init__(self, buffer: Buffer, first: int, last: int) -> None:
+    def __init__(self, buffer: Buffer, first: int, last: int, parts: int = 1) -> None:
         self.buffer, self.first, self.last = buffer, first, last
+        self.nbytes = buffer.nbytes // parts
 
 
 def place(lifetimes: Sequence[Lifetime]) -> int:
@@ -79,10 +80,10 @@ def place(lifetimes: Sequence[Lifetime]) -> int:
     """
     placed: list[Lifetime] = []
     total = 0
-    for one in sorted(lifetimes, key=lambda one: (-one.buffer.nbytes, one.first)):
-        size = -(-one.buffer.nbytes // ALIGNMENT) * ALIGNMENT
+    for one in sorted(lifetimes, key=lambda one: (-one.nbytes, one.first)):
+        size = -(-one.nbytes // ALIGNMENT) * ALIGNMENT
         rivals = sorted(
-            (other.buffer.offset, other.buffer.nbytes)
+            (other.buffer.offset, other.nbytes)
             for other in placed
             if other.first <= one.last and one.first <= other.last
         )

@@ -48,7 +48,7 @@ def _matmul(lowering: Lowering, node: Node) -> bool:
     a, b, c = (_matrix(lowering, one, type) for one in windows)
     steps = plan(a, b, c, lambda nbytes: lowering.buffer(nbytes).index)
     for one in steps:
-        if one.units == prod(node.shape[:-1]):  # rows of the result
+        if one.units == prod(node.shape[:-1]) and one.writes[-1].buffer == target.buffer:  # rows of the result
             one.grain = ROWS_OF_GRADIENT if a.strides[-2] == 1 else ROWS_OF_CALL
     lowering.steps.extend(steps)
     lowering.place(node, target)

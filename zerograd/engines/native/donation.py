@@ -15,22 +15,23 @@ from zerograd.engines.native.kernel import Instruction
 
 
 def donations(
-    parts: Sequence[Any], moments: dict[Instruction, int], buffers: Sequence[Buffer], shown: set[int]
+    parts: Sequence[Any], moments: dict[Instruction, tuple[int, int]], buffers: Sequence[Buffer], shown: set[int]
 ) -> dict[int, int]:
     """For each result that may be written over a leaf, the leaf's buffer.
 
     Args:
+        moments: the first and the last at which an instruction is done.
         shown: buffers that outputs lie in; a leaf may be an output too, and is then not dead.
 
     The instruction must say that it can work in place, nobody else may read the leaf at the same time or later, nobody
     may have written the result before, and no call of NumPy, which may fail, comes after it.
     """
     touched = _touched(parts)
-    barrier = max((moments[one] for one in touched.instructions if one.reports), default=-1)
+    barrier = max((moments[one][1] for one in touched.instructions if one.reports), default=-1)
     used = {index for index in shown if buffers[index].kind == LEAF} | touched.named
     found: dict[int, int] = {}
     for one in parts[-1].instructions if parts and hasattr(parts[-1], "instructions") else ():
-        if moments[one] <= barrier:
+        if moments[one][0] <= barrier:
             continue
         for result, source in one.in_place:
             target, leaf = buffers[result], buffers[source]
@@ -39,7 +40,7 @@ def donations(
             if (
                 fits
                 and free
-                and all(other is one or moments[other] < moments[one] for other in touched.readers[source])
+                and all(other is one or moments[other][1] < moments[one][0] for other in touched.readers[source])
             ):
                 found[result] = source
                 used.add(source)

@@ -95,12 +95,13 @@ class Access:
         slabs: into how many equal, consecutive parts the buffer can be divided such that, with the units divided
             likewise, each part of the units touches its own part of the buffer only; 1: no such division.
         offset: in bytes, where the operand begins in the buffer.
+        part: (i, n): only the i-th of n equal, consecutive parts of the buffer is touched; ``None``: any of it.
     """
 
-    __slots__ = ("buffer", "offset", "slabs")
+    __slots__ = ("buffer", "offset", "part", "slabs")
 
-    def __init__(self, buffer: int, slabs: int = 1, offset: int = 0) -> None:
-        self.buffer, self.slabs, self.offset = buffer, slabs, offset
+    def __init__(self, buffer: int, slabs: int = 1, offset: int = 0, part: tuple[int, int] | None = None) -> None:
+        self.buffer, self.slabs, self.offset, self.part = buffer, slabs, offset, part
 
 
 class Instruction:

@@ -15,6 +15,7 @@ from zerograd.engines.native.locality import Locals, entering, local_buffers
 from zerograd.engines.native.lower import Lowering, Reference, Step
 from zerograd.engines.native.recipe import Calls, Entry, Final, Recipe, Result
 from zerograd.engines.native.schedule import Chain, Phases, Task, cost_of
+from zerograd.engines.native.stages import Stages, divide
 from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Node, leaf
 from zerograd.ir.traverse import topological
@@ -55,6 +56,9 @@ class Making:
             if self.buffers[window.buffer].kind == TEMPORARY:
                 self.buffers[window.buffer].kind = RESULT
         self.parts = _parts(lowering.steps)
+        self.stages = divide(self.parts, self.buffers)
+        for one in self.stages:
+            one.make_aliases(self.buffers)
         self._place_temporaries()
         shown = {window.buffer for window in self.windows}
         self.given = donations(self.parts, self.moments, self.buffers, shown)
@@ -70,7 +74,7 @@ class Making:
         moment = 0
         spans: dict[int, list[int]] = {}
         users: dict[int, list[object]] = {}
-        self.moments: dict[Instruction, int] = {}
+        self.moments: dict[Instruction, tuple[int, int]] = {}
         for part in self.parts:
             if isinstance(part, Reference):
                 for window in part.inputs:
@@ -80,19 +84,24 @@ class Making:
                 continue
             for i, one in enumerate(part.instructions):
                 # On one thread, in one task, each instruction is a moment of its own.
-                self.moments[one] = now = moment + (i if part.phases.alone else part.phases.moment[one])
+                chain = part.phases.of[one]
+                times = range(i, i + 1) if part.phases.alone else chain.times
+                now = self.moments[one] = moment + times[0], moment + times[-1]
                 for access in (*one.reads, *one.writes):
-                    spans.setdefault(access.buffer, []).append(now)
-                    users.setdefault(access.buffer, []).append(part.phases.of[one])
-            moment = 1 + max((self.moments[one] for one in part.instructions), default=moment)
+                    spans.setdefault(access.buffer, []).extend(now)
+                    users.setdefault(access.buffer, []).append(chain)
+            moment = 1 + max((self.moments[one][1] for one in part.instructions), default=moment)
         self.locals = self._local(users)
         local = {index for one in self.locals.values() for index in one.buffers}
+        divided = {index: one.count for one in self.stages for index in one.shared}
         lifetimes = [
-            Lifetime(self.buffers[index], min(moments), max(moments))
+            Lifetime(self.buffers[index], min(moments), max(moments), divided.get(index, 1))
             for index, moments in spans.items()
             if self.buffers[index].kind == TEMPORARY and index not in local
         ]
         self.arena = place(lifetimes)
+        for one in self.stages:
+            one.place_aliases(self.buffers)
 
     def _local(self, users: dict[int, list[object]]) -> dict[Chain, Locals]:
         """The memory of each chain that is worked through slab by slab."""
@@ -160,30 +169,48 @@ class Making:
         return not turned and wanted == [(how, where, shape) for how, where, _, _, shape in finals]
 
     def _calls(self, part: Segment) -> Calls:
-        entries: list[Entry] = []
-        for one in part.instructions:
-            numbers = [word for access in (*one.reads, *one.writes) for word in (access.buffer, access.offset)]
-            entries.append(Entry(one.kernel.symbol, [*map(int, numbers), *map(int, one.extra)]))
+        entries = [self._entry(one, i, None, 0) for i, one in enumerate(part.instructions)]
         number = {one: i for i, one in enumerate(part.instructions)}
         begins: dict[Chain, int] = {}
+        later: dict[tuple[Instruction, int], int] = {}
         for chain in part.phases.chains:
             if chain in self.locals:
                 begins[chain] = len(entries)
-                entries.append(Entry(entering().symbol, self.locals[chain].numbers))
-        phases = [[self._task(task, number, begins) for task in tasks] for tasks in part.phases.tasks()]
+                entries.append(Entry(entering().symbol, self.locals[chain].numbers, -1))
+            if chain.stages is None:
+                continue
+            for stage in range(1, chain.stages.count) if chain.stage is None else [chain.stage]:
+                for one in chain.instructions:
+                    later[one, stage] = len(entries)
+                    entries.append(self._entry(one, number[one], chain.stages, stage))
+        phases = [[self._task(task, number, later, begins) for task in tasks] for tasks in part.phases.tasks()]
         scratch = max((self._scratch(chain) for chain in part.phases.chains), default=0)
-        reporting = {number[one] for one in part.instructions if one.reports}
         calls = [call for tasks in phases for task in tasks for call in task]
+        reporting = {
+            i for i, one in enumerate(entries) if one.instruction >= 0 and part.instructions[one.instruction].reports
+        }
         certain = max((i + 1 for i, call in enumerate(calls) if call[0] in reporting), default=0)
         return Calls(part.cost, scratch, entries, phases, certain)
 
+    @staticmethod
+    def _entry(one: Instruction, number: int, stages: Stages | None, stage: int) -> Entry:
+        """How an instruction is called, in a stage."""
+        numbers: list[int] = []
+        for access in (*one.reads, *one.writes):
+            numbers += (stages.alias(access.buffer, stage) if stages else access.buffer, access.offset)
+        return Entry(one.kernel.symbol, [*map(int, numbers), *map(int, one.extra)], number)
+
     def _task(
-        self, task: Task, number: dict[Instruction, int], begins: dict[Chain, int]
+        self,
+        task: Task,
+        number: dict[Instruction, int],
+        later: dict[tuple[Instruction, int], int],
+        begins: dict[Chain, int],
     ) -> list[tuple[int, int, int, int]]:
         """The calls of a task; if its chain has local memory, the first one enters it."""
         local = self.locals.get(task.chain)
         private = local.private if local else 0
-        calls = [(number[one], low, high, private) for one, low, high in task.calls]
+        calls = [(later.get((one, task.stage), number[one]), low, high, private) for one, low, high in task.calls]
         return calls if local is None else [(begins[task.chain], task.part, task.chain.parts, 0), *calls]
 
     def _scratch(self, chain: Chain) -> int:

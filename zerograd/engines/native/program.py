@@ -105,14 +105,14 @@ class Program:
 
     def _segment(self, index: int, part: Calls, addresses: dict[str, int]) -> Segment:
         """The ``index``-th part with the addresses of its kernels and of their numbers."""
-        made: list[tuple[int, int]] = []
+        made: list[tuple[int, int, int]] = []
         for one in part.entries:
             numbers = np.array(one.numbers, np.int64)
             self.held.append(numbers)
-            made.append((addresses[one.symbol], numbers.ctypes.data))
+            made.append((one.instruction, addresses[one.symbol], numbers.ctypes.data))
         phases = [
             [
-                [(*self._called(index, entry, *made[entry]), low, high, private) for entry, low, high, private in task]
+                [(*self._called(index, *made[entry]), low, high, private) for entry, low, high, private in task]
                 for task in tasks
             ]
             for tasks in part.phases
@@ -120,9 +120,9 @@ class Program:
         guard = (self.status.ctypes.data, part.certain) if part.certain else None
         return Segment(part.cost, Schedule(phases, part.scratch, guard))
 
-    def _called(self, part: int, entry: int, kernel: int, numbers: int) -> tuple[int, int]:
-        """What the driver calls, and with which numbers, for an entry of a part."""
-        del part, entry
+    def _called(self, part: int, instruction: int, kernel: int, numbers: int) -> tuple[int, int]:
+        """What the driver calls, and with which numbers, for an instruction of a part."""
+        del part, instruction
         return kernel, numbers
 
     # --- running ----------------------------------------------------------------------------------------------------

@@ -43,10 +43,12 @@ class Entry(NamedTuple):
     Attributes:
         symbol: of the kernel.
         numbers: what the kernel is given.
+        instruction: the number of the instruction in its segment; -1: of none.
     """
 
     symbol: str
     numbers: list[int]
+    instruction: int
 
 
 class Calls(NamedTuple):

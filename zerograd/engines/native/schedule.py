@@ -9,12 +9,17 @@ changes no bit.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import gcd
+from typing import TYPE_CHECKING
 
 from zerograd.engines.native.kernel import Access, Instruction
 from zerograd.engines.native.threads import ALONE
 from zerograd.settings import settings
+
+if TYPE_CHECKING:
+    from zerograd.engines.native.stages import Stages
 
 TASKS = 8  # into how many tasks for each thread a large chain is divided, if it can be
 LEAST_SLABS = 4  # fewer than this leave threads without work, then a barrier is better
@@ -30,15 +35,25 @@ class Chain:
         slabs: into how many slabs all of them can be divided.
         phase: when.
         parts: how many tasks it becomes; decided once all its instructions are known.
+        stages, stage: ``stages``: the chain is done in stages from its phase on, in every second one; or, with a stage,
+            it is what follows on that stage of another chain.
     """
 
-    __slots__ = ("instructions", "parts", "phase", "slabs")
+    __slots__ = ("instructions", "parts", "phase", "slabs", "stage", "stages")
 
     def __init__(self, instruction: Instruction, phase: int) -> None:
         self.instructions = [instruction]
         self.slabs = instruction.units
         self.phase = phase
         self.parts = 1
+        self.stages: Stages | None = None
+        self.stage: int | None = None
+
+    @property
+    def times(self) -> range:
+        """The phases it is done in."""
+        count = self.stages.count if self.stages and self.stage is None else 1
+        return range(self.phase, self.phase + 2 * count - 1, 2)
 
     @property
     def cost(self) -> float:
@@ -46,13 +61,18 @@ class Chain:
 
 
 class Task:
-    """What one thread does without waiting for others: (instruction, low, high) in order, for a part of a chain."""
+    """What one thread does without waiting for others: (instruction, low, high) in order, for a part of a chain.
 
-    __slots__ = ("calls", "chain", "cost", "part")
+    Attributes:
+        stage: of the chain or of the one that it follows on.
+    """
+
+    __slots__ = ("calls", "chain", "cost", "part", "stage")
 
     def __init__(self, chain: Chain, part: int) -> None:
         parts = chain.parts
         self.chain, self.part, self.cost = chain, part, chain.cost / parts
+        self.stage = part * len(chain.times) // parts if chain.stage is None else chain.stage
         calls = [
             (one, part * one.units // parts, (part + 1) * one.units // parts) if parts > 1 else (one, 0, one.units)
             for one in chain.instructions
@@ -65,7 +85,7 @@ class Phases:
 
     Attributes:
         chains: all, in order of their phases.
-        moment: for each instruction the phase it is done in.
+        of: the chain of each instruction.
     """
 
     def __init__(self, instructions: Sequence[Instruction]) -> None:
@@ -83,8 +103,9 @@ class Phases:
         for chain in self.chains:
             work[chain.phase] = work.get(chain.phase, 0) + chain.cost
         for chain in self.chains:
-            chain.parts = self._parts(chain, work[chain.phase])
-        self.moment = {one: self.of[one].phase for one in instructions}
+            chain.parts = self.parts(chain, work[chain.phase])
+            if not self.alone:
+                chain.instructions = early(chain.instructions)
 
     def _in_order(self, instructions: Sequence[Instruction]) -> None:
         """One chain, in one slab: everything is done in its order by one thread."""
@@ -135,13 +156,14 @@ class Phases:
 
     def tasks(self) -> list[list[Task]]:
         """For each phase its tasks; the longest come first."""
-        last = max((chain.phase for chain in self.chains), default=-1)
+        last = max((chain.times[-1] for chain in self.chains), default=-1)
         phases: list[list[Task]] = [[] for _ in range(last + 1)]
         for chain in self.chains:
-            phases[chain.phase] += [Task(chain, part) for part in range(chain.parts)]
+            for part in range(chain.parts):
+                phases[chain.times[part * len(chain.times) // chain.parts]].append(Task(chain, part))
         return [sorted((task for task in tasks if task.calls), key=lambda task: -task.cost) for tasks in phases]
 
-    def _parts(self, chain: Chain, work: float) -> int:
+    def parts(self, chain: Chain, work: float) -> int:
         """How many tasks a chain becomes, in a phase of so many nanoseconds of work.
 
         Several for each thread, so that one who comes late does less; but not so many that an instruction works on
@@ -158,6 +180,27 @@ class Phases:
         if len(chain.instructions) == 1:
             return min(wanted, chain.slabs)  # any division will do
         return max(n for n in range(1, max(wanted, 1) + 1) if chain.slabs % n == 0)
+
+
+def early(instructions: Sequence[Instruction]) -> list[Instruction]:
+    """The same instructions, those that no other one waits for directly behind what they wait for themselves.
+
+    What they read is in the cache then, and if nobody else needs it, its memory is free.
+    """
+    touching = Counter(buffer for one in instructions for buffer in {x.buffer for x in (*one.reads, *one.writes)})
+    wrote: dict[int, Instruction] = {}
+    behind: dict[Instruction | None, list[Instruction]] = {None: []}
+    order: list[Instruction] = []
+    place: dict[Instruction, int] = {}
+    for i, one in enumerate(instructions):
+        sources = [wrote[x.buffer] for x in one.reads if x.buffer in wrote]
+        if all(touching[x.buffer] == 1 for x in one.writes):
+            behind.setdefault(max(sources, key=place.__getitem__, default=None), []).append(one)
+        else:
+            order.append(one)
+        place[one] = i
+        wrote.update((x.buffer, one) for x in one.writes)
+    return behind[None] + [each for one in order for each in (one, *behind.get(one, ()))]
 
 
 def cost_of(instructions: Sequence[Instruction]) -> float:

@@ -200,11 +200,10 @@ class TimedProgram(Program):
             kind = one.kernel.symbol.rpartition("_")[0]
             self.works[one] = self.profile.work(one.nodes, kind, done, _bytes_moved(lowering, one))
 
-    def _called(self, part: int, entry: int, kernel: int, numbers: int) -> tuple[int, int]:
-        records = self.records[part]
-        if entry >= len(records.instructions):
+    def _called(self, part: int, instruction: int, kernel: int, numbers: int) -> tuple[int, int]:
+        if instruction < 0:
             return kernel, numbers  # what begins a task
-        return timed_kernel(), records.add(entry, kernel, numbers)
+        return timed_kernel(), self.records[part].add(instruction, kernel, numbers)
 
     # --- running ----------------------------------------------------------------------------------------------------
 

@@ -211,14 +211,16 @@ def _shuffled(f: Function, x: Value | None, y: Value | None, take: Sequence[int]
 PACK_NUMBERS = ("columns", "depth", "whole_depth", "inner", "outer_stride", "inner_stride", "across", "along")
 
 
-def pack_kernel(tile: Tile, source: str, kind: str) -> Kernel:
+def pack_kernel(tile: Tile, source: str, kind: str, deep: bool = False) -> Kernel:
     """Reads B, writes its panels: [item, panel, k, tile.columns]. Units: items * panels.
 
     Numbers: PACK_NUMBERS; strides in bytes; ``inner``: the length of the inner of two batch dimensions;
     ``whole_depth``: of all items, where each takes a slice of k (the last may be shorter), else at least
-    depth * items.
+    depth * items. ``deep``: there is one matrix, of ``whole_depth``; items are its slices of k, of ``depth``, and units
+    are k, so that who makes a slab of B's rows packs it as well.
     """
-    return Kernel.described("pack", repr((tile, source, kind)), lambda: _text(tile, source, kind))
+    write = _deep_text if deep else _text
+    return Kernel.described("pack", repr((tile, source, kind, deep)), lambda: write(tile, source, kind))
 
 
 def _text(tile: Tile, source: str, kind: str) -> str:
@@ -227,7 +229,6 @@ def _text(tile: Tile, source: str, kind: str) -> str:
     start, packed = f.place(0), f.place(1)
     width = tile.columns
     panels = f.div(f.add(n["columns"], width - 1), width)
-    bytes = f.mul(n["depth"], width * size(tile.type))
 
     chunk = f.operand(CHUNK, "i64") if kind == ACROSS else f.intrinsic("smax", n["depth"], 1)
 
@@ -236,17 +237,56 @@ def _text(tile: Tile, source: str, kind: str) -> str:
         outer, inner = f.div(item, n["inner"]), f.rem(item, n["inner"])
         offset = f.add(f.mul(outer, n["outer_stride"]), f.mul(inner, n["inner_stride"]))
         depth = f.least(n["depth"], f.sub(n["whole_depth"], f.mul(item, n["depth"])))
-        column = f.mul(panel, width)
-        across: Operand = size(source) if kind == ACROSS else n["across"]
-        along: Operand = size(source) if kind == ALONG else n["along"]
-        at = f.pointer(f.pointer(start, offset), f.add(f.mul(column, across), f.mul(k, along)))
-        b = Source(source, kind, at, across, along)
-        to = f.pointer(packed, f.add(f.mul(u, bytes), f.mul(k, width * size(tile.type))))
-        pack(f, tile, width, b, f.sub(n["columns"], column), f.least(f.sub(depth, k), chunk), to)
+        matrix = Source(source, kind, f.pointer(start, offset), n["across"], n["along"])
+        to = f.pointer(packed, _row(f, tile, f.mul(u, n["depth"]), k))
+        _piece(f, tile, matrix, n["columns"], panel, k, f.least(f.sub(depth, k), chunk), to)
 
     # Neighbouring panels read neighbouring columns: a few rows of all panels stay in reach of the cache.
     f.loop(0, n["depth"], chunk, lambda k: f.loop(f.low, f.high, 1, lambda u: unit(u, k)) and None)
     return f.finish()
+
+
+def _deep_text(tile: Tile, source: str, kind: str) -> str:
+    f = KernelFunction()
+    n = {word: f.number(4 + i) for i, word in enumerate(PACK_NUMBERS)}
+    start, packed = f.place(0), f.place(1)
+    panels = f.div(f.add(n["columns"], tile.columns - 1), tile.columns)
+    matrix = Source(source, kind, start, n["across"], n["along"])
+
+    def slice(item: Value) -> None:
+        first = f.mul(item, n["depth"])
+        last = f.least(f.high, f.add(first, n["depth"]))
+
+        def chunk(k: Value) -> None:
+            count = f.least(f.sub(last, k), f.operand(CHUNK, "i64"))
+
+            def panel(u: Value) -> None:
+                at = _row(f, tile, f.mul(f.add(f.mul(item, panels), u), n["depth"]), f.sub(k, first))
+                _piece(f, tile, matrix, n["columns"], u, k, count, f.pointer(packed, at))
+
+            f.loop(0, panels, 1, panel)
+
+        f.loop(f.intrinsic("smax", f.low, first), last, CHUNK, chunk)
+
+    f.loop(f.div(f.low, n["depth"]), f.add(f.div(f.sub(f.high, 1), n["depth"]), 1), 1, slice)
+    return f.finish()
+
+
+def _row(f: Function, tile: Tile, before: Value, k: Value) -> Value:
+    """Where in packed panels a row lies: so many rows of panels and ``k`` more before it."""
+    return f.mul(f.add(before, k), tile.columns * size(tile.type))
+
+
+def _piece(
+    f: Function, tile: Tile, matrix: Source, columns: Value, panel: Value, k: Value, count: Value, to: Value
+) -> None:
+    """Pack so many k, from ``k`` on, of a panel of a matrix."""
+    kind, bytes = matrix.kind, size(matrix.type)
+    column = f.mul(panel, tile.columns)
+    across: Operand = bytes if kind == ACROSS else matrix.across
+    along: Operand = bytes if kind == ALONG else matrix.along
+    at = f.pointer(matrix.start, f.add(f.mul(column, across), f.mul(k, along)))
+    pack(f, tile, tile.columns, Source(matrix.type, kind, at, across, along), f.sub(columns, column), count, to)
 
 
 __all__ = ["ACROSS", "ALONG", "ANY", "CHUNK", "PACK_NUMBERS", "Source", "pack", "pack_kernel", "transposed"]

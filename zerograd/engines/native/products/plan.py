@@ -40,6 +40,9 @@ LEAST_SLICE = 512  # k
 FEW_PANELS = 32  # of B, for which A is not packed
 ROWS_OF_CALL = 64  # a guess
 FEW_CALLS = 4  # that pack the same panels of B in their own scratch memory, rather than all of B once through memory
+GRADUAL = 4 << 20  # bytes of A and B from which products are computed part by part along k
+GRADUAL_DEPTH = 1024  # of a part, at least
+MOST_PARTS = 4
 TURNED_ROWS = 48  # of the kernel that computes the transpose: so much of A waits in the second cache; whole squares
 
 
@@ -137,7 +140,8 @@ class _General:
             return []
         slices, depth = self._slices()
         if slices == 1:
-            return self._product(self.c, self.ending)
+            parts = self._parts()
+            return self._product(self.c, self.ending) if parts == 1 else self._gradual(parts)
         partial = self.new_buffer(slices * self.rows * self.columns * self.bytes)
         part = _General(
             self.tile, self._sliced(self.a, slices, depth, 3), self._sliced(self.b, slices, depth, 2),
@@ -184,9 +188,41 @@ class _General:
         bytes = matrix.bytes if even else -1  # no division of the buffer fits
         return Matrix(matrix.buffer, matrix.offset, shape, strides, matrix.type, bytes)
 
-    def _product(self, c: Matrix, ending: Ending) -> list[Instruction]:
-        b_kind = self._b_kind()
-        before, b = self._packing() if b_kind == PACKED else ([], self.b.access(2 if self.items > 1 else 0))
+    def _parts(self) -> int:
+        """Into how many parts k is divided that are added to C one after the other: a matter of the shape.
+
+        For the gradient of a weight, k is the batch. Only the part at hand of A and B must be there then (``stages``).
+        """
+        most = min(self.depth // GRADUAL_DEPTH, MOST_PARTS)
+        large = self.depth * (self.rows + self.columns) * self.bytes >= GRADUAL
+        if most < 2 or not large or self.turned or self.ending is not NOTHING or self.c.type != self.tile.type:
+            return 1
+        if self._b_kind() != PACKED or not self._deep or self.a.transposed().slabs(3) != self.depth:
+            return 1
+        return next((n for n in range(most, 1, -1) if self.depth % (8 * n) == 0), 1)
+
+    def _gradual(self, parts: int) -> list[Instruction]:
+        """``C = A[:, first part of k] @ B[first part of k]``, then ``C += ...`` with the others."""
+        (packing,), packed = self._packing(parts)
+        depth = self.depth // parts
+        done: list[Instruction] = []
+        for i in range(parts):
+            shape, offset = (*self.a.shape[:3], depth), self.a.offset + i * depth * self.a.steps[3]
+            a = Matrix(self.a.buffer, offset, shape, self.a.strides, self.a.type, -1)
+            b = Matrix(self.b.buffer, 0, (*self.b.shape[:2], depth, self.columns), self.b.strides, self.b.type, -1)
+            part = _General(self.tile, a, b, self.c, self.new_buffer, self.accumulate or i > 0)
+            start = i * self.panels * depth * self.tile.columns * self.bytes
+            (product,) = part._product(self.c, NOTHING, Access(packed.buffer, 1, start, (i, parts)))
+            product.reads = (Access(a.buffer, 1, offset, (i, parts)), *product.reads[1:])
+            done.append(product)
+        return [packing, *done]
+
+    def _product(self, c: Matrix, ending: Ending, packed: Access | None = None) -> list[Instruction]:
+        """The product, with B's panels in ``packed`` if they have been made."""
+        b_kind = PACKED if packed else self._b_kind()
+        before, b = [], packed or self.b.access(2 if self.items > 1 else 0)
+        if b_kind == PACKED and packed is None:
+            before, b = self._packing()
         form = Form(
             self.tile, self.a.type, self.b.type, c.type, self._a_kind(), b_kind, self.accumulate, self._operands,
             self.turned, self.turned,
@@ -254,17 +290,25 @@ class _General:
         small = self.rows * self.depth * self.bytes <= SECOND_CACHE // 4
         return ACROSS_IN_PLACE if kind == ACROSS and small else kind
 
-    def _packing(self) -> tuple[list[Instruction], Access]:
-        """B's panels, once for all rows."""
+    @property
+    def _deep(self) -> bool:
+        """Whether who makes some rows of B can pack them, too."""
+        kind = self._direction(self.b.strides[-1], self.b.strides[-2], self.columns, self.depth)
+        return kind == ACROSS and self.items == 1 and self.b.slabs(3) == self.depth
+
+    def _packing(self, parts: int = 1) -> tuple[list[Instruction], Access]:
+        """B's panels, once for all rows: those of the first of so many parts of k, then of the next."""
         kind = self._direction(self.b.strides[-1], self.b.strides[-2], self.columns, self.depth)
         panel = self.depth * self.tile.columns
-        packed = self.new_buffer(max(self.items * self.panels * panel * self.bytes, 1))
+        panels = self.items * self.panels
+        packed = self.new_buffer(max(panels * panel * self.bytes, 1))
         outer, inner, along, across = self.b.steps
-        numbers = (self.columns, self.depth, self.whole_depth, self.b.shape[1], outer, inner, across, along)
-        writes = Access(packed, self.items * self.panels)
+        depth, deep = self.depth // parts, self._deep
+        numbers = (self.columns, depth, self.whole_depth, self.b.shape[1], outer, inner, across, along)
+        units = self.depth if deep else panels
         instruction = Instruction(
-            _packing(self.tile, self.b.type, kind), [self.b.access(2)], [writes], numbers,
-            self.items * self.panels, panel * self.bytes / 16,
+            _packing(self.tile, self.b.type, kind, deep), [self.b.access(3 if deep else 2)],
+            [Access(packed, parts if deep else panels)], numbers, units, panels * panel * self.bytes / 16 / units,
         )  # fmt: skip
         return [instruction], Access(packed, self.items)
 
@@ -374,8 +418,8 @@ def _dots(form: DotForm, epilogue: Epilogue | None, named: str | None) -> Kernel
 
 
 @cache
-def _packing(tile: Tile, type: str, kind: str) -> Kernel:
-    return pack_kernel(tile, type, kind)
+def _packing(tile: Tile, type: str, kind: str, deep: bool) -> Kernel:
+    return pack_kernel(tile, type, kind, deep)
 
 
 @cache

@@ -21,6 +21,7 @@ MOST = 1024  # threads that can take part
 ALONE = 100_000  # nanoseconds of work below which waking others costs more than they take off: see threads_for
 SHARE = 50_000  # nanoseconds of work that a thread more is worth
 _SPIN, _IDLE_SPIN = 50_000, 200_000  # nanoseconds; see threads_for for what sleeping costs
+DOUBLED = 1 << 20  # bytes of scratch memory up to which it becomes twice as large when it is too small
 _ALIGN = 128  # two lines of cache: processors fetch them in pairs
 
 
@@ -96,11 +97,22 @@ _scratch = 0  # bytes that each worker has
 def scratch(size: int) -> ctypes.c_void_p:
     """The address of at least ``size`` bytes for the calling thread, aligned to 64; it stays until a larger demand."""
     if _own.size < size:
-        grown = max(size, 2 * _own.size)
+        grown = _grown(size, _own.size)
         _own.memory = np.empty(grown + _ALIGN, np.uint8)
         _own.place = ctypes.c_void_p(_own.memory.ctypes.data + (-_own.memory.ctypes.data % _ALIGN))
         _own.size = grown
     return _own.place
+
+
+def _grown(size: int, before: int) -> int:
+    """How much scratch memory to make where ``size`` bytes are needed and ``before`` are not enough.
+
+    The steps of a program differ a little at first, so there is some more than is needed; and to grow is rare where a
+    little memory is made twice as large.
+    """
+    granule = max(1 << size.bit_length() >> 4, 64)
+    roomy = -(-size // granule) * granule
+    return max(roomy, 2 * before) if before < DOUBLED else roomy
 
 
 def threads_for(cost: float) -> int:
@@ -134,7 +146,7 @@ def _provide(threads: int, size: int) -> None:
     global _scratch
     if _scratch >= size and _workers + 1 >= threads:
         return
-    grown = _scratch if _scratch >= size else max(size, 2 * _scratch)
+    grown = _scratch if _scratch >= size else _grown(size, _scratch)
     first = 1 if grown > _scratch else _workers + 1
     for index in range(first, max(threads, _workers + 1)):
         words.words[Word.SCRATCH + index] = _Memory(grown).address

@@ -18,7 +18,7 @@ from zerograd.engines.native.target import Target, host
 
 LINE = 64  # bytes
 SCORES = 256 << 10  # bytes of a block's scores, which should stay near
-LONGEST = 96  # queries of a block
+LONGEST = 128  # queries of a block
 RATE = 0.8  # of the peak
 CLOCK = 2.5  # cycles in a nanosecond
 ITEMS = 8  # fewer heads of sequences than this are divided

@@ -10,6 +10,7 @@ import numpy as np
 
 from zerograd.engines import profiling
 from zerograd.engines.protocol import Program
+from zerograd.ir import interrupts
 from zerograd.ir.graph import Array, Node, leaf
 from zerograd.ir.traverse import topological
 from zerograd.ops.movement import expand
@@ -40,6 +41,7 @@ def compile(outputs: tuple[Node, ...]) -> Program:
     size = len(order)
     verify = settings.check_programs
 
+    @interrupts.harmless
     def run(leaves: Sequence[Any]) -> list[Array]:
         values: list[Any] = [None] * size
         for place, slot in loads:

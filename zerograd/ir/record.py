@@ -23,6 +23,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Self
 
 from zerograd import dtypes
+from zerograd.ir import interrupts
 from zerograd.ir.graph import Array, Call, Node, Op, TensorType, leaf, output, recorded_by, variable
 from zerograd.ir.layout import elementwise_strides
 from zerograd.ir.origins import origins
@@ -209,6 +210,7 @@ class Edge:
         return (self.point,)
 
 
+@interrupts.section
 def wait_for(serial: int) -> None:
     """Have a trace computed that another thread records, or nobody (``Trace.alone``)."""
     trace = traces.get(serial)
@@ -218,6 +220,8 @@ def wait_for(serial: int) -> None:
     if trace.alone:
         traces.pop(serial, None)
         trace.release()
+    if interrupts.pending:
+        interrupts.deliver()
 
 
 def bind(data: Array | Number, type: TensorType) -> Node:

@@ -10,6 +10,7 @@ from sys import getrefcount
 from typing import Any, NamedTuple
 
 from zerograd import dtypes
+from zerograd.ir import interrupts
 from zerograd.ir.graph import TensorType
 from zerograd.ir.record import Recorder, local, recorder
 from zerograd.ir.trace import Trace
@@ -73,9 +74,13 @@ class Compiled:
                 and (_fit(args, quick[2]) if args else not quick[2])
             ):
                 try:
-                    return quick[0].replay(own, args)
+                    result = quick[0].replay(own, args)
                 except Doubt:
                     self.quick = None
+                else:
+                    if interrupts.pending:
+                        interrupts.deliver()
+                    return result
             return self._call(own, modes, args, kwargs)
         finally:
             self.lock.release()
@@ -90,6 +95,8 @@ class Compiled:
                 result = program.replay(own, given.tensors)
             except Doubt:
                 continue
+            if interrupts.pending:
+                interrupts.deliver()
             self.runs[key] = 0
             kinds = [Fit.of(one) for one in args] if not kwargs and len(args) == len(given.tensors) else [None]
             if all(kinds):

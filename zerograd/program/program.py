@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from zerograd.ir import changing
+from zerograd.ir import changing, interrupts
 from zerograd.ir.graph import Node
 from zerograd.ir.record import Recorder, traces
 from zerograd.ir.trace import Trace
@@ -86,6 +86,7 @@ class Program:
         if self.owed is not None and not sys.is_finalizing():
             compute(self.owed[0])
 
+    @interrupts.section
     def replay(self, own: Recorder, tensors: Sequence[Any]) -> Any:
         """Do what the body would do.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from zerograd.engines import flight, tiers
 from zerograd.engines.flight import lock
-from zerograd.ir import changing
+from zerograd.ir import changing, interrupts
 from zerograd.ir.graph import Array, Node
 from zerograd.ir.record import Value, computed_by, recorder, wait_for
 from zerograd.ir.trace import Point, Trace, Values
@@ -30,6 +30,7 @@ class Plan:
 
     kept: tuple[tuple[Node, int], ...]
 
+    @interrupts.harmless
     def __init__(self, nodes: tuple[Node, ...], entered: tuple[Node, ...], freed: tuple[frozenset[Node], ...]) -> None:
         self.wanted, self.entered, self.freed = nodes, entered, freed
         self.roots = tuple(dict.fromkeys((*(node for node in nodes if node.tracked), *entered)))
@@ -55,6 +56,7 @@ class Plan:
         return computed if self.in_order else [computed[place] for place in self.places]
 
 
+@interrupts.section
 def launch() -> None:
     """Compute everything that is pending in this thread and begin a new trace."""
     own = recorder.own
@@ -66,6 +68,8 @@ def launch() -> None:
     _compute(trace)
     trace.release()
     own.new_trace()
+    if interrupts.pending:
+        interrupts.deliver()
 
 
 def compute(trace: Trace) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zerograd.ir import interrupts
+
 if TYPE_CHECKING:
     from zerograd.engines.protocol import Program
     from zerograd.ir.graph import Node
 
 
+@interrupts.harmless
 def compile(outputs: tuple[Node, ...]) -> Program:
     """The program that computes these nodes. What makes programs is loaded when the first is wanted."""
+    interrupts.get_ready()
     from zerograd.engines import profiling
     from zerograd.settings import settings
 

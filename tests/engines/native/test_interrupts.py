@@ -1,0 +1,167 @@
+"""Ctrl-C while a step is computed: nothing is done twice or left half done, whenever it comes."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import zerograd as torch
+from zerograd.engines import native
+from zerograd.engines.native import program
+from zerograd.ir import interrupts
+from zerograd.ir.record import recorder
+from zerograd.runtime.realize import launch
+from zerograd.settings import settings
+
+FILES = ("realize.py", "record.py", "program.py", "quick.py", "binding.py", "chain.py", "flight.py", "trace.py")
+
+
+@pytest.fixture(autouse=True)
+def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The native engine, and Python's own handler when a program begins."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(interrupts, "_ready", False)
+    monkeypatch.setattr(settings, "engine", "native")
+    recorder.own.forget()
+    yield
+    signal.signal(signal.SIGINT, before)
+    interrupts.pending = 0.0
+    recorder.own.forget()
+
+
+class Training:
+    """A model and its steps."""
+
+    def __init__(self, compiled: bool) -> None:
+        torch.manual_seed(0)
+        self.model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 1))
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9)
+        self.x, self.y = torch.randn(6, 5), torch.randn(6, 1)
+        self.step = torch.compile(self.plain) if compiled else self.plain
+
+    def plain(self) -> Any:
+        self.optimizer.zero_grad()
+        loss = ((self.model(self.x) - self.y) ** 2).mean()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def state(self) -> list[Any]:
+        return [one.tolist() for one in self.model.parameters()]
+
+
+@pytest.mark.parametrize("began", [False, True], ids=["waited for", "left to others"])
+def test_an_update_is_applied_once_if_the_interrupt_comes_before_it_is_stored(
+    began: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(strokes: random.Random | None) -> tuple[list[Any], int]:
+        recorder.own.forget()
+        training, interrupted = Training(compiled=False), 0
+        for _ in range(12):
+            training.plain()
+            if strokes is not None and strokes.random() < 0.7:
+                armed.append(True)
+                interrupted += _is_interrupted(launch)
+            launch()
+        return training.state(), interrupted
+
+    armed: list[bool] = []
+    for name in ("__call__", "_begin"):
+        monkeypatch.setattr(program.Program, name, _interrupted(getattr(program.Program, name), armed))
+    monkeypatch.setattr(program, "WORTH", 0 if began else program.WORTH)
+    expected, _ = train(None)
+    found, interrupted = train(random.Random(0))
+    assert interrupted > 5
+    assert found == expected
+
+
+def _interrupted(run: Any, armed: list[bool]) -> Any:
+    """A run, at whose end the keys are pressed if it is armed."""
+
+    def running(*arguments: Any) -> Any:
+        results = run(*arguments)
+        if armed:
+            armed.clear()
+            signal.raise_signal(signal.SIGINT)
+        return results
+
+    return running
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_interrupt_may_come_at_any_line(compiled: bool) -> None:
+    """What a line of the engine's has begun is finished before the interrupt is raised."""
+
+    def train(strokes: random.Random | None) -> tuple[list[Any], int]:
+        recorder.own.forget()
+        training, interrupted = Training(compiled), 0
+        for i in range(60):
+            if compiled:  # a step that is replayed is done as a whole; in the first ones, the function itself runs
+                interrupted += _pressing(strokes if i >= 10 else None, training.step)
+            else:
+                training.plain()
+                interrupted += _pressing(strokes, launch)
+        return training.state(), interrupted
+
+    expected, _ = train(None)
+    found, interrupted = train(random.Random(1))
+    assert interrupted > 20
+    assert found == expected
+
+
+def _is_interrupted(function: Any) -> bool:
+    try:
+        function()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _pressing(strokes: random.Random | None, function: Any) -> bool:
+    """Run the function, and press the keys at one of its lines; whether it was interrupted."""
+    left = strokes.randrange(60) if strokes is not None else -1
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal left
+        if event == "line" and frame.f_code.co_filename.endswith(FILES) and interrupts._inside(frame):
+            left -= 1
+            if left == 0:
+                signal.raise_signal(signal.SIGINT)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        return _is_interrupted(function)
+    finally:
+        sys.settrace(before)
+        launch()
+
+
+def test_who_presses_again_does_not_wait() -> None:
+    native.compile((torch.ones(2)._node(),))
+
+    @interrupts.section
+    def stuck() -> None:
+        signal.raise_signal(signal.SIGINT)
+        interrupts.pending = time.monotonic() - 2 * interrupts.PATIENCE
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("the second interrupt waited, too")
+
+    with pytest.raises(KeyboardInterrupt):
+        stuck()
+    assert not interrupts.pending
+
+
+def test_the_handler_of_the_user_stays() -> None:
+    pressed = []
+    signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    native.compile((torch.ones(2)._node(),))
+    signal.raise_signal(signal.SIGINT)
+    assert pressed

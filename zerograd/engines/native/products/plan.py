@@ -41,7 +41,7 @@ FEW_PANELS = 32  # of B, for which A is not packed
 ROWS_OF_CALL = 64  # a guess
 FEW_CALLS = 4  # that pack the same panels of B in their own scratch memory, rather than all of B once through memory
 GRADUAL = 4 << 20  # bytes of A and B from which products are computed part by part along k
-GRADUAL_DEPTH = 1024  # of a part, at least
+GRADUAL_DEPTH = 512  # of a part, at least
 MOST_PARTS = 4
 TURNED_ROWS = 48  # of the kernel that computes the transpose: so much of A waits in the second cache; whole squares
 

@@ -16,8 +16,11 @@ import numpy as np
 import zerograd.nn.functional  # noqa: F401  which has ops of its own
 from zerograd import dtypes, ops
 from zerograd.ir.graph import Op, registry
-from zerograd.ops.elementwise import add
+from zerograd.ops import reduction
+from zerograd.ops.elementwise import add, plus, square, sub
 from zerograd.ops.linalg import adjoint
+from zerograd.ops.movement import expand
+from zerograd.ops.transcendental import rsqrt
 
 for _module in pkgutil.walk_packages(ops.__path__, f"{ops.__name__}."):  # so that all ops are in the table
     importlib.import_module(_module.name)
@@ -110,6 +113,15 @@ def _example(name: str, *arrays: Any, before: Any = None, **attributes: Any) -> 
     return Example(registry[name], arrays, attributes, before)
 
 
+def _with_moments(x: Any) -> tuple[Any, ...]:
+    """What is standardized has the moments of x: along the axes whose size is not 3."""
+    axes = tuple(i for i, n in enumerate(x.shape) if n != 3)
+    mean = reduction.mean_of(x, axes)
+    centred = sub(x, expand(mean, shape=x.shape))
+    variance = reduction.mean_of(square(centred), axes)
+    return x, mean, rsqrt(plus(variance, 0.1))
+
+
 def _places(*shape: int, below: int) -> Any:
     return _ROOT.integers(0, below, shape)
 
@@ -199,6 +211,8 @@ def products() -> list[Example]:
         _example("slogdet", square),
         _example("solve", square, normal(2, 3, 2)),
         _example("solve_triangular", square + 3 * np.eye(3), normal(2, 3, 2), upper=True, unit=False),
+        _example("standardized", normal(3, 5), before=_with_moments, axes=(1,)),
+        _example("standardized", normal(2, 3, 2), before=_with_moments, axes=(0, 2)),
         _example("cholesky", square + 4 * np.eye(3), before=_symmetric),
         _example("eigh", square, before=_symmetric, upper=False),
         _example("qr", square, mode="reduced"),

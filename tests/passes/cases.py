@@ -35,6 +35,7 @@ from zerograd.ops.elementwise import (
 )  # fmt: skip
 from zerograd.ops.elementwise import pow as power
 from zerograd.ops.movement import cat, expand, flip, overwrite, permute, reshape, slice_, slice_write
+from zerograd.ops.normalization import standardized
 from zerograd.ops.softmax import log_softmax, softmax
 from zerograd.ops.source import filled, ones_like
 from zerograd.ops.transcendental import logit, root
@@ -353,6 +354,10 @@ CASES: dict[str, tuple[Callable[[], Node], str]] = {
             "where(expand(lt(abs(v), 0.5)), add(a, mul(expand(v), sub(b, a))), sub(b, mul(sub(b, a), "
             "expand(sub(1.0, v)))))"
         ),
+    ),
+    "standardized_is_composed": (
+        lambda: standardized(a, column, column, axes=(1,)),
+        "mul(sub(a, expand(column)), expand(column))",
     ),
     "softmax_is_composed": (
         lambda: softmax(a, axis=1),

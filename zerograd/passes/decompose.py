@@ -35,6 +35,7 @@ from zerograd.ops.elementwise import (
 )
 from zerograd.ops.elementwise import pow as power
 from zerograd.ops.movement import expand
+from zerograd.ops.normalization import standardized
 from zerograd.ops.reduction import logsumexp, norm, var
 from zerograd.ops.softmax import log_softmax, softmax
 from zerograd.ops.transcendental import logit, root
@@ -186,6 +187,13 @@ def var_is_composed(graph: Graph, node: Node) -> Node | None:
     deviation = graph.make(sub, x, graph.expand(mean, x.shape))
     degrees = max(number - node.attributes["correction"], 0)
     return graph.make(div, _sum(graph, graph.make(mul, deviation, deviation), axes), constant(graph, degrees, total))
+
+
+@rules.on(standardized)
+def standardized_is_composed(graph: Graph, node: Node) -> Node | None:
+    """standardized(x, mean, factor) = (x - mean) * factor"""
+    x, mean, factor = [graph.expand(one, node.shape) for one in node.inputs]
+    return graph.make(mul, graph.make(sub, x, mean), factor)
 
 
 Norm = Callable[[Graph, Node, Shape], Node]

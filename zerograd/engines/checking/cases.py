@@ -250,6 +250,14 @@ def _axis(b: Builder, op: Op, kind: dtype) -> Call:
     return xs, options
 
 
+def _standardized(b: Builder, op: Op, kind: dtype) -> Call:
+    _only(kind.is_floating_point)
+    x = _any(b, kind)
+    axes = axes_of(b, x)
+    small = x.type.with_shape(tuple([1 if i in axes else n for i, n in enumerate(x.shape)]))
+    return (x, b.leaf(small), b.leaf(small)), {"axes": axes}
+
+
 def _inexact_axis(b: Builder, op: Op, kind: dtype) -> Call:
     _only(kind.is_inexact)
     return _axis(b, op, kind)
@@ -397,6 +405,7 @@ MAKERS: dict[str, Maker] = {
     **_by_name(_along, "gather scatter scatter_add scatter_fold"),
     **_by_name(_fold, "sum max min any all"),
     **_by_name(_inexact_fold, "logsumexp var norm"),
+    "standardized": _standardized,
     **_by_name(_axis, "prod cumsum cumprod recurrence argmax argmin max_at min_at sort cummax cummin"),
     **_by_name(_axis, "median_at nanmedian_at median_place nanmedian_place mode_at mode_place"),
     **_by_name(_inexact_axis, "softmax log_softmax logcumsumexp"),

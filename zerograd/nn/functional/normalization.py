@@ -8,6 +8,7 @@ from zerograd import dtypes, errors, shapes
 from zerograd.dtypes import dtype
 from zerograd.ir.graph import Node, TensorType
 from zerograd.ops import elementwise as ew
+from zerograd.ops import normalization
 from zerograd.ops.elementwise import add, convert, mul, plus, square, stop, sub, times
 from zerograd.ops.movement import broadcast_to, reshape
 from zerograd.ops.pooling import resample
@@ -52,7 +53,7 @@ def standardized(x: Node, axes: Shape, eps: float) -> tuple[Node, Node, Node, No
     centred = sub(x, broadcast_to(mean, x.shape))
     variance = mean_of(square(centred), axes)
     factor = rsqrt(plus(variance, eps))
-    return mul(centred, broadcast_to(factor, x.shape)), mean, variance, factor
+    return normalization.standardized(x, mean, factor, axes=axes), mean, variance, factor
 
 
 def _scaled(x: Node, weight: Node | None, bias: Node | None, shape: Shape) -> Node:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zerograd.engines.native.emit import Function, Operand, Value, lanes, size
+from zerograd.engines.native.emit import Function, Operand, Value, is_float, lanes, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
 from zerograd.engines.native.products.numbers import read
 from zerograd.engines.native.products.tile import Tile, prefetch
@@ -111,9 +111,9 @@ def _along(f: Function, tile: Tile, width: int, source: Source, count: Value, de
         f.loop(0, depth, SQUARES, lambda k: squares(k, f.intrinsic("smin", f.add(k, SQUARES), depth)))
 
     def shallow() -> None:
-        if size(source.type) > 2:
+        if is_float(source.type) and size(source.type) > 2:
             _shallow(f, tile, width, source, count, depth, panel)
-        else:  # masks of narrow numbers are taken apart
+        else:  # vector masks of narrow numbers are taken apart
             _any(f, tile, width, source, count, depth, panel)
 
     f.if_(f.compare("sge", depth, n), blocks, shallow)

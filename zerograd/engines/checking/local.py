@@ -44,7 +44,7 @@ def _one(step: Step, place: int, type: TensorType) -> Bound:
         total = np.broadcast_to(amount, out.shape) * step.freedoms.ulps + _rounding(type, out) + _measured(step, place)
     else:
         total = np.zeros(out.shape)
-    if step.name == "mul" and step.freedoms.contraction:
+    if step.name in ("mul", "standardized") and step.freedoms.contraction:
         total = total + eps(type.dtype) / 2 * size_of(out)
     if is_half(type.dtype) and step.freedoms.wide_halves and step.node.op.elementwise:
         total = total + own_eps(type.dtype) / 2 * size_of(out)

@@ -129,6 +129,13 @@ def _mul(step: Step) -> Array:
     return times(size_of(step.xs[0]), ey) + times(size_of(step.xs[1]), ex) + times(ex, ey)
 
 
+def _standardized(step: Step) -> Array:
+    """(x - mean) * factor."""
+    away = np.abs(wide(step.xs[0]) - wide(step.xs[1]))
+    moved_by, ef = step.bound(0) + step.bound(1), step.bound(2)
+    return times(away, ef) + times(size_of(step.xs[2]), moved_by) + times(moved_by, ef)
+
+
 def _square(step: Step) -> Array:
     e = step.bound(0)
     return times(2 * size_of(step.xs[0]), e) + e * e
@@ -316,6 +323,7 @@ RULES: dict[str, Rule] = {
     "sqrt": _root,
     "root": _root,
     "square": _square,
+    "standardized": _standardized,
     "div": _div,
     "cast": _cast,
     "bitcast": _bitcast,

@@ -86,12 +86,14 @@ class Chain:
         try:
             arrays = None
             if steady and self.glide is not None:
-                arrays = self.glide.run(trace, program.bindings.arrays_given(own, tensors), numbers)
+                bindings = program.bindings
+                given = bindings.arrays_given(own, tensors) if bindings.given else []
+                arrays = self.glide.run(trace, given, numbers)
             if arrays is None:
                 arrays = self._call(program, trace, own, tensors, numbers)
         except Exception:
             return False
-        for one, array, tracked in zip(trace.results, arrays, self.tracked, strict=False):
+        for one, array, tracked in zip(trace.results, arrays, self.tracked):  # noqa: B905  faster; arrays are more
             one._computed(array, Point(trace, one._at) if tracked else None)
         trace.results.clear()
         for pack, _, times in program.packs_written:

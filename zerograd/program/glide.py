@@ -38,12 +38,16 @@ class Glide:
         results: those of the new tensors.
         moved: (slot, place) of leaves that have to be put there.
         pick: picks all leaves where some change places among each other; else ``None``.
+        runs: numbers that go to slots one after another: first slot and end, first number and end.
     """
 
     def __init__(self, small: Small, chain: Chain, program: Program) -> None:
         self.small = small
         self.chain = chain
-        self.slots = program.stepping.slots
+        self.slots = slots = program.stepping.slots
+        starts = [i for i in range(len(slots)) if i == 0 or slots[i] != slots[i - 1] + 1]
+        ends = [*starts[1:], len(slots)]
+        self.runs = [(slots[i], slots[i] + k - i, i, k) for i, k in zip(starts, ends, strict=False)]
         self.given = [slot for slot, *_ in program.bindings.given]
         self.places: list[int] | None = None
         self.results: Sequence[int] = ()
@@ -75,10 +79,11 @@ class Glide:
             leaves[:] = self.pick([*leaves, *fresh])
         for slot, place in self.moved:
             leaves[slot] = fresh[place - first]
-        for slot, array in zip(self.given, given, strict=True):
-            leaves[slot] = array
-        for slot, number in zip(self.slots, numbers, strict=True):
-            leaves[slot] = number
+        for low, high, begin, end in self.runs:
+            leaves[low:high] = numbers[begin:end]
+        if given:
+            for slot, array in zip(self.given, given, strict=True):
+                leaves[slot] = array
         return results
 
     def _compose(self, places: list[int], leaves: int) -> None:

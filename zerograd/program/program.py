@@ -155,9 +155,10 @@ class Program:
         serial = trace.serial
         if (len(trace.results), len(trace.pending)) != self.held or serial not in traces:
             return False
-        for pack, _, _ in () if steady else self.packs_written:
-            if pack.serial != serial or pack.buffers is not None:
-                return False
+        if not steady:
+            for pack, _, _ in self.packs_written:
+                if pack.serial != serial or pack.buffers is not None:
+                    return False
         for storage, _, node, _ in self.written:
             if storage is None or storage.serial != serial or storage.node is not node:
                 return False

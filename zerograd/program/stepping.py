@@ -19,6 +19,7 @@ class Stepping:
         events: optimizer steps and actions.
         slots: the leaves that numbers of the steps are bound to.
         owners: the cohorts that are updated, by parameter group.
+        cohorts: those of them whose counters are shown by tensors.
         has_schedules: something changes the groups' options.
     """
 
@@ -33,6 +34,7 @@ class Stepping:
             if step.cohort not in cohorts:
                 cohorts.append(step.cohort)
         self.owners = [_Owner(*one) for one in groups.values()]
+        self.cohorts = [cohort for owner in self.owners for cohort in owner.cohorts if cohort.vectors]
 
     def check(self) -> None:
         """That the optimizers have the parameters and states that they had.
@@ -74,9 +76,8 @@ class Stepping:
 
     def note(self) -> None:
         """The tensors that show the counters are those that the optimizers have written."""
-        for owner in self.owners:
-            for cohort in owner.cohorts:
-                cohort.note_versions()
+        for cohort in self.cohorts:
+            cohort.note_versions()
 
 
 def take_back(undo: list[Undo]) -> None:

@@ -43,6 +43,12 @@ def test_random_programs_compute_what_the_reference_computes(engine: Engine, sta
 
 
 @on_every_engine
+@pytest.mark.parametrize("seed", [15149])  # tanh(acosh(float16)): LLVM called a library to round double to half
+def test_programs_that_once_failed_do_so_no_more(engine: Engine, seed: int) -> None:
+    assert not faults_of(program(seed), engine, THREADS, relaid=seed)
+
+
+@on_every_engine
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_training_computes_what_the_reference_computes(engine: Engine, name: str) -> None:
     with own_recorder():

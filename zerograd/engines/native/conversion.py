@@ -84,7 +84,8 @@ def to_memory(f: Function, x: Value, kind: dtype) -> Value:
 def round_to(f: Function, x: Value, kind: dtype) -> Value:
     """A float32 result as the half type has it: the nearest of its numbers, of two the even one; else ``x`` itself."""
     if kind is dtypes.float16:
-        return f.convert(f.convert(x, "half"), "float")
+        # Behind the fence LLVM does not see that x may come from a double, which only a library could round to half.
+        return f.convert(f.convert(f.intrinsic("arithmetic.fence", x), "half"), "float")
     if kind is not dtypes.bfloat16:
         return x
     bits = f.bitcast(x, like("i32", x.type))

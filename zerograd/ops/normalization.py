@@ -8,12 +8,12 @@ from zerograd import errors
 from zerograd.ir.graph import Node, Op, TensorType
 from zerograd.ops.elementwise import mul, sub
 from zerograd.ops.movement import broadcast_to
-from zerograd.ops.reduction import mean_of
+from zerograd.ops.reduction import folded, mean_of
 from zerograd.shapes import Shape
 
 
 def _infer_standardized(x: TensorType, mean: TensorType, factor: TensorType, *, axes: Shape) -> TensorType:
-    small = x.with_shape(tuple([1 if i in axes else n for i, n in enumerate(x.shape)]))
+    small = folded(x, axes)
     if mean is not small or factor is not small:
         raise errors.runtime("standardized needs a mean and a factor for each row", x=x, mean=mean, factor=factor)
     return x

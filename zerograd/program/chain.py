@@ -109,8 +109,7 @@ class Chain:
         leaves = program.bindings.bind_some(own, tensors, self.rebound, self.kept)
         arrays = self.plan.sorted(self.plan.run(trace))
         trace.leaves = following = [*self.carried([*arrays, *leaves])]
-        for slot, number in zip(program.stepping.slots, numbers, strict=True):
-            following[slot] = number
+        program.stepping.fill(following, numbers)
         small = getattr(self.plan.program, "small", None)
         if small is not None and self.plan.in_order and self.glide is None:
             self.glide = Glide(small, self, program)

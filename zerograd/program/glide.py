@@ -38,16 +38,12 @@ class Glide:
         results: those of the new tensors.
         moved: (slot, place) of leaves that have to be put there.
         pick: picks all leaves where some change places among each other; else ``None``.
-        runs: numbers that go to slots one after another: first slot and end, first number and end.
     """
 
     def __init__(self, small: Small, chain: Chain, program: Program) -> None:
         self.small = small
         self.chain = chain
-        self.slots = slots = program.stepping.slots
-        starts = [i for i in range(len(slots)) if i == 0 or slots[i] != slots[i - 1] + 1]
-        ends = [*starts[1:], len(slots)]
-        self.runs = [(slots[i], slots[i] + k - i, i, k) for i, k in zip(starts, ends, strict=False)]
+        self.stepping = program.stepping
         self.given = [slot for slot, *_ in program.bindings.given]
         self.places: list[int] | None = None
         self.results: Sequence[int] = ()
@@ -79,8 +75,7 @@ class Glide:
             leaves[:] = self.pick([*leaves, *fresh])
         for slot, place in self.moved:
             leaves[slot] = fresh[place - first]
-        for low, high, begin, end in self.runs:
-            leaves[low:high] = numbers[begin:end]
+        self.stepping.fill(leaves, numbers)
         if given:
             for slot, array in zip(self.given, given, strict=True):
                 leaves[slot] = array
@@ -89,7 +84,7 @@ class Glide:
     def _compose(self, places: list[int], leaves: int) -> None:
         outputs = len(places)
         following = [places[one] if one < outputs else one - outputs for one in self.chain.places]
-        new = {*self.slots, *self.given}
+        new = {*self.stepping.slots, *self.given}
         moved = [(slot, place) for slot, place in enumerate(following) if place != slot and slot not in new]
         others = any(place < leaves for _, place in moved)
         self.pick = picking(following) if others else None

@@ -97,8 +97,10 @@ class Program:
             if not shown.is_shown_by(tensors[number]):
                 raise Doubt
         steady = self.chain is not None and self.owed is not None and self.steady.holds()
-        if not steady or self.stepping.has_schedules:
+        if not steady:
             self._check()
+        elif self.stepping.has_schedules:
+            self.stepping.check()
         numbers: list[Any] = []
         undo = self.stepping.advance(numbers)
         try:
@@ -113,8 +115,7 @@ class Program:
         except BaseException:
             take_back(undo)
             raise
-        for slot, number in zip(self.stepping.slots, numbers, strict=True):
-            leaves[slot] = number
+        self.stepping.fill(leaves, numbers)
         drawn = self.bindings.draw(leaves)
         return self._leave(own, leaves, drawn, tensors)
 

@@ -27,6 +27,7 @@ class Stepping:
         self.events: list[Any] = [event for event in events if isinstance(event, OptimizerStep | Action)]
         steps = [event for event in self.events if isinstance(event, OptimizerStep)]
         self.slots: list[int] = [slot for event in steps for slot in event.slots]
+        self._runs = _runs(self.slots)
         self.has_schedules = any(isinstance(event, Action) for event in self.events)
         groups: dict[int, tuple[Any, Any, list[Any]]] = {}
         for step in [event.step for event in steps]:
@@ -74,10 +75,22 @@ class Stepping:
             raise Doubt from None  # the body meets the same error, in its place
         return undo
 
+    def fill(self, leaves: list[Any], numbers: list[Any]) -> None:
+        """Bind the numbers that ``advance`` has given."""
+        for low, high, begin, end in self._runs:
+            leaves[low:high] = numbers[begin:end]
+
     def note(self) -> None:
         """The tensors that show the counters are those that the optimizers have written."""
         for cohort in self.cohorts:
             cohort.note_versions()
+
+
+def _runs(slots: list[int]) -> list[tuple[int, int, int, int]]:
+    """Slots that follow one another: the first and their end, and the place of the first among all and their end."""
+    starts = [i for i in range(len(slots)) if i == 0 or slots[i] != slots[i - 1] + 1]
+    ends = [*starts[1:], len(slots)]
+    return [(slots[i], slots[i] + k - i, i, k) for i, k in zip(starts, ends, strict=False)]
 
 
 def take_back(undo: list[Undo]) -> None:

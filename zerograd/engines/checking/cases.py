@@ -22,6 +22,7 @@ from zerograd.ir.graph import Node, Op, TensorType, registry
 from zerograd.ir.record import recorder
 from zerograd.ops.attention import attention
 from zerograd.ops.convolution import window_counts
+from zerograd.ops.reduction import folded
 from zerograd.ops.source import filled
 from zerograd.shapes import count
 
@@ -254,7 +255,7 @@ def _standardized(b: Builder, op: Op, kind: dtype) -> Call:
     _only(kind.is_floating_point)
     x = _any(b, kind)
     axes = axes_of(b, x)
-    small = x.type.with_shape(tuple([1 if i in axes else n for i, n in enumerate(x.shape)]))
+    small = folded(x.type, axes)
     return (x, b.leaf(small), b.leaf(small)), {"axes": axes}
 
 

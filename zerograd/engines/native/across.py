@@ -74,13 +74,16 @@ class AcrossRow(Row):
 
     kernel: AcrossKernel
     count: Value | None = None
-    mask: Value | None = None
+
+    def __init__(self, kernel: AcrossKernel, unit: Value, bases: list[Value]) -> None:
+        super().__init__(kernel, unit, bases)
+        self.width = kernel.width
 
     # --- elements of several rows ----------------------------------------------------------------------------------
 
     def take(self, operand: Operand, at: Value) -> Value:
-        """An element of each row, of which the first row's lies at ``at``."""
-        f, width, kind = self.f, self.kernel.width, operand.dtype
+        """An element of each row; the first row's lies at ``at``."""
+        f, width, kind = self.f, self.width, operand.dtype
         if operand.rise == "0":
             return f.splat(values.load(f, kind, 1, at, 0), width)
         if self._together(operand):
@@ -92,7 +95,6 @@ class AcrossRow(Row):
         return conversion.from_memory(f, whole, kind)
 
     def put(self, operand: Operand, at: Value, x: Value) -> None:
-        """The inverse."""
         f, kind = self.f, operand.dtype
         if self._together(operand):
             values.store(f, kind, x, at, 0, self.mask)
@@ -108,7 +110,7 @@ class AcrossRow(Row):
 
     def _places(self, operand: Operand, at: Value) -> list[Value]:
         """Where the element of each row lies."""
-        f, width = self.f, self.kernel.width
+        f, width = self.f, self.width
         steps = self.kernel.steps[operand.index]
         if self.count is not None:
             last = f.sub(self.count, 1)
@@ -118,31 +120,6 @@ class AcrossRow(Row):
             places += [at, *(f.pointer(at, step) for step in steps[:-1])]
             at = f.pointer(at, steps[-1])
         return places
-
-    # --- values of the rows ------------------------------------------------------------------------------------------
-
-    def row_values(self, level: int) -> None:
-        for node in self.plan.order:
-            if self.plan.place[node] != ROWS or self.kernel.passes.level[node] != level:
-                continue
-            if node not in self.of_row:
-                operands = [self._row_operand(node, i) for i in range(len(node.inputs))]
-                self.of_row[node] = values.emit(self.f, node, operands, self.mask)
-            operand = self.plan.writes.get(node)
-            if operand is not None:
-                self.put(operand, self.bases[operand.index], self.of_row[node])
-
-    def _row_operand(self, node: Node, i: int) -> Value:
-        constant = self.plan.constants.get((node, i))
-        if constant is not None:
-            return values.constant(self.f, node.inputs[i].type, constant, self.kernel.width)
-        linked = self.plan.links.get((node, i))
-        if linked is not None:
-            return self.of_row[linked]
-        operand = self.plan.reads[node, i]
-        if operand.index in self.kernel.scalars:
-            return self.f.splat(self.kernel.scalars[operand.index], self.kernel.width)
-        return self.take(operand, self.bases[operand.index])
 
     def _folded(self, node: Node, x: Value) -> Value:
         return values.rounded(self.f, x, node.type.dtype)
@@ -160,7 +137,7 @@ class AcrossAlong(Along):
     row: AcrossRow
 
     def __init__(self, row: AcrossRow, j: Value) -> None:
-        super().__init__(row, row.bases, j, row.mask, row.kernel.width, None)
+        super().__init__(row, row.bases, j, row.mask, row.width, None)
 
     def _inner_index(self) -> Value:
         return self.f.mul(self.j, self.width)

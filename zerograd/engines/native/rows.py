@@ -226,7 +226,15 @@ class RowKernel:
 
 
 class Row:
-    """One row in the making: the values that are known of it."""
+    """One row in the making: the values that are known of it.
+
+    Attributes:
+        width: lanes of a value of the row.
+        mask: of the lanes that count; ``None``: all.
+    """
+
+    width = 1
+    mask: Value | None = None
 
     def __init__(self, kernel: RowKernel, unit: Value, bases: list[Value]) -> None:
         self.kernel, self.plan, self.f = kernel, kernel.plan, kernel.f
@@ -244,22 +252,30 @@ class Row:
                 continue
             if node not in self.of_row:
                 operands = [self._row_operand(node, i) for i in range(len(node.inputs))]
-                self.of_row[node] = values.emit(self.f, node, operands)
+                self.of_row[node] = values.emit(self.f, node, operands, self.mask)
             operand = self.plan.writes.get(node)
             if operand is not None:
-                values.store(self.f, operand.dtype, self.of_row[node], self.bases[operand.index], 0)
+                self.put(operand, self.bases[operand.index], self.of_row[node])
 
     def _row_operand(self, node: Node, i: int) -> Value:
         constant = self.plan.constants.get((node, i))
         if constant is not None:
-            return values.constant(self.f, node.inputs[i].type, constant, 1)
+            return values.constant(self.f, node.inputs[i].type, constant, self.width)
         linked = self.plan.links.get((node, i))
         if linked is not None:
             return self.of_row[linked]
         operand = self.plan.reads[node, i]
         if operand.index in self.kernel.scalars:
-            return self.kernel.scalars[operand.index]
-        return values.load(self.f, operand.dtype, 1, self.bases[operand.index], 0)
+            return self.f.splat(self.kernel.scalars[operand.index], self.width)
+        return self.take(operand, self.bases[operand.index])
+
+    def take(self, operand: Operand, at: Value) -> Value:
+        """The operand's value of the row, which lies at ``at``."""
+        return values.load(self.f, operand.dtype, 1, at, 0)
+
+    def put(self, operand: Operand, at: Value, x: Value) -> None:
+        """The inverse."""
+        values.store(self.f, operand.dtype, x, at, 0)
 
     # --- a pass ----------------------------------------------------------------------------------------------------
 

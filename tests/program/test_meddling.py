@@ -302,6 +302,43 @@ def test_replays_that_follow_each_other_check_once(monkeypatch: pytest.MonkeyPat
     assert not program.steady.holds()
 
 
+BODY = """
+@wrap
+def step(x, y):
+    world.optimizer.zero_grad()
+    loss = cross_entropy(world.model(x), y) * scale
+    loss.backward()
+    world.optimizer.step()
+    return loss
+"""
+SCRIPT = """
+for i in range(30):
+    if i == changed_at:
+        scale = 3.0
+    loss = step(*world.batches[i % 10])
+    losses.append(loss)
+"""
+
+
+@pytest.mark.parametrize("changed_at", [-1, 15, 22])
+def test_a_loop_of_a_script_changes_variables_that_the_step_does_not_see(
+    changed_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "engine", "native", raising=False)
+    results = []
+    for wrap in (lambda step: step, torch.compile):
+        space: dict[str, Any] = {
+            "world": World("Adam"), "wrap": wrap, "scale": 1.0, "losses": [], "changed_at": changed_at,
+            "cross_entropy": nn.functional.cross_entropy,
+        }  # fmt: skip
+        exec(BODY + SCRIPT, space)
+        results.append((values(space["losses"]), space["world"].state()))
+        if wrap is torch.compile and changed_at < 0 and unchanged._method() is not None:
+            (program,) = next(iter(space["step"]._compiled.programs.values()))
+            assert program.steady.hits > 20
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize(
     "meddle", [shrink, change_rate, look_at_gradients, keep_gradients, clear, seed, draw, pend, make_modules]
 )

@@ -29,15 +29,19 @@ from zerograd.ir.traverse import topological
 class Flight(Protocol):
     """A program in flight, which keeps all that it reads and writes alive."""
 
-    def start(self) -> bool:
-        """Leave the program to other threads; whether they take it."""
-        ...
-
     def finish(self) -> None:
         """Take part until the program is done, and see to what it reports.
 
         To do this again, or without a start, changes nothing.
         """
+        ...
+
+
+class Launch(Flight, Protocol):
+    """One that has not begun yet."""
+
+    def start(self) -> bool:
+        """Leave the program to other threads; whether they take it."""
         ...
 
 
@@ -49,16 +53,15 @@ _ready = False
 _over = False  # the interpreter is about to end
 
 
-def take_off(one: Flight) -> bool:
+def take_off(one: Launch) -> bool:
     """Start a program; the caller holds the lock and has waited for the one before.
 
     Returns:
         Whether it is in flight now.
     """
     global running
-    if _over:
+    if not may_begin():
         return False
-    _get_ready()
     running = one  # also before the start: no interrupt may come between
     if not one.start():
         finish()
@@ -67,8 +70,8 @@ def take_off(one: Flight) -> bool:
     return True
 
 
-def _get_ready() -> None:
-    """Have the process wait where it has to."""
+def may_begin() -> bool:
+    """Whether programs may be in flight now; from then on the process waits for them where it has to."""
     global _ready
     if not _ready:
         # The hook that is registered last is called first: before those of locks that are taken while computing.
@@ -76,6 +79,7 @@ def _get_ready() -> None:
             os.register_at_fork(before=_before_fork, after_in_parent=lock.release, after_in_child=lock.release)
         atexit.register(_end)
         _ready = True
+    return not _over
 
 
 def finish() -> None:

@@ -24,9 +24,9 @@ class Small(Protocol):
         ...
 
     def run_small(self, leaves: list[Any]) -> list[Array] | None:
-        """The new arrays. ``None``: it is not as was told, nothing has been done, and the program has to be called.
+        """The new arrays, which may be filled later, see ``flight``.
 
-        The caller sees to it that no program is in flight.
+        ``None``: it is not as was told, nothing has been done, and the program has to be called.
         """
         ...
 

@@ -80,8 +80,9 @@ class Bindings:
         for pack, first, end in packs:
             if pack.buffers is None:
                 make_ready(own, pack)
-            buffers: Any = pack.buffers
-            leaves[first:end] = buffers
+            if pack.buffers is None:
+                raise Doubt  # it has dissolved: what makes its members cannot be computed as a whole
+            leaves[first:end] = pack.buffers
         for slot, storage, views in kept:
             if storage.buffer is None:
                 make_ready(own, storage)

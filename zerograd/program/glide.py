@@ -64,7 +64,7 @@ class Glide:
             if places is None:
                 return None
             self._compose(places, len(leaves))
-        if flight.running is not None or flight.spoiled or changing.arrays:
+        if flight.spoiled or changing.arrays:
             return None
         fresh = self.small.run_small(leaves)
         if fresh is None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FREE_NOTES = 50  # how often one may note what things are before it has to pay
 LEAST_HITS = 4  # looks that spared the checks, for each note after that
+MOST_CHANGES = 2  # of a dictionary, before its items are looked at one by one: variables of a script's loop are in it
 
 
 class Steady:
@@ -32,6 +33,7 @@ class Steady:
     def __init__(self) -> None:
         self.notes = self.hits = 0
         self._unchanged: Any = None
+        self._changes: dict[int, int] = {}  # by a dictionary's id, how often other items of it have changed
         self._rest: list[Space] = []
 
     def holds(self) -> bool:
@@ -46,6 +48,8 @@ class Steady:
 
     def note(self, program: Program) -> None:
         """All has been checked, and is to stay as it is now."""
+        for one in self._unchanged.changed() if self._unchanged is not None else ():
+            self._changes[id(one)] = self._changes.get(id(one), 0) + 1
         self._unchanged = None
         if settings.engine == "reference" or self.notes > FREE_NOTES + self.hits // LEAST_HITS:
             return
@@ -75,7 +79,8 @@ class Steady:
         self._rest = []
         for space in program.around.spaces:
             holder = space.holder
-            if type(holder) is dict:
+            whole = space.names is None or self._changes.get(id(holder), 0) < MOST_CHANGES
+            if type(holder) is dict and whole:
                 dictionaries.append(holder)
             elif type(holder) is list:
                 lists.append(holder)

@@ -280,6 +280,7 @@ class _Driver:
         run: the same with a team.
         start, finish: the same in two calls.
         participate: what a worker does all its life.
+        addresses: of ``start`` and ``finish``, for other native code.
     """
 
     def __init__(self, how: Wait) -> None:
@@ -301,6 +302,7 @@ class _Driver:
             finish: lambda: finish_text(finish, participate),
         }
         addresses |= load(texts, {**externals, **addresses})
+        self.addresses = {start: addresses[start], finish: addresses[finish]}
         # Without declared types ctypes passes its own objects on as they are, which is more than twice as fast.
         made = ctypes.CFUNCTYPE(None)
         names = (serial, guarded, participate, run, finish)
@@ -328,10 +330,23 @@ class Schedule:
 
     Attributes:
         calls: all calls, in an order that one thread may take.
-        guard: the address, and the number of calls that are made in any case.
+        guard: the address, and the number of calls that are made before it is asked.
+        place: the address of all that is known of the program.
     """
 
-    __slots__ = ("_alone", "_count", "_data", "_first", "_head", "_table", "_wide", "calls", "guard", "scratch")
+    __slots__ = (
+        "_alone",
+        "_count",
+        "_data",
+        "_first",
+        "_head",
+        "_table",
+        "_wide",
+        "calls",
+        "guard",
+        "place",
+        "scratch",
+    )
 
     def __init__(
         self, phases: Sequence[Sequence[Sequence[tuple[int, ...]]]], scratch: int, guard: tuple[int, int] | None = None
@@ -346,9 +361,10 @@ class Schedule:
         tasks = np.array(list(zip(bounds, bounds[1:], after, strict=False)), np.int64)
         self.calls = calls
         first = limits[min(1, len(kept))]
-        self.guard = word, certain = guard or (_well.ctypes.data, len(calls))
+        self.guard = word, certain = guard or (_well.ctypes.data, 0)
         head = np.array([calls.ctypes.data, len(calls), tasks.ctypes.data, first, word, certain], np.uint64)
         self._data = (calls, tasks, head)
+        self.place: int = head.ctypes.data
         self._head = _word(head.ctypes.data)
         self._table = (0, _word(0))  # the last table of pointers
         self._wide = any(len(phase) > 1 for phase in kept)

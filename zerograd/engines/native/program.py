@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from zerograd.engines import flight, reference
 from zerograd.engines.native import jit
+from zerograd.engines.native.aside import Aside
 from zerograd.engines.native.binding import Binding
 from zerograd.engines.native.buffers import CONSTANT, NUMBER, STATUS, TEMPORARY, arena
 from zerograd.engines.native.driver import Schedule
@@ -64,6 +65,7 @@ class Program:
     Attributes:
         begin: the same, but the arrays may be filled later (``flight``); ``None`` if that is not worth it.
         quick: how it runs if it is small.
+        aside: how it is left to a worker then.
     """
 
     def __init__(self, recorded: tuple[Node, ...], recipe: Recipe) -> None:
@@ -81,6 +83,7 @@ class Program:
         only = self.direct = self.parts[0] if recipe.direct else None
         small = only is not None and only.cost < ALONE and bool(self.results) and self.binding.call is not None
         self.quick = Quick(self.binding, self.results, only.schedule) if only is not None and small else None
+        self.aside = Aside.of(self.quick.record, only.schedule, only.cost) if only is not None and self.quick else None
         self.begin: Begin | None = self._begin if only is not None and only.cost >= WORTH else None
 
     # --- making -----------------------------------------------------------------------------------------------------
@@ -134,7 +137,7 @@ class Program:
             leaves = list(leaves)
         quick = self.quick
         if quick is not None:
-            fresh = self.run_small(leaves)
+            fresh = self._run_quick(leaves, None)
             if fresh is not None:
                 several = leaves + fresh
                 return [several[place] for place in quick.places or ()]
@@ -163,10 +166,14 @@ class Program:
         return self.quick and self.quick.places
 
     def run_small(self, leaves: list[Any]) -> list[Array] | None:
+        aside = self.aside
+        return self._run_quick(leaves, aside if aside is not None and aside.is_wanted() else None)
+
+    def _run_quick(self, leaves: list[Any], aside: Aside | None) -> list[Array] | None:
         if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
             self._enter_arena()
         assert self.quick is not None
-        fresh = self.quick.run(leaves)
+        fresh = self.quick.run(leaves, aside)
         if fresh is not None and self.checks and self.status_word.value:
             self._report(leaves)
         return fresh

@@ -12,10 +12,11 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zerograd.engines import flight
 from zerograd.engines.native import jit
 from zerograd.engines.native.binding import ARRAY, DATA, FIELDS, LIST_ITEMS, Binding, rows_entered
 from zerograd.engines.native.buffers import aligned
@@ -25,18 +26,29 @@ from zerograd.engines.native.emit import Value
 from zerograd.engines.native.recipe import Result
 from zerograd.ir.graph import Array
 
+if TYPE_CHECKING:
+    from zerograd.engines.native.aside import Aside
+
 FASTCALL = 0x80  # Source: CPython, Include/methodobject.h: METH_FASTCALL
 RECORD = ("plan", "rows", "fresh", "new", "table", "numbers", "taken", "kinds", "calls", "count", "scratch",
-          "guard", "certain")  # fmt: skip
+          "guard", "certain", "words", "head", "misses", "alone", "pause")  # fmt: skip
+_NUMBERS = "rows", "new", "count", "certain", "misses", "alone", "pause"  # the others are addresses
+
+Follow = Callable[[ThreadedFunction, Value, Callable[[], None]], None]
+"""(function, record, piece of code): what becomes of the calls behind the guard, which the piece makes."""
 
 
-def text(name: str) -> str:
+def field_of(f: ThreadedFunction, record: Value, word: str) -> Value:
+    """A field of a record."""
+    return f.load("i64" if word in _NUMBERS else "ptr", record, RECORD.index(word))
+
+
+def text(name: str, follow: Follow = lambda f, record, here: here()) -> str:
     """``PyObject *quick(record, {leaves, results}, 2)``: the leaves if the program has run, else the results."""
     f = ThreadedFunction(name, (("ptr", "self"), ("ptr", "given"), ("i64", "two")), "ptr")
     self, given, _ = f.arguments
     record = f.load("ptr", f.pointer(self, DATA))
-    field = {word: f.load("i64" if word in ("rows", "new", "count", "certain") else "ptr", record, i)
-             for i, word in enumerate(RECORD)}  # fmt: skip
+    field = {word: field_of(f, record, word) for word in RECORD}
     leaves, results = f.load("ptr", given, 0), f.load("ptr", given, 1)
 
     def enter(objects: Value, plan: str, count: str) -> Value:
@@ -52,7 +64,7 @@ def text(name: str) -> str:
 
         make(f.const(0, "i64"), field["certain"])
         well = f.compare("eq", f.load("i64", field["guard"]), 0)
-        f.if_(well, lambda: make(field["certain"], field["count"]))
+        f.if_(well, lambda: follow(f, record, lambda: make(field["certain"], field["count"])))
         return leaves
 
     (answer,) = f.if_(f.compare("eq", wrong, 0), run, lambda: results)
@@ -137,17 +149,24 @@ class Quick:
         self.record[RECORD.index("new")] = len(self.made)
         self.places = places
 
-    def run(self, leaves: list[Any]) -> list[Array] | None:
-        """The new arrays; ``None``: something is not as it was foretold, and nothing has been done."""
+    def run(self, leaves: list[Any], aside: Aside | None = None) -> list[Array] | None:
+        """The new arrays; ``None``: something is not as it was foretold, and nothing has been done.
+
+        Args:
+            aside: where they may be filled later.
+        """
         if self.places is None or len(leaves) != self.leaves:
             return None
+        fresh = [np.empty(shape, kind) for shape, kind in self.made]
+        if flight.running is not None:
+            flight.land(flight.running)
         for slot, place in self.others:
             self.integers[place] = leaves[slot]
-        fresh = [np.empty(shape, kind) for shape, kind in self.made]
-        if self.call(leaves, fresh) is not leaves:
+        done = aside.begin(leaves, fresh) if aside is not None else self.call(leaves, fresh) is leaves
+        if not done:
             self.places = None
             return None
         return fresh
 
 
-__all__ = ["Quick", "method"]
+__all__ = ["RECORD", "Quick", "field_of", "method", "text"]

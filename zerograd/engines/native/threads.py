@@ -92,6 +92,7 @@ _lock = threading.Lock()
 _limit = MOST  # threads that the system has been willing to give
 _workers = 0  # how many there are; their threads have the numbers 1, 2, ...
 _scratch = 0  # bytes that each worker has
+generation = 0  # how often the process has been forked: the workers of one before are gone
 
 
 def scratch(size: int) -> ctypes.c_void_p:
@@ -166,8 +167,9 @@ def _start(count: int, participate: Callable[..., None]) -> None:
 
 def _forget() -> None:
     """In the child of a fork no worker lives, and what the others were doing there is nobody's."""
-    global _limit, _lock, _workers
+    global _limit, _lock, _workers, generation
     _lock, _limit, _workers = threading.Lock(), MOST, 0
+    generation += 1
     words.words[: Word.SPIN] = 0
 
 

@@ -156,7 +156,7 @@ class Unchanged:
         slots: an object, and the name of the slot that may not hold another object.
     """
 
-    __slots__ = ("_call", "_held", "cells", "dictionaries", "lists", "slots")
+    __slots__ = ("_call", "_held", "_versions", "cells", "dictionaries", "lists", "slots")
 
     def __init__(
         self,
@@ -173,9 +173,11 @@ class Unchanged:
     def note(self) -> None:
         """They are to stay as they are now."""
         made = _method()
+        self._versions: list[int] = []
         if made is None:
             self._call: Any = lambda yes, no: no
             return
+        self._versions = [_version(one) for one in self.dictionaries]
         self._held = [*map(list, self.lists), [getattr(one, name) for one, name in self.slots]]
         self._held += [one.cell_contents for one in self.cells]
         first, more = list(self._fields()), list(self._items())
@@ -201,6 +203,11 @@ class Unchanged:
     def holds(self) -> bool:
         """Whether nobody has changed any of them since; ``False`` also where that cannot be told."""
         return self._call(_YES, _NO) is _YES
+
+    def changed(self) -> list[dict[Any, Any]]:
+        """The dictionaries that somebody has changed since."""
+        pairs = zip(self.dictionaries, self._versions, strict=False)  # there are none where they cannot be known
+        return [one for one, version in pairs if _version(one) != version]
 
 
 __all__ = ["Unchanged"]

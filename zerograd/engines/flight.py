@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from zerograd.engines import reference
+from zerograd.engines import faults, reference
 from zerograd.ir.graph import Array, Node, leaf
 from zerograd.ir.traverse import topological
 
@@ -45,6 +45,7 @@ class Launch(Flight, Protocol):
         ...
 
 
+UNKNOWN = "a kernel has reported a wrong index that the reference does not know of"
 lock = threading.RLock()  # held while anything is computed
 running: Flight | None = None
 spoiled: dict[int, tuple[weakref.ref[Array], Exception]] = {}
@@ -112,6 +113,9 @@ def _end() -> None:
 def recover(outputs: Sequence[Node], leaves: Sequence[Any], arrays: Sequence[Array]) -> None:
     """Fill the arrays after their program has failed and left its leaves as they were; what fails again is spoiled."""
     found = one_by_one(outputs, leaves)
+    if not any(isinstance(one, Exception) for one in found):
+        fault = faults.told(AssertionError(UNKNOWN))
+        found = [fault] * len(found)
     for array, content in zip(arrays, found, strict=True):
         if isinstance(content, Exception):
             spoil(array, content)
@@ -138,6 +142,7 @@ def one_by_one(outputs: Sequence[Node], leaves: Sequence[Any]) -> list[Array | E
     return found
 
 
+@faults.definition
 def check(leaves: Sequence[Any]) -> None:
     """Raise the error of a leaf that could not be computed, or of what it is a part of."""
     for array in leaves if spoiled else ():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zerograd.engines import profiling
+from zerograd.engines import faults, profiling
 from zerograd.engines.protocol import Program
 from zerograd.ir import interrupts
 from zerograd.ir.graph import Array, Node, leaf
@@ -41,6 +41,7 @@ def compile(outputs: tuple[Node, ...]) -> Program:
     size = len(order)
     verify = settings.check_programs
 
+    @faults.definition
     @interrupts.harmless
     def run(leaves: Sequence[Any]) -> list[Array]:
         values: list[Any] = [None] * size
@@ -58,6 +59,13 @@ def compile(outputs: tuple[Node, ...]) -> Program:
         return [np.asarray(values[place]) for place in results]
 
     return run
+
+
+@faults.definition
+def apply(node: Node, inputs: Sequence[Array]) -> Any:
+    """What a node's op gives for these arrays."""
+    with np.errstate(all="ignore"):
+        return node.op.reference(*inputs, **node.attributes)
 
 
 def _function(node: Node) -> Any:

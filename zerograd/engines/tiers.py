@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from zerograd.engines import reference
+from zerograd.engines import faults, reference
 from zerograd.engines.protocol import Program, Small
 from zerograd.ir.graph import Array, Node
 from zerograd.ir.traverse import topological
@@ -56,9 +56,7 @@ class Tiered:
             self.runs += 1
             if self.runs < 2 + _made[self.structure] // PATIENCE:
                 return self.reference(leaves)
-        from zerograd.engines import native
-
-        self.native, self.reference = native.compile(self.outputs), None
+        self.native, self.reference = _native(self.outputs), None
         self.begin = getattr(self.native, "begin", None)
         _made[self.structure] += 1
         return self.native(leaves)
@@ -93,7 +91,16 @@ def compile(outputs: tuple[Node, ...]) -> Program:
     if settings.engine == "reference":
         return reference.compile(outputs)
     if settings.engine == "native":
-        from zerograd.engines import native
-
-        return native.compile(outputs)
+        return _native(outputs)
     return Tiered(outputs)
+
+
+def _native(outputs: tuple[Node, ...]) -> Program:
+    """The native program; that of the reference where nothing can be compiled, which is said once."""
+    from zerograd.engines import native
+
+    try:
+        return native.compile(outputs)
+    except faults.Uncompilable as error:
+        faults.say_uncompilable(error)
+        return reference.compile(outputs)

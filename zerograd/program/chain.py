@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from zerograd.engines import faults
 from zerograd.ir.record import Recorder
 from zerograd.ir.trace import Point, Trace
 from zerograd.program.glide import Glide, picking
+from zerograd.runtime.realize import failed
 
 if TYPE_CHECKING:
     from zerograd.program.program import Program
@@ -91,7 +93,9 @@ class Chain:
                 arrays = self.glide.run(trace, given, numbers)
             if arrays is None:
                 arrays = self._call(program, trace, own, tensors, numbers)
-        except Exception:
+        except Exception as error:
+            if not faults.refused(error):
+                raise failed(trace, error) from error
             return False
         for one, array, tracked in zip(trace.results, arrays, self.tracked):  # noqa: B905  faster; arrays are more
             one._computed(array, Point(trace, one._at) if tracked else None)

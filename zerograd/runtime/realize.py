@@ -8,16 +8,18 @@ backward passes through them will need; nothing of it is computed again.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from itertools import islice
 from sys import getrefcount
 from typing import Any
 
-from zerograd.engines import flight, tiers
+from zerograd.engines import faults, flight, tiers
+from zerograd.engines.faults import Fault
 from zerograd.engines.flight import lock
 from zerograd.ir import changing, interrupts
 from zerograd.ir.graph import Array, Node
-from zerograd.ir.record import Value, computed_by, recorder, wait_for
+from zerograd.ir.record import Value, computed_by, recorder, traces, wait_for
 from zerograd.ir.trace import Point, Trace, Values
 from zerograd.tape.backward import FunctionOutput
 from zerograd.tape.differentiate import ancestors, kept_by
@@ -91,7 +93,8 @@ def _compute(trace: Trace) -> None:
             return
         try:
             computed = plan.run(trace)
-        except Exception:
+        except Exception as error:
+            _sort_out(trace, error)
             if results or packs:
                 _take_apart(results, packs, trace)
                 return
@@ -122,7 +125,10 @@ def _matching(trace: Trace, results: list[Any], live: list[Value], packs: list[V
     entered = _entered(trace, wanted) if trace.passages else ()
     plan = trace.plan or recorder.own.last_plan
     if plan is None or wanted != plan.wanted or entered != plan.entered or trace.freed != plan.freed:
-        plan = _planned(wanted, entered, trace.freed)
+        try:
+            plan = _planned(wanted, entered, trace.freed)
+        except Exception as error:
+            raise failed(trace, error) from error
     trace.plan = plan
     return plan
 
@@ -153,6 +159,12 @@ def _alive(trace: Trace) -> tuple[list[Any], list[Value], list[Values]]:
     return results, live, packs
 
 
+def _sort_out(trace: Trace, error: Exception) -> None:
+    """Raise what is an engine's own fault; return if it is the values'."""
+    if not faults.refused(error):
+        raise failed(trace, error) from error
+
+
 def _take_apart(results: list[Any], packs: list[Values], trace: Trace) -> None:
     """Compute every value by itself, after the whole program has failed."""
     for one in results:
@@ -177,12 +189,45 @@ def _entered(trace: Trace, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 
 
 def _rescued(plan: Plan, live: list[Value], trace: Trace) -> list[Array | None]:
-    """Every output by itself, after the whole program has failed: reading one that fails raises its error."""
+    """Every output by itself, after a program has met refused values: reading one that fails raises its error."""
     found = flight.one_by_one(plan.outputs, trace.leaves)
     for value, slot in zip(live, plan.places, strict=True):
         one = found[slot]
         value.failure = one if isinstance(one, Exception) else None
+    if not any(isinstance(one, Exception) for one in found):
+        warnings.warn("a step needs more memory than there is: computed op by op, it takes long", stacklevel=2)
     return [None if isinstance(one, Exception) else one for one in found]
+
+
+def failed(trace: Trace, error: Exception) -> Fault:
+    """Give up what was to be computed, after an engine has failed: reading any of it raises the error.
+
+    Returns:
+        The error as it is to be raised. What is recorded from now on does not depend on what is given up.
+    """
+    with lock:
+        nodes = [one._at for one in trace.results]
+        fault = faults.told(error, [*nodes, *[value.node for value in trace.pending]])
+        trace.certain, trace.plan = False, None
+        for arrived in trace.arrivals:
+            arrived.settle()
+        for one in trace.results:
+            if one._serial == trace.serial:
+                one._anchor()
+        for pack in trace.packs:
+            if pack.serial == trace.serial and pack.buffers is None:
+                pack.dissolve()
+        for value in trace.pending:
+            if value.serial == trace.serial and value.buffer is None:
+                value.failure = faults.Fault(*fault.args)
+        own = recorder.own
+        if trace is own.trace:
+            own.new_trace()
+            trace.release()
+        elif trace.alone:
+            traces.pop(trace.serial, None)
+            trace.release()
+    return fault
 
 
 def array_of(value: Value) -> Array:

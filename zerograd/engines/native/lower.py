@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zerograd.engines import describing
 from zerograd.engines.native.buffers import CONSTANT, LEAF, NUMBER, REFERENCE, STATUS, TEMPORARY, Buffer
 from zerograd.engines.native.estimating import is_small
 from zerograd.engines.native.fusion import Fusion, Group
@@ -60,7 +61,11 @@ class Lowering:
         self.needed = self._needed(outputs)
         self.rows = RowPlanner(self)
         for group in self.fusion.groups:
-            self._lower(group)
+            try:
+                self._lower(group)
+            except Exception as error:
+                error.add_note(describing.title(tuple(group.place)))
+                raise
         self.results = [self.whole(node) for node in outputs]
 
     # --- buffers ---------------------------------------------------------------------------------------------

@@ -225,7 +225,7 @@ class Program:
         """A kernel met a wrong index: the reference says which."""
         self.status_word.value = 0
         reference.compile(self.recorded)(leaves)
-        raise AssertionError("a kernel has reported a wrong index that the reference does not know of")
+        raise AssertionError(flight.UNKNOWN)
 
     def _array(self, window: Window, made: dict[int, Array], leaves: Sequence[Any]) -> Array:
         """A window as an array, which must not outlive the run if it lies in the arena."""
@@ -247,9 +247,7 @@ class Program:
 
     def _refer(self, part: Any, made: dict[int, Array], leaves: Sequence[Any]) -> None:
         node = part.node
-        with np.errstate(all="ignore"):
-            inputs = [self._array(window, made, leaves) for window in part.inputs]
-            found = node.op.reference(*inputs, **node.attributes)
+        found = reference.apply(node, [self._array(window, made, leaves) for window in part.inputs])
         for window, array in zip(part.outputs, found if isinstance(found, tuple) else (found,), strict=True):
             array = np.ascontiguousarray(np.broadcast_to(array, window.shape), window.dtype.numpy)
             if array.base is not None:

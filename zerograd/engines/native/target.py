@@ -12,6 +12,7 @@ import platform
 import threading
 from typing import Any
 
+from zerograd.engines.faults import Uncompilable
 from zerograd.engines.native.codestore import store
 from zerograd.frozen import Frozen
 
@@ -40,13 +41,20 @@ class Target(Frozen):
 
 @functools.cache
 def llvm() -> Any:
-    """llvmlite's binding, made ready. Importing it takes a third of a second, so nothing else may."""
-    import llvmlite.binding as binding
+    """llvmlite's binding, made ready. Importing it takes a third of a second, so nothing else may.
 
-    with _lock:
-        binding.initialize_native_target()
-        binding.initialize_native_asmprinter()
-        binding.set_option("", "-disable-lsr")  # strength reduction turns cheap addresses into many live registers
+    Raises:
+        Uncompilable: llvmlite is not installed, or is broken.
+    """
+    try:
+        import llvmlite.binding as binding
+
+        with _lock:
+            binding.initialize_native_target()
+            binding.initialize_native_asmprinter()
+            binding.set_option("", "-disable-lsr")  # strength reduction turns cheap addresses into many live registers
+    except Exception as error:  # a library that cannot be loaded raises OSError, one of another version anything else
+        raise Uncompilable(f"{type(error).__name__}: {error}") from error
     return binding
 
 
@@ -104,11 +112,14 @@ def _llvm_identity() -> tuple[object, ...]:
     if found is None or found.origin is None:
         return ()
     folder = os.path.dirname(found.origin)
-    with open(os.path.join(folder, "_version.py"), encoding="utf-8") as file:
-        identity: list[object] = [file.read()]
-    for one in os.scandir(os.path.join(folder, "binding")):
-        if one.name.endswith((".so", ".dylib", ".dll")):
-            identity.append((one.name, one.stat().st_size, one.stat().st_mtime_ns))
+    try:
+        with open(os.path.join(folder, "_version.py"), encoding="utf-8") as file:
+            identity: list[object] = [file.read()]
+        for one in os.scandir(os.path.join(folder, "binding")):
+            if one.name.endswith((".so", ".dylib", ".dll")):
+                identity.append((one.name, one.stat().st_size, one.stat().st_mtime_ns))
+    except OSError:  # an installation with holes: ``llvm`` says what is wrong
+        return ()
     return tuple(sorted(identity, key=str))
 
 

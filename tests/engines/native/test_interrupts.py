@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +28,8 @@ FILES = ("realize.py", "record.py", "program.py", "quick.py", "binding.py", "cha
 @pytest.fixture(autouse=True)
 def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The native engine, and Python's own handler when a program begins."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    monkeypatch.setattr(interrupts, "_ready", False)
+    before = signal.signal(signal.SIGINT, interrupts.PYTHONS)
+    monkeypatch.setattr(signal, "default_int_handler", interrupts.PYTHONS)
     monkeypatch.setattr(settings, "engine", "native")
     recorder.own.forget()
     yield
@@ -165,3 +168,96 @@ def test_the_handler_of_the_user_stays() -> None:
     native.compile((torch.ones(2)._node(),))
     signal.raise_signal(signal.SIGINT)
     assert pressed
+
+
+def test_python_still_finds_its_default_handler_in_force() -> None:
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    native.compile((torch.ones(2)._node(),))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_interrupt_waits_where_somebody_has_put_back_pythons_handler(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Jupyter does before it runs a cell."""
+
+    def train(strokes: int) -> tuple[list[Any], int]:
+        recorder.own.forget()
+        training, interrupted = Training(compiled), 0
+        for i in range(20):
+            if i >= 12 and strokes:
+                signal.signal(signal.SIGINT, interrupts.PYTHONS)
+                armed.append(True)
+            interrupted += _is_interrupted(lambda: (training.step(), launch()))
+        return training.state(), interrupted
+
+    armed: list[bool] = []
+    for owner, name in ((program.Program, "__call__"), (program.Program, "run_small")):
+        monkeypatch.setattr(owner, name, _interrupted(getattr(owner, name), armed))
+    expected, _ = train(0)
+    found, interrupted = train(1)
+    assert interrupted == 8
+    assert found == expected
+
+
+ASYNCIO = """
+import asyncio, signal, sys
+sys.path.insert(0, {folder!r})
+import zerograd as torch
+from zerograd.engines.native import program
+from test_interrupts import Training, _interrupted
+
+def main():
+    training, steps, seen = Training({compiled}), 0, []
+
+    async def train():
+        nonlocal steps
+        armed = []
+        for name in ("__call__", "run_small"):
+            setattr(program.Program, name, _interrupted(getattr(program.Program, name), armed))
+        try:
+            while True:
+                if steps == 15:
+                    seen.append(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+                    armed.append(True)
+                training.step().item()
+                steps += 1
+                assert steps < 100
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    training.step().item()  # native programs are made before asyncio looks for the default handler
+    seen.append(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    try:
+        asyncio.run(train())
+    except KeyboardInterrupt:
+        seen.append("interrupted")
+    seen.append(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    print([steps, *seen])
+    print(training.state())
+    twin = Training({compiled})
+    for _ in range(steps + 1):
+        twin.step().item()
+    print(twin.state())
+    signal.raise_signal(signal.SIGINT)
+
+main()
+"""
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_asyncio_cancels_the_main_task_and_no_step_is_half_done(compiled: bool) -> None:
+    script = ASYNCIO.format(folder=str(Path(__file__).parent), compiled=compiled)
+    environment = {**os.environ, "ZEROGRAD_ENGINE": "native"}
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=100
+    )
+    told, state, expected = ran.stdout.splitlines()
+    assert eval(told) == [16, True, False, "cancelled", "interrupted", True]
+    assert state == expected
+    assert ran.stderr.endswith("KeyboardInterrupt\n")  # afterwards, the keys end the program as ever

@@ -19,7 +19,9 @@ from zerograd.engines.native.quick import Quick
 from zerograd.engines.native.recipe import Calls, Final, Recipe, keep, name_of, recall
 from zerograd.engines.native.threads import ALONE, threads_for
 from zerograd.engines.native.windows import Window
+from zerograd.ir import interrupts
 from zerograd.ir.graph import Array, Node
+from zerograd.ir.interrupts import PYTHONS, SIGINT, getsignal
 from zerograd.settings import settings
 
 WORTH = 1_500_000  # nanoseconds of work on one thread from which a program is left to others: see Program._begin
@@ -172,6 +174,8 @@ class Program:
     def _run_quick(self, leaves: list[Any], aside: Aside | None) -> list[Array] | None:
         if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
             self._enter_arena()
+        if getsignal(SIGINT) is PYTHONS:
+            interrupts.get_ready()
         assert self.quick is not None
         fresh = self.quick.run(leaves, aside)
         if fresh is not None and self.checks and self.status_word.value:
@@ -181,6 +185,8 @@ class Program:
     def _enter(self, leaves: list[Any]) -> tuple[list[Array], list[Array]]:
         """Fill the tables; gives the results' arrays, and others that must live until the run is over."""
         binding = self.binding
+        if getsignal(SIGINT) is PYTHONS:
+            interrupts.get_ready()
         if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
             self._enter_arena()
         held = binding.enter(leaves)

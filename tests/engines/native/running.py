@@ -35,7 +35,7 @@ class Memory:
         whole[:] = 0xFF
         whole[:GUARD] = whole[GUARD + count :] = 0xA5
         if content is not None:
-            whole[GUARD : GUARD + count] = np.frombuffer(content.tobytes(), np.uint8)
+            whole[GUARD : GUARD + content.nbytes] = np.frombuffer(content.tobytes(), np.uint8)
         self.buffers.append(whole)
         return len(self.buffers) - 1
 

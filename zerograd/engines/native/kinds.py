@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from zerograd.engines.native import columns, contraction, moving, placing, scans, sorting
+from zerograd.engines.native import columns, contraction, moving, placing, scans, searching, sorting
 from zerograd.engines.native.attention import lowering as attention
 from zerograd.engines.native.convolutions import lowering as convolutions
 from zerograd.engines.native.lower import SPECIAL
 from zerograd.engines.native.pooling import lowering as pooling
 from zerograd.engines.native.recurrent import lowering as recurrent
 
-MODULES = (attention, columns, contraction, moving, placing, scans, sorting, convolutions, pooling, recurrent)
+MODULES = (
+    attention, columns, contraction, moving, placing, scans, searching, sorting, convolutions, pooling, recurrent,
+)  # fmt: skip
 
 
 def registered() -> tuple[str, ...]:

@@ -7,15 +7,14 @@ their order, so places are those of the reference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import conversion
 from zerograd.engines.native.emit import BITS, Value, is_float
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
 from zerograd.engines.native.lower import Lowering, special
-from zerograd.ir.graph import Node, TensorType
+from zerograd.engines.native.windows import Window
+from zerograd.ir.graph import Node
 from zerograd.shapes import count
 
 LONGEST = 1 << 31
@@ -116,29 +115,29 @@ def _access(lowering: Lowering, buffer: int, nbytes: int, offset: int, slabs: in
 
 @special("sort")
 def _sort(lowering: Lowering, node: Node) -> bool:
-    (x,), axis, descending = node.inputs, node.attributes["axis"], node.attributes["descending"]
-    kind, shape = x.dtype, x.shape
-    if kind not in conversion.REGISTER or not count(shape) or shape[axis] >= LONGEST:
+    (x,), axis = node.inputs, node.attributes["axis"]
+    if x.dtype not in conversion.REGISTER or not count(x.shape) or x.shape[axis] >= LONGEST:
         return False
+    lowering.place_results(node, in_order(lowering, x, axis, node.attributes["descending"]))
+    return True
+
+
+def in_order(lowering: Lowering, x: Node, axis: int, descending: bool) -> tuple[Window, Window]:
+    """The step that sorts lines, which are not empty and shorter than ``LONGEST``: the elements, their old places."""
+    kind, shape = x.dtype, x.shape
     outer, length, inner = count(shape[:axis]), shape[axis], count(shape[axis + 1 :])
     source = lowering.whole(x)
-    targets = [lowering.new_window(one) for one in _types(node)]
+    values, places = lowering.new_window(x.type), lowering.new_window(x.type.with_dtype(dtypes.int64))
     levels = (length - 1).bit_length()
     lowering.steps.append(
         Instruction(
             Kernel.described("sort", f"{kind.name} {descending}", lambda: _Sorting(kind, descending).text()),
             [_access(lowering, source.buffer, x.type.nbytes, source.byte_offset, outer)],
-            [Access(one.buffer, outer) for one in targets],
+            [Access(one.buffer, outer) for one in (values, places)],
             [length, inner, levels],
             outer * inner,
             length * (levels + 2) * COST + 5,
             2 * lists_of(kind) * (length + 1) * 8,
         )
     )
-    lowering.place_results(node, targets)
-    return True
-
-
-def _types(node: Node) -> Sequence[TensorType]:
-    assert isinstance(node.type, tuple)
-    return node.type
+    return values, places

@@ -54,9 +54,10 @@ exact = partial(Entry, rounds=False)  # half types need no rounding
 typed = partial(Entry, rounds=False, typed=True)
 
 _FUNCTIONS: Final = (
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "entr", "erf", "erfc", "exp", "exp2",
-    "exp_of_falling", "expm1", "hypot", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logit", "ndtr",
-    "sigmoid", "sin", "sinc", "sinh", "softplus", "tan", "tanh", "xlog1py", "xlogy",
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "entr", "erf", "erfc",
+    "erfinv", "exp", "exp2", "exp_of_falling", "expm1", "hypot", "lgamma", "log", "log1p", "log2", "log10", "logaddexp",
+    "logaddexp2", "logit", "ndtr", "ndtri", "sigmoid", "sin", "sinc", "sinh", "softplus", "tan", "tanh", "trigamma",
+    "xlog1py", "xlogy",
 )  # fmt: skip
 
 _TABLE: Final[dict[str, Entry]] = {

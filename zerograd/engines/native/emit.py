@@ -327,17 +327,6 @@ class Function:
         else:
             self.call(f"llvm.masked.store.{_mangled(x.type)}.p0", "void", x, at, Value(str(align), "i32"), mask)
 
-    def gather(self, type: str, base: Value, places: Value) -> Value:
-        """The elements ``places`` (a vector of i32 or i64) behind ``base``, in the lanes; every lane is read."""
-        wide = like(type, places.type)
-        count, kind = lanes(wide), element(type)
-        pointers = f"<{count} x ptr>"
-        at = self.value(pointers, f"getelementptr {kind}, ptr {base.name}, {places.type} {places.name}")
-        name = f"llvm.masked.gather.{_mangled(wide)}.v{count}p0"
-        return self.call(
-            name, wide, at, Value(str(size(kind)), "i32"), self.const(1, like("i1", wide)), self.const(0, wide)
-        )
-
     def first(self, count: Value, width: int) -> Value:
         """The mask of the first ``count`` (i64) of ``width`` lanes."""
         short = self.value("i32", f"trunc i64 {count.name} to i32")

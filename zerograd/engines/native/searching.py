@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from zerograd import dtypes
 from zerograd.dtypes import dtype
-from zerograd.engines.native import conversion, sorting
+from zerograd.engines.native import conversion, sorting, values
 from zerograd.engines.native.emit import Value, is_float, lanes, vector
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
 from zerograd.engines.native.lower import Lowering, special
@@ -19,7 +19,7 @@ from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Node, TensorType
 from zerograd.shapes import count
 
-NUMBERS = ("length", "stride", "values", "blocks", "steps")
+NUMBERS = ("length", "stride", "width", "blocks", "steps")
 """Of a line; from line to line, 0 if there is one for all; searched in a line; units for them; looks at elements."""
 
 BLOCK = 512  # values of a unit
@@ -37,7 +37,7 @@ class _Searching(KernelFunction):
     def __init__(self, kind: dtype, way: str) -> None:
         super().__init__()
         self.kind, self.way = kind, way
-        self.length, self.stride, self.values, self.blocks, self.steps = (
+        self.length, self.stride, self.width, self.blocks, self.steps = (
             self.number(6 + i) for i in range(len(NUMBERS))
         )
         self.table, self.searched, self.found = (self.place(i) for i in range(3))
@@ -49,9 +49,9 @@ class _Searching(KernelFunction):
     def _unit(self, u: Value) -> None:
         row, block = self.binary("udiv", u, self.blocks), self.binary("urem", u, self.blocks)
         line = self.pointer(self.table, self.mul(row, self.stride), conversion.MEMORY[self.kind])
-        start = self.mul(row, self.values)
+        start = self.mul(row, self.width)
         low = self.add(start, self.mul(block, BLOCK))
-        high = self.least(self.add(low, BLOCK), self.add(start, self.values))
+        high = self.least(self.add(low, BLOCK), self.add(start, self.width))
         width = 2 * host().lanes
         whole = self.sub(high, self.binary("urem", self.sub(high, low), width))
         self.loop(low, whole, width, lambda i: self._search(line, i, width))
@@ -85,10 +85,8 @@ class _Searching(KernelFunction):
 
     def _elements(self, line: Value, places: Value) -> Value:
         """The elements at these places of a line."""
-        memory, width = conversion.MEMORY[self.kind], lanes(places.type)
-        if width == 1:
-            return conversion.load(self, self.kind, 1, line, self.convert(places, "i64"))
-        return conversion.from_memory(self, self.gather(memory, line, places), self.kind)
+        places = self.convert(places, "i64") if lanes(places.type) == 1 else places
+        return values.gather(self, self.kind, line, places, None)
 
     def _behind(self, x: Value) -> Callable[[Value], Value]:
         """Whether the place of ``x`` is behind an element."""
@@ -107,20 +105,20 @@ class _Searching(KernelFunction):
         return before
 
 
-def _known(lowering: Lowering, line: TensorType, values: TensorType) -> bool:
+def _known(line: TensorType, searched: TensorType) -> bool:
     kind = line.dtype
-    if kind not in conversion.REGISTER or kind is not values.dtype or not count(values.shape):
+    if kind not in conversion.REGISTER or kind is not searched.dtype or not count(searched.shape):
         return False
     return line.shape[-1] < LONGEST and (kind is not dtypes.float16 or conversion.converts_half())
 
 
-def _searched(lowering: Lowering, line: Window, values: Node, result: TensorType, way: str) -> Window:
+def _found(lowering: Lowering, line: Window, x: Node, result: TensorType, way: str) -> Window:
     """The step that searches values in lines; a single line is for all of them."""
-    source, target = lowering.whole(values), lowering.new_window(result)
-    kind, length = values.dtype, line.shape[-1]
-    number = count(values.shape)
+    source, target = lowering.whole(x), lowering.new_window(result)
+    kind, length = x.dtype, line.shape[-1]
+    number = count(x.shape)
     alone = len(line.shape) == 1
-    rows = count(values.shape[:-1]) if values.shape else 1
+    rows = count(x.shape[:-1]) if x.shape else 1
     if alone and number // rows < BLOCK:  # short rows in blocks of their own would be many units
         rows = 1
     blocks = -(-(number // rows) // BLOCK)
@@ -151,12 +149,12 @@ def _slabs(number: int) -> int:
 
 @special("searchsorted")
 def _searchsorted(lowering: Lowering, node: Node) -> bool:
-    line, values = node.inputs
-    if not _known(lowering, line.type, values.type):
+    line, x = node.inputs
+    if not _known(line.type, x.type):
         return False
     way = RIGHT if node.attributes["right"] else LEFT
     assert isinstance(node.type, TensorType)
-    lowering.place(node, _searched(lowering, lowering.whole(line), values, node.type, way))
+    lowering.place(node, _found(lowering, lowering.whole(line), x, node.type, way))
     return True
 
 
@@ -164,10 +162,10 @@ def _searchsorted(lowering: Lowering, node: Node) -> bool:
 def _isin(lowering: Lowering, node: Node) -> bool:
     """The members are sorted first."""
     x, members = node.inputs
-    if not members.type.count or not _known(lowering, members.type, x.type):
+    if not members.type.count or not _known(members.type, x.type):
         return False
     assert isinstance(node.type, TensorType)
     line, _ = sorting.in_order(lowering, members, 0, False)
     way = NOT_AMONG if node.attributes["invert"] else AMONG
-    lowering.place(node, _searched(lowering, line, x, node.type, way))
+    lowering.place(node, _found(lowering, line, x, node.type, way))
     return True

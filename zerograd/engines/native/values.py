@@ -56,7 +56,7 @@ def supported(node: Node) -> bool:
         return all(map(stored, kinds))
     if node.op.name in checks.CHECKED:
         return all(map(stored, kinds)) and checks.supported(node.op.name, kinds)
-    return elementwise.supported(node.op.name, kinds)
+    return elementwise.supported(form(node), kinds)
 
 
 def emit(f: Function, node: Node, operands: list[Value], mask: Value | None = None) -> Value:
@@ -70,13 +70,14 @@ def emit(f: Function, node: Node, operands: list[Value], mask: Value | None = No
 
 
 def form(node: Node) -> str:
-    """The name of what computes a node: its op's, unless what is known of the operands allows a simpler way."""
+    """The name of what computes a node: its op's, unless the operands or attributes allow a simpler way."""
     simpler = _SIMPLER.get(node.op.name)
     return simpler[0] if simpler is not None and simpler[1](node) else node.op.name
 
 
 _SIMPLER: dict[str, tuple[str, Callable[[Node], bool]]] = {
     "exp": ("exp_of_falling", lambda node: never_positive(node.inputs[0])),
+    "polygamma": ("trigamma", lambda node: node.attributes["n"] == 1),
 }
 
 

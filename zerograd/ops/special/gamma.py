@@ -53,7 +53,7 @@ def _lgamma(x: Array) -> Array:
 
     return piecewise(
         (x,),
-        (np.isinf(x), np.inf),
+        (np.isinf(x) | ((x <= 0) & (x == np.floor(x))), np.inf),
         (np.abs(x) < 0.5, lambda x: _from_two(x) - np.log(np.abs(x)) - np.log1p(x)),
         (x < 0, reflected),
         (x < 1.5, lambda x: _from_two(x - 1) - np.log1p(x - 1)),

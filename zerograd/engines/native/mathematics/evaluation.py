@@ -133,6 +133,13 @@ def in_double(f: Function, of_doubles: Callable[..., Value], library: str, *oper
     """
     if element(operands[0].type) == "double":
         return lanewise(f, library, *operands)
+    return by_double(f, of_doubles, *operands)
+
+
+def by_double(f: Function, of_doubles: Callable[..., Value], *operands: Value) -> Value:
+    """A function computed in double, with all of its digits; of floats rounded once."""
+    if element(operands[0].type) == "double":
+        return of_doubles(f, *operands)
     return f.convert(of_doubles(f, *[f.convert(one, "double") for one in operands]), "float")
 
 

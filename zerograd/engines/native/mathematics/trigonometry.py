@@ -72,6 +72,16 @@ def cos(f: Function, x: Value) -> Value:
     return _rescued(f, "cos", x, size, as_floats(f, f.xor(as_bits(f, value), sign), x))
 
 
+def sin_and_cos_of_turns(f: Function, x: Value) -> tuple[Value, Value]:
+    """sin(πx) and cos(πx) for |x| <= 1/2; < 3 ulp. NaN for NaN."""
+    angle = f.mul(x, math.pi)
+    sine, cosine = (
+        as_floats(f, f.xor(as_bits(f, value), sign), x)
+        for value, sign in (_turned(f, f.abs(angle), more) for more in (0, 1))
+    )
+    return f.select(f.compare("olt", x, 0.0), f.neg(sine), sine), cosine
+
+
 def sinc(f: Function, x: Value) -> Value:
     """sin(πx) / (πx) with πx rounded, as its reference computes it; 1 at 0; < 2.5 ulp of 1."""
     angle = f.mul(x, math.pi)

@@ -7,6 +7,8 @@ their order, so places are those of the reference.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import conversion
@@ -20,12 +22,13 @@ from zerograd.shapes import count
 LONGEST = 1 << 31
 NUMBERS = ("length", "inner", "levels")  # of a line; lines side by side; how often runs are merged
 HALF = 32  # bits of a place beside a short key
+KEY_OF_NAN = {"float": (1 << 31) - 1, "double": (1 << 63) - 1}
 COST = 2.0  # nanoseconds for an element and a level
 
 State = list[Value]
 
 
-class _Sorting(KernelFunction):
+class Sorting(KernelFunction):
     """The kernel for one dtype. Units: lines. Scratch memory: two lists of words, or of keys and of places."""
 
     def __init__(self, kind: dtype, descending: bool) -> None:
@@ -46,7 +49,7 @@ class _Sorting(KernelFunction):
             x = self.add(x, 0.0)  # of the two zeros one
             whole = self.bitcast(x, bits)
             turned = self.xor(whole, self.lshr(self.ashr(whole, BITS[bits] - 1), 1))
-            key = self.select(self.compare("uno", x, x), self.const((1 << (BITS[bits] - 1)) - 1, bits), turned)
+            key = self.select(self.compare("uno", x, x), self.const(KEY_OF_NAN[x.type], bits), turned)
         else:
             key = self.convert(x, "i64", signed=self.kind.is_signed)
         key = self.convert(key, "i64")
@@ -60,24 +63,40 @@ class _Sorting(KernelFunction):
         front, back = spaces[: self.lists], spaces[self.lists :]
 
         def enter(i: Value) -> None:
-            key = self._key(conversion.load(self, self.kind, 1, self.source, self.add(start, self.mul(i, self.inner))))
+            key = self._key(self.element(start, i))
             words = [self.or_(self.shl(key, HALF), i)] if self.lists == 1 else [key, i]
             for word, space in zip(words, front, strict=True):
                 self.store(word, space, i)
 
         self.loop(0, self.length, 1, enter)
         merged = self.loop(0, self.levels, 1, self._level, [self.const(1, "i64"), *front, *back])
-        found = merged[self.lists]  # the words, or the places
+        self.leave(u, start, merged[1 : 1 + self.lists])
 
-        def leave(i: Value) -> None:
-            place = self.load("i64", found, i)
-            place = self.and_(place, (1 << HALF) - 1) if self.lists == 1 else place
-            at, target = (self.add(start, self.mul(one, self.inner)) for one in (place, i))
-            x = conversion.load(self, self.kind, 1, self.source, at)
-            conversion.store(self, self.kind, x, self.values, target)
+    def leave(self, u: Value, start: Value, ordered: list[Value]) -> None:
+        """Writes the results of a line that begins at ``start``, given its list of words, or of keys and of places."""
+
+        def step(i: Value) -> None:
+            place = self.place_of(ordered, i)
+            target = self.add(start, self.mul(i, self.inner))
+            conversion.store(self, self.kind, self.element(start, place), self.values, target)
             self.store(place, self.places, target)
 
-        self.loop(0, self.length, 1, leave)
+        self.loop(0, self.length, 1, step)
+
+    def place_of(self, ordered: list[Value], i: Value) -> Value:
+        """Where in its line the ``i``-th element in order is."""
+        word = self.load("i64", ordered[-1], i)
+        return self.and_(word, (1 << HALF) - 1) if self.lists == 1 else word
+
+    def key_of(self, ordered: list[Value], i: Value) -> Value:
+        """The key of the ``i``-th element in order."""
+        word = self.load("i64", ordered[0], i)
+        return self.ashr(word, HALF) if self.lists == 1 else word
+
+    def element(self, start: Value, place: Value) -> Value:
+        """An element of a line."""
+        at = self.add(start, self.mul(place, self.inner))
+        return conversion.load(self, self.kind, 1, self.source, at)
 
     def _level(self, level: Value, run: Value, *spaces: Value) -> State:
         """Runs of ``run`` elements become runs of twice as many, in the other space."""
@@ -116,7 +135,7 @@ def _access(lowering: Lowering, buffer: int, nbytes: int, offset: int, slabs: in
 @special("sort")
 def _sort(lowering: Lowering, node: Node) -> bool:
     (x,), axis = node.inputs, node.attributes["axis"]
-    if x.dtype not in conversion.REGISTER or not count(x.shape) or x.shape[axis] >= LONGEST:
+    if not known(x, axis):
         return False
     lowering.place_results(node, in_order(lowering, x, axis, node.attributes["descending"]))
     return True
@@ -124,20 +143,29 @@ def _sort(lowering: Lowering, node: Node) -> bool:
 
 def in_order(lowering: Lowering, x: Node, axis: int, descending: bool) -> tuple[Window, Window]:
     """The step that sorts lines, which are not empty and shorter than ``LONGEST``: the elements, their old places."""
-    kind, shape = x.dtype, x.shape
-    outer, length, inner = count(shape[:axis]), shape[axis], count(shape[axis + 1 :])
-    source = lowering.whole(x)
+    kind = x.dtype
     values, places = lowering.new_window(x.type), lowering.new_window(x.type.with_dtype(dtypes.int64))
-    levels = (length - 1).bit_length()
-    lowering.steps.append(
-        Instruction(
-            Kernel.described("sort", f"{kind.name} {descending}", lambda: _Sorting(kind, descending).text()),
-            [_access(lowering, source.buffer, x.type.nbytes, source.byte_offset, outer)],
-            [Access(one.buffer, outer) for one in (values, places)],
-            [length, inner, levels],
-            outer * inner,
-            length * (levels + 2) * COST + 5,
-            2 * lists_of(kind) * (length + 1) * 8,
-        )
-    )
+    kernel = Kernel.described("sort", f"{kind.name} {descending}", lambda: Sorting(kind, descending).text())
+    lowering.steps.append(instruction(lowering, kernel, x, axis, (values, places)))
     return values, places
+
+
+def instruction(lowering: Lowering, kernel: Kernel, x: Node, axis: int, results: Sequence[Window]) -> Instruction:
+    """A kernel that puts the lines of ``x`` in order, and writes two results."""
+    shape = x.shape
+    outer, length, inner = count(shape[:axis]), shape[axis], count(shape[axis + 1 :])
+    source, levels = lowering.whole(x), (length - 1).bit_length()
+    return Instruction(
+        kernel,
+        [_access(lowering, source.buffer, x.type.nbytes, source.byte_offset, outer)],
+        [Access(one.buffer, outer) for one in results],
+        [length, inner, levels],
+        outer * inner,
+        length * (levels + 2) * COST + 5,
+        2 * lists_of(x.dtype) * (length + 1) * 8,
+    )
+
+
+def known(x: Node, axis: int) -> bool:
+    """Whether there is a kernel for these lines."""
+    return x.dtype in conversion.REGISTER and bool(count(x.shape)) and x.shape[axis] < LONGEST

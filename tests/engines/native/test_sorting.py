@@ -12,7 +12,18 @@ from engines.native.lowered import leaves
 
 from zerograd.ops.sorting import sort
 
-SHAPES = [((1,), 0), ((2,), 0), ((100,), 0), ((3, 17), 1), ((33, 5), 0), ((4, 8, 6), 1), ((2, 1, 3), 1)]
+SHAPES = [
+    ((1,), 0),
+    ((2,), 0),
+    ((99,), 0),
+    ((100,), 0),
+    ((101, 3), 0),
+    ((2, 1031), 1),
+    ((3, 17), 1),
+    ((33, 5), 0),
+    ((4, 8, 6), 1),
+    ((2, 1, 3), 1),
+]
 DTYPES: list[Any] = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16, np.int8, np.uint8, np.int64, np.bool_]
 
 
@@ -44,3 +55,20 @@ def test_limits(dtype: Any) -> None:
         found = sort(x, axis=0, descending=descending)
         assert isinstance(found, tuple)
         check_same(found, [array])
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("length", [64, 1031])
+@pytest.mark.parametrize("dtype", [*DTYPES, np.int16, np.int32])
+def test_any_numbers(dtype: Any, length: int, descending: bool) -> None:
+    """Random bits, and then a line whose keys differ in a few bytes only."""
+    rng = np.random.default_rng(length)
+    array = rng.integers(0, 256, (3, length * np.dtype(dtype).itemsize), np.uint8).view(np.uint8)
+    array = (array % 2).astype(np.bool_) if dtype is np.bool_ else array.view(dtype)
+    array[1] = array[1, 0]
+    if np.dtype(dtype).kind in "iu":
+        array[2] = rng.integers(0, 7, length)
+    (x,) = leaves(array)
+    found = sort(x, axis=1, descending=descending)
+    assert isinstance(found, tuple)
+    check_same(found, [array])

@@ -29,8 +29,8 @@ State = tuple[Value, ...]
 class _Selecting(Sorting):
     """The kernel for one dtype and way; writes for each line one element, and where it is."""
 
-    def __init__(self, kind: dtype, way: str) -> None:
-        super().__init__(kind, False)
+    def __init__(self, kind: dtype, way: str, long: bool) -> None:
+        super().__init__(kind, False, long)
         self.way = way
 
     def leave(self, u: Value, start: Value, ordered: list[Value]) -> None:
@@ -82,7 +82,8 @@ def _select(lowering: Lowering, node: Node) -> bool:
     kind, way = x.dtype, WAYS[name]
     type = x.type.with_shape(tuple(1 if i == axis else n for i, n in enumerate(x.shape)))
     values, places = lowering.new_window(type), lowering.new_window(type.with_dtype(dtypes.int64))
-    kernel = Kernel.described("select", f"{kind.name} {way}", lambda: _Selecting(kind, way).text())
+    long = sorting.is_long(x, axis)
+    kernel = Kernel.described("select", f"{kind.name} {way} {long}", lambda: _Selecting(kind, way, long).text())
     lowering.steps.append(sorting.instruction(lowering, kernel, x, axis, (values, places)))
     lowering.place_results(node, (places,) if name.endswith("place") else (values, places))
     return True

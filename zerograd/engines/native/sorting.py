@@ -1,4 +1,7 @@
-"""Elements along an axis in order, and where they were: each line is merged from ever longer runs.
+"""Elements along an axis in order, and where they were.
+
+Short lines are merged from ever longer runs. Long ones are dealt out by one byte of their keys after the other, the
+most significant one last.
 
 An element is compared by its key, an integer that orders as the dtype does: NaN above all numbers, zeros of both signs
 alike. Keys of 32 bits travel with the element's place in one word, keys of 64 bits beside it. Equal elements stay in
@@ -8,6 +11,7 @@ their order, so places are those of the reference.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from zerograd import dtypes
 from zerograd.dtypes import dtype
@@ -23,17 +27,28 @@ LONGEST = 1 << 31
 NUMBERS = ("length", "inner", "levels")  # of a line; lines side by side; how often runs are merged
 HALF = 32  # bits of a place beside a short key
 KEY_OF_NAN = {"float": (1 << 31) - 1, "double": (1 << 63) - 1}
-COST = 2.0  # nanoseconds for an element and a level
+DIGITS = 256
+BYTES = {
+    dtypes.bool_: (0,), dtypes.uint8: (0,), dtypes.int8: (0,), dtypes.int16: (0, 1), dtypes.int32: range(4),
+    dtypes.int64: range(8), dtypes.float16: (1, 2, 3), dtypes.bfloat16: (2, 3), dtypes.float32: range(4),
+    dtypes.float64: range(8),
+}  # fmt: skip
+"""Which bytes of a key tell elements apart."""
+LONG = {1: 100, 2: 250}  # elements from which a line is dealt out, by lists
+COST = 3.0  # nanoseconds for an element and a level, or a byte
 
 State = list[Value]
 
 
 class Sorting(KernelFunction):
-    """The kernel for one dtype. Units: lines. Scratch memory: two lists of words, or of keys and of places."""
+    """The kernel for one dtype. Units: lines.
 
-    def __init__(self, kind: dtype, descending: bool) -> None:
+    Scratch memory: two lists of words, or of keys and of places; behind them counters, if the line is dealt out.
+    """
+
+    def __init__(self, kind: dtype, descending: bool, long: bool) -> None:
         super().__init__()
-        self.kind, self.descending = kind, descending
+        self.kind, self.descending, self.long = kind, descending, long
         self.length, self.inner, self.levels = (self.number(6 + i) for i in range(len(NUMBERS)))
         self.source, self.values, self.places = (self.place(i) for i in range(3))
         self.lists = lists_of(kind)
@@ -69,6 +84,10 @@ class Sorting(KernelFunction):
                 self.store(word, space, i)
 
         self.loop(0, self.length, 1, enter)
+        if self.long:
+            counters = self.pointer(self.scratch, self.mul(size, 2 * self.lists))
+            self.leave(u, start, self._dealt_out(front, back, counters))
+            return
         merged = self.loop(0, self.levels, 1, self._level, [self.const(1, "i64"), *front, *back])
         self.leave(u, start, merged[1 : 1 + self.lists])
 
@@ -121,6 +140,64 @@ class Sorting(KernelFunction):
         self.loop(0, self.length, double, pair)
         return [double, *back, *front]
 
+    # --- by bytes ----------------------------------------------------------------------------------------------
+
+    def _dealt_out(self, front: list[Value], back: list[Value], counters: Value) -> list[Value]:
+        """The list in order."""
+        low = HALF if self.lists == 1 else 0
+        places = [low + 8 * i for i in BYTES[self.kind]]
+        top = 56 if self.kind.is_floating_point else low + 8 * self.kind.itemsize - 8
+
+        def byte(word: Value, place: int) -> Value:
+            found = self.and_(self.lshr(word, place), DIGITS - 1)
+            return self.xor(found, DIGITS // 2) if place == top and self.kind.is_signed else found
+
+        def counter(index: int, digit: Value) -> Value:
+            return self.pointer(counters, self.add(digit, index * DIGITS), "i32")
+
+        self.loop(0, len(places) * DIGITS, 1, lambda i: self.store(self.const(0, "i32"), counters, i))
+
+        def count_up(i: Value) -> None:
+            word = self.load("i64", front[0], i)
+            for index, place in enumerate(places):
+                at = counter(index, byte(word, place))
+                self.store(self.add(self.load("i32", at), 1), at)
+
+        self.loop(0, self.length, 1, count_up)
+        for index, place in enumerate(places):
+            first = self.load("i32", counter(index, byte(self.load("i64", front[0]), place)))
+            same = self.compare("eq", self.convert(first, "i64"), self.length)
+
+            def deal(
+                index: int = index, place: int = place, front: list[Value] = front, back: list[Value] = back
+            ) -> Any:
+                self._starts(counter(index, self.const(0, "i64")))
+
+                def step(i: Value) -> None:
+                    words = [self.load("i64", one, i) for one in front]
+                    at = counter(index, byte(words[0], place))
+                    target = self.load("i32", at)
+                    self.store(self.add(target, 1), at)
+                    for word, one in zip(words, back, strict=True):
+                        self.store(word, one, self.convert(target, "i64"))
+
+                self.loop(0, self.length, 1, step)
+                return [*back, *front]
+
+            spaces = self.if_(same, lambda both=(*front, *back): both, deal)  # all in one hand: nothing to do
+            front, back = spaces[: self.lists], spaces[self.lists :]
+        return front
+
+    def _starts(self, counters: Value) -> None:
+        """Numbers of elements become the places where the first of them belongs."""
+
+        def step(i: Value, sum: Value) -> Value:
+            number = self.load("i32", counters, i)
+            self.store(sum, counters, i)
+            return self.add(sum, number)
+
+        self.loop(0, DIGITS, 1, step, [self.const(0, "i32")])
+
 
 def lists_of(kind: dtype) -> int:
     """Whether keys and places share a list, 1, or have one each, 2."""
@@ -145,7 +222,10 @@ def in_order(lowering: Lowering, x: Node, axis: int, descending: bool) -> tuple[
     """The step that sorts lines, which are not empty and shorter than ``LONGEST``: the elements, their old places."""
     kind = x.dtype
     values, places = lowering.new_window(x.type), lowering.new_window(x.type.with_dtype(dtypes.int64))
-    kernel = Kernel.described("sort", f"{kind.name} {descending}", lambda: Sorting(kind, descending).text())
+    long = is_long(x, axis)
+    kernel = Kernel.described(
+        "sort", f"{kind.name} {descending} {long}", lambda: Sorting(kind, descending, long).text()
+    )
     lowering.steps.append(instruction(lowering, kernel, x, axis, (values, places)))
     return values, places
 
@@ -154,16 +234,22 @@ def instruction(lowering: Lowering, kernel: Kernel, x: Node, axis: int, results:
     """A kernel that puts the lines of ``x`` in order, and writes two results."""
     shape = x.shape
     outer, length, inner = count(shape[:axis]), shape[axis], count(shape[axis + 1 :])
-    source, levels = lowering.whole(x), (length - 1).bit_length()
+    source, levels, bytes = lowering.whole(x), (length - 1).bit_length(), len(BYTES[x.dtype])
+    long = is_long(x, axis)
     return Instruction(
         kernel,
         [_access(lowering, source.buffer, x.type.nbytes, source.byte_offset, outer)],
         [Access(one.buffer, outer) for one in results],
         [length, inner, levels],
         outer * inner,
-        length * (levels + 2) * COST + 5,
-        2 * lists_of(x.dtype) * (length + 1) * 8,
+        length * (2 + (bytes if long else levels)) * COST + (bytes * DIGITS if long else 5),
+        2 * lists_of(x.dtype) * (length + 1) * 8 + (bytes * DIGITS * 4 if long else 0),
     )
+
+
+def is_long(x: Node, axis: int) -> bool:
+    """Whether the lines are dealt out."""
+    return x.shape[axis] >= LONG[lists_of(x.dtype)]
 
 
 def known(x: Node, axis: int) -> bool:

@@ -211,12 +211,12 @@ class Edge:
 
 
 @interrupts.section
-def wait_for(serial: int) -> None:
-    """Have a trace computed that another thread records, or nobody (``Trace.alone``)."""
+def wait_for(serial: int, read: bool = False) -> None:
+    """Have a trace computed that another thread records, or nobody (``Trace.alone``); ``read``: to look at values."""
     trace = traces.get(serial)
     if trace is None:
         return  # another thread has just done so
-    _launch(trace)
+    _launch(trace, read)
     if trace.alone:
         traces.pop(serial, None)
         trace.release()
@@ -279,7 +279,7 @@ def constant(value: Number, type: TensorType) -> Node:
 
 
 _full: Op
-_launch: Callable[[Trace], None]
+_launch: Callable[[Trace, bool], None]
 _array_of: Callable[[Value], Array]
 
 
@@ -289,7 +289,7 @@ def constants_made_by(op: Op) -> None:
     _full = op
 
 
-def computed_by(launch: Callable[[Trace], None], array_of: Callable[[Value], Array]) -> None:
+def computed_by(launch: Callable[[Trace, bool], None], array_of: Callable[[Value], Array]) -> None:
     """Tells values how traces and values are computed; the runtime knows."""
     global _launch, _array_of
     _launch, _array_of = launch, array_of

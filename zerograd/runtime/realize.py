@@ -45,12 +45,17 @@ class Plan:
         self.program = tiers.compile(self.outputs)
         self.kept = tuple((node, place[node]) for node in kept)
 
-    def run(self, trace: Trace) -> Sequence[Array | None]:
-        """Compute a trace. The arrays may be filled later, see ``flight``, if nobody else can write to its leaves."""
+    def run(self, trace: Trace, read: bool = False) -> Sequence[Array | None]:
+        """Compute a trace.
+
+        Args:
+            read: the arrays are looked at now; otherwise they may be filled later, see ``flight``, if nobody else can
+                write to the leaves.
+        """
         leaves = trace.leaves
         if flight.spoiled:
             flight.check(leaves)
-        begin = getattr(self.program, "begin", None)
+        begin = None if read else getattr(self.program, "begin", None)
         return self.program(leaves) if begin is None or changing.among(leaves) else begin(leaves)
 
     def sorted(self, computed: Sequence[Array | None]) -> Sequence[Array | None]:
@@ -59,15 +64,15 @@ class Plan:
 
 
 @interrupts.section
-def launch() -> None:
-    """Compute everything that is pending in this thread and begin a new trace."""
+def launch(read: bool = False) -> None:
+    """Compute everything that is pending in this thread and begin a new trace; ``read``: to look at values now."""
     own = recorder.own
     if own.depth:
         raise AssertionError("a remembered function must not read values")
     trace = own.trace
     if trace.watch is not None:
         trace.watch.reads()
-    _compute(trace)
+    _compute(trace, read)
     trace.release()
     own.new_trace()
     if interrupts.pending:
@@ -79,7 +84,7 @@ def compute(trace: Trace) -> None:
     wait_for(trace.serial)
 
 
-def _compute(trace: Trace) -> None:
+def _compute(trace: Trace, read: bool) -> None:
     with lock:
         if flight.running is not None:
             flight.finish()
@@ -92,11 +97,11 @@ def _compute(trace: Trace) -> None:
         if plan is None:
             return
         try:
-            computed = plan.run(trace)
+            computed = plan.run(trace, read)
         except Exception as error:
             _sort_out(trace, error)
             if results or packs:
-                _take_apart(results, packs, trace)
+                _take_apart(results, packs, trace, read)
                 return
             computed = _rescued(plan, live, trace)
         arrays = iter(plan.sorted(computed))
@@ -165,7 +170,7 @@ def _sort_out(trace: Trace, error: Exception) -> None:
         raise failed(trace, error) from error
 
 
-def _take_apart(results: list[Any], packs: list[Values], trace: Trace) -> None:
+def _take_apart(results: list[Any], packs: list[Values], trace: Trace, read: bool) -> None:
     """Compute every value by itself, after the whole program has failed."""
     for one in results:
         one._anchor()
@@ -173,7 +178,7 @@ def _take_apart(results: list[Any], packs: list[Values], trace: Trace) -> None:
         pack.dissolve()
     trace.results, trace.packs = [], []
     trace.certain, trace.plan = False, None
-    _compute(trace)
+    _compute(trace, read)
 
 
 def _entered(trace: Trace, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -237,9 +242,9 @@ def array_of(value: Value) -> Array:
         own.trace.watch.reads()
     if value.buffer is None:
         if value.serial == own.trace.serial:
-            launch()
+            launch(read=True)
         elif value.failure is None:
-            wait_for(value.serial)
+            wait_for(value.serial, read=True)
         if value.failure is not None:
             raise value.failure
     buffer: Any = value.buffer

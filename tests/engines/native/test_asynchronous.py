@@ -236,7 +236,7 @@ def test_a_wrong_index_is_reported_to_those_who_look_at_what_depends_on_it(fligh
         assert other.tolist() == (np.arange(40.0).reshape(20, 2) + 1).tolist()
         assert before in (None, 1)
     assert n.tolist() == [7.0] * 1000
-    assert flights.count >= 7
+    assert flights.count >= 6  # of 7, one is read at once
 
 
 @pytest.mark.parametrize("asynchronous", [True, False])

@@ -75,7 +75,7 @@ def test_an_update_is_applied_once_if_the_interrupt_comes_before_it_is_stored(
         return training.state(), interrupted
 
     armed: list[bool] = []
-    for name in ("__call__", "_begin"):
+    for name in ("__call__", "_begin", "_begin_aside"):
         monkeypatch.setattr(program.Program, name, _interrupted(getattr(program.Program, name), armed))
     monkeypatch.setattr(program, "WORTH", 0 if began else program.WORTH)
     expected, _ = train(None)
@@ -195,8 +195,8 @@ def test_an_interrupt_waits_where_somebody_has_put_back_pythons_handler(
         return training.state(), interrupted
 
     armed: list[bool] = []
-    for owner, name in ((program.Program, "__call__"), (program.Program, "run_small")):
-        monkeypatch.setattr(owner, name, _interrupted(getattr(owner, name), armed))
+    for name in ("__call__", "run_small", "_begin_aside"):
+        monkeypatch.setattr(program.Program, name, _interrupted(getattr(program.Program, name), armed))
     expected, _ = train(0)
     found, interrupted = train(1)
     assert interrupted == 8

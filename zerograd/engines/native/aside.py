@@ -1,12 +1,12 @@
 """Small programs aside: a worker runs them while Python goes on.
 
 To wake a worker takes longer than a small program does. But where such programs follow each other, as in a training
-loop whose steps are replayed, the worker is still awake. Then the program costs the loop next to nothing, and its data
-stay in the caches of the worker's core while those of Python stay in the other one.
+loop, the worker is still awake. Then the program costs the loop next to nothing, and its data stay in the caches of the
+worker's core while those of Python stay in the other one.
 
-This is for programs of which nobody reads the results at once (``program/glide.py``). The one before is waited for
-first; if no worker has taken it, the caller runs it. Where that happens too often, because another process keeps the
-cores busy, programs are run by the caller for a while.
+This is for programs whose results nobody is about to look at. The one before is waited for first; if no worker has
+taken it, the caller runs it. Where that happens too often, because another process keeps the cores busy, and where the
+worker has to be woken each time for little work, programs are run by the caller for a while.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from zerograd.engines.native.threads import Word
 from zerograd.ir.graph import Array
 from zerograd.settings import settings
 
+WAKING = 30_000  # nanoseconds of work that are worth waking a worker, which takes half of that
 LEAST = 3_000  # nanoseconds of work that are worth the handing over, which takes about 500
 UNTAKEN, LATE, MOST_MISSES = 8, 128, 512  # what it weighs that nobody came in time, or that a worker was suspended
 LEAST_ALONE, MOST_ALONE = 1_000, 1 << 16  # runs by the caller alone, when that has weighed too much: see _weigh
@@ -39,6 +40,9 @@ def begin_text(name: str, start: str) -> str:
         alone = field_of(f, record, "alone")
 
         def begin() -> None:
+            asleep = f.and_(f.read(field_of(f, record, "words"), Word.ASLEEP), 2)  # the bit of the first worker
+            doze = field_of(f, record, "doze")
+            f.if_(f.compare("ne", asleep, 0), lambda: _weigh(f, record, doze))
             words, head, table = (field_of(f, record, word) for word in ("words", "head", "table"))
             begun = f.call(start, "i64", words, head, table, f.const(2, "i64"))
             f.if_(f.compare("eq", begun, 0), here)
@@ -116,14 +120,16 @@ class Aside:
     Args:
         record: of the program; see ``quick.RECORD``.
         schedule: its calls.
+        cost: of them, in nanoseconds.
     """
 
-    def __init__(self, record: Array, schedule: Schedule) -> None:
+    def __init__(self, record: Array, schedule: Schedule, cost: float) -> None:
         self.record = record
         rest = [tuple(call) for call in schedule.calls[schedule.guard[1] :].tolist()]
         self.schedule = Schedule([[rest]], schedule.scratch)
         record[RECORD.index("words")] = team.words.address
         record[RECORD.index("head")] = self.schedule.place
+        record[RECORD.index("doze")] = UNTAKEN if cost < WAKING else 0
         begin, join = _methods()
         self.call, self.join = begin(record), join(record)
         self.held: Any = None
@@ -132,7 +138,7 @@ class Aside:
     @classmethod
     def of(cls, record: Array, schedule: Schedule, cost: float) -> Aside | None:
         """If a program that costs so many nanoseconds is worth it."""
-        return cls(record, schedule) if cost >= LEAST and schedule.guard[1] < len(schedule.calls) else None
+        return cls(record, schedule, cost) if cost >= LEAST and schedule.guard[1] < len(schedule.calls) else None
 
     def is_wanted(self) -> bool:
         """Whether programs are to be left to workers now, and there are any."""

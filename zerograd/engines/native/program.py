@@ -86,7 +86,9 @@ class Program:
         small = only is not None and only.cost < ALONE and bool(self.results) and self.binding.call is not None
         self.quick = Quick(self.binding, self.results, only.schedule) if only is not None and small else None
         self.aside = Aside.of(self.quick.record, only.schedule, only.cost) if only is not None and self.quick else None
-        self.begin: Begin | None = self._begin if only is not None and only.cost >= WORTH else None
+        self.begin: Begin | None = self._begin_aside if self.aside is not None else None
+        if only is not None and only.cost >= WORTH:
+            self.begin = self._begin
 
     # --- making -----------------------------------------------------------------------------------------------------
 
@@ -172,13 +174,17 @@ class Program:
         return self._run_quick(leaves, aside if aside is not None and aside.is_wanted() else None)
 
     def _run_quick(self, leaves: list[Any], aside: Aside | None) -> list[Array] | None:
-        if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
-            self._enter_arena()
         if getsignal(SIGINT) is PYTHONS:
             interrupts.get_ready()
         assert self.quick is not None
-        fresh = self.quick.run(leaves, aside)
-        if fresh is not None and self.checks and self.status_word.value:
+        fresh = self.quick.new()  # first: the collector of garbage may have something computed
+        if flight.running is not None:
+            flight.finish()
+        if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
+            self._enter_arena()
+        if not self.quick.run(leaves, fresh, aside):
+            return None
+        if self.checks and self.status_word.value:
             self._report(leaves)
         return fresh
 
@@ -212,6 +218,17 @@ class Program:
             if not flight.take_off(Launched(self, leaves, arrays, held, threads)):
                 self._run(self.direct, leaves)
             return arrays
+
+    def _begin_aside(self, leaves: list[Any]) -> list[Array]:
+        """The same for a small program."""
+        aside = self.aside
+        if aside is not None and aside.is_wanted():
+            with flight.lock:
+                fresh = self._run_quick(leaves, aside)
+                if fresh is not None and self.quick is not None:
+                    several = leaves + fresh
+                    return [several[place] for place in self.quick.places or ()]
+        return self(leaves)
 
     def _enter_arena(self) -> None:
         """Place the pointers to temporaries."""

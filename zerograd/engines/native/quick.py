@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zerograd.engines import flight
 from zerograd.engines.native import jit
 from zerograd.engines.native.binding import ARRAY, DATA, FIELDS, LIST_ITEMS, Binding, rows_entered
 from zerograd.engines.native.buffers import aligned
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 
 FASTCALL = 0x80  # Source: CPython, Include/methodobject.h: METH_FASTCALL
 RECORD = ("plan", "rows", "fresh", "new", "table", "numbers", "taken", "kinds", "calls", "count", "scratch",
-          "guard", "certain", "words", "head", "misses", "alone", "pause")  # fmt: skip
-_NUMBERS = "rows", "new", "count", "certain", "misses", "alone", "pause"  # the others are addresses
+          "guard", "certain", "words", "head", "misses", "alone", "pause", "doze")  # fmt: skip
+_NUMBERS = "rows", "new", "count", "certain", "misses", "alone", "pause", "doze"  # the others are addresses
 
 Follow = Callable[[ThreadedFunction, Value, Callable[[], None]], None]
 """(function, record, piece of code): what becomes of the calls behind the guard, which the piece makes."""
@@ -149,24 +148,27 @@ class Quick:
         self.record[RECORD.index("new")] = len(self.made)
         self.places = places
 
-    def run(self, leaves: list[Any], aside: Aside | None = None) -> list[Array] | None:
-        """The new arrays; ``None``: something is not as it was foretold, and nothing has been done.
+    def new(self) -> list[Array]:
+        """The arrays that a run fills and that are not among its leaves."""
+        return [np.empty(shape, kind) for shape, kind in self.made]
+
+    def run(self, leaves: list[Any], fresh: list[Array], aside: Aside | None = None) -> bool:
+        """Whether all was as it was foretold; otherwise nothing has been done.
+
+        The caller holds the lock of ``flight``, and no program is in flight.
 
         Args:
+            fresh: the new arrays.
             aside: where they may be filled later.
         """
         if self.places is None or len(leaves) != self.leaves:
-            return None
-        fresh = [np.empty(shape, kind) for shape, kind in self.made]
-        if flight.running is not None:
-            flight.land(flight.running)
+            return False
         for slot, place in self.others:
             self.integers[place] = leaves[slot]
         done = aside.begin(leaves, fresh) if aside is not None else self.call(leaves, fresh) is leaves
         if not done:
             self.places = None
-            return None
-        return fresh
+        return done
 
 
 __all__ = ["RECORD", "Quick", "field_of", "method", "text"]

@@ -125,6 +125,37 @@ def integer_pow(f: Function, kind: dtype, x: Value, y: Value) -> Value:
     return f.select(f.compare("slt", y, 0), inverse, power)
 
 
+def greatest_common_divisor(f: Function, kind: dtype, x: Value, y: Value) -> Value:
+    """The largest number that divides both, 0 of zeros; modulo 2^width where that is -x of the least integer.
+
+    Of two odd numbers the difference is even and has the same divisors with the smaller: its zeros at the end go
+    (J. Stein, Computational problems associated with Racah algebra, 1967).
+    """
+    a, b = absolute(f, kind, x), absolute(f, kind, y)
+    a, b = f.select(f.compare("eq", a, 0), b, a), f.select(f.compare("eq", b, 0), a, b)
+    nothing = f.compare("eq", a, 0)
+    a, b = (f.select(nothing, f.const(1, x.type), one) for one in (a, b))
+    common = f.trailing_zeros(f.or_(a, b))
+
+    def step(a: Value, b: Value) -> tuple[Value, Value, Value]:
+        larger = f.compare("ugt", a, b)
+        least = f.select(larger, b, a)
+        rest = f.sub(f.select(larger, a, b), least)
+        done = f.compare("eq", rest, 0)
+        rest = f.select(done, least, rest)
+        return f.some(f.not_(done)), f.lshr(rest, f.trailing_zeros(rest)), least
+
+    found = f.again(step, [f.lshr(one, f.trailing_zeros(one)) for one in (a, b)])[1]
+    return f.select(nothing, f.const(0, x.type), f.shl(found, common))
+
+
+def least_common_multiple(f: Function, kind: dtype, x: Value, y: Value) -> Value:
+    """The least number that both divide, modulo 2^width; 0 if one is 0."""
+    divisor = greatest_common_divisor(f, kind, x, y)
+    divisor = f.select(f.compare("eq", divisor, 0), f.const(1, x.type), divisor)
+    return f.mul(f.binary("udiv", absolute(f, kind, x), divisor), absolute(f, kind, y))
+
+
 # --- division of floats -----------------------------------------------------------------------------------------------
 
 

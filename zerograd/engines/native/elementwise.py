@@ -78,6 +78,8 @@ _TABLE: Final[dict[str, Entry]] = {
     "div_trunc": Entry(_either(arithmetic.float_div_trunc, arithmetic.integer_div_trunc), "if", typed=True),
     "remainder": Entry(_either(arithmetic.float_remainder, arithmetic.integer_remainder), "if", typed=True),
     "fmod": Entry(_either(arithmetic.float_fmod, arithmetic.integer_fmod), "if", typed=True),
+    "gcd": typed(arithmetic.greatest_common_divisor, "i"),
+    "lcm": typed(arithmetic.least_common_multiple, "i"),
     # bits
     "bit_not": exact(Function.not_, "bi"),
     "bit_and": exact(Function.and_, "bi"),

@@ -396,6 +396,31 @@ class Function:
         self.begin(after)
         return phis
 
+    def again(self, body: Callable[..., Sequence[Value]], carried: Sequence[Value]) -> list[Value]:
+        """``more, *carried = body(*carried)``, once and then as long as ``more`` holds; gives the carried values."""
+        before, inside, after = self.block, self.label("again"), self.label("after")
+        self.do(f"br label %{inside}")
+        self.begin(inside)
+        phis = [Value(f"%c{n}{inside}", one.type) for n, one in enumerate(carried)]
+        place = len(self.lines)
+        more, *changed = body(*phis)
+        self.lines[place:place] = [
+            f"  {phi.name} = phi {phi.type} [ {first.name}, %{before} ], [ {last.name}, %{self.block} ]"
+            for phi, first, last in zip(phis, carried, changed, strict=True)
+        ]
+        self.do(f"br i1 {more.name}, label %{inside}, label %{after}")
+        self.begin(after)
+        return changed
+
+    def some(self, condition: Value) -> Value:
+        """Whether a condition holds in any lane."""
+        count = lanes(condition.type)
+        return condition if count == 1 else self.call(f"llvm.vector.reduce.or.v{count}i1", "i1", condition)
+
+    def trailing_zeros(self, x: Value) -> Value:
+        """How many of an integer's lowest bits are 0; its width for 0."""
+        return self.call(f"llvm.cttz.{_mangled(x.type)}", x.type, x, Value("false", "i1"))
+
     def if_(
         self,
         condition: Value,

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from zerograd.engines.native.emit import Function, Value, lanes
+from zerograd.engines.native.emit import Function, Value
 from zerograd.engines.native.mathematics.evaluation import INFINITY, NAN, by_double, polynomial
 from zerograd.engines.native.mathematics.logarithm import log
 from zerograd.engines.native.mathematics.trigonometry import sin_and_cos_of_turns
@@ -29,9 +29,7 @@ _P_SLOPE: Final = tuple(k * c for k, c in enumerate(_P))[1:]
 
 def _if_any(f: Function, condition: Value, then: Callable[[], Value], otherwise: Value) -> Value:
     """In lanes where the condition holds what ``then`` makes, if there are any."""
-    count = lanes(condition.type)
-    some = condition if count == 1 else f.call(f"llvm.vector.reduce.or.v{count}i1", "i1", condition)
-    return f.if_(some, lambda: f.select(condition, then(), otherwise), lambda: otherwise)[0]
+    return f.if_(f.some(condition), lambda: f.select(condition, then(), otherwise), lambda: otherwise)[0]
 
 
 def _turns_to_the_next_whole(f: Function, x: Value) -> Value:

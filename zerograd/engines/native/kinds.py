@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from zerograd.engines.native import columns, contraction, moving, placing, scans, searching, selecting, sorting
+from zerograd.engines.native import (
+    columns,
+    contraction,
+    counting,
+    moving,
+    placing,
+    scans,
+    searching,
+    selecting,
+    sorting,
+)
 from zerograd.engines.native.attention import lowering as attention
 from zerograd.engines.native.convolutions import lowering as convolutions
 from zerograd.engines.native.lower import SPECIAL
@@ -10,8 +20,8 @@ from zerograd.engines.native.pooling import lowering as pooling
 from zerograd.engines.native.recurrent import lowering as recurrent
 
 MODULES = (
-    attention, columns, contraction, moving, placing, scans, searching, selecting, sorting, convolutions, pooling,
-    recurrent,
+    attention, columns, contraction, counting, moving, placing, scans, searching, selecting, sorting, convolutions,
+    pooling, recurrent,
 )  # fmt: skip
 
 

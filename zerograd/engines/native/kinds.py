@@ -8,11 +8,12 @@ from zerograd.engines.native import (
     counting,
     moving,
     placing,
+    representation,
     scans,
     searching,
     selecting,
     sorting,
-)
+)  # fmt: skip
 from zerograd.engines.native.attention import lowering as attention
 from zerograd.engines.native.convolutions import lowering as convolutions
 from zerograd.engines.native.lower import SPECIAL
@@ -20,8 +21,8 @@ from zerograd.engines.native.pooling import lowering as pooling
 from zerograd.engines.native.recurrent import lowering as recurrent
 
 MODULES = (
-    attention, columns, contraction, counting, moving, placing, scans, searching, selecting, sorting, convolutions,
-    pooling, recurrent,
+    attention, columns, contraction, counting, moving, placing, representation, scans, searching, selecting, sorting,
+    convolutions, pooling, recurrent,
 )  # fmt: skip
 
 

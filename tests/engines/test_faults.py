@@ -241,3 +241,23 @@ def test_a_missing_module_of_the_engine_itself_is_no_missing_llvmlite(monkeypatc
         native.compile((torch.ones(2)._node(),))
     x = torch.ones(7)
     assert isinstance(fails(lambda: (x * 3.0).tolist()).value.__cause__, ImportError)
+
+
+@pytest.mark.parametrize("number", [2j, 1 - 1j, complex("inf")])
+def test_complex_numbers_are_no_fault(number: complex) -> None:
+    x, c = torch.tensor([1.0, 2.0]), torch.tensor([1 + 1j, 2 - 3j])
+    for _ in range(3):
+        assert (c + number).tolist() == [1 + 1j + number, 2 - 3j + number]
+        assert (x != number).tolist() == [True, True]
+        assert torch.where(x > 1.0, x, number).tolist() == [number, 2 + 0j]
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1])
+def test_whole_numbers_beyond_int64_are_left_to_the_reference(number: int) -> None:
+    x, i = torch.tensor([1.0, 2.0]), torch.tensor([1, 2])
+    for _ in range(6):  # the same programs with small numbers go the quick way
+        assert (x * 3).tolist() == [3.0, 6.0]
+        assert (i * 3).tolist() == [3, 6]
+    for _ in range(3):
+        assert (x * number).tolist() == [float(number), 2.0 * number]
+        assert (i * number).tolist() == [(number + 2**63) % 2**64 - 2**63, (2 * number + 2**63) % 2**64 - 2**63]

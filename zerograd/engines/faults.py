@@ -30,6 +30,10 @@ class Fault(RuntimeError):  # noqa: N818  an engine's, not the program's
     """An engine has failed where the program is right."""
 
 
+class Unsupported(Exception):  # noqa: N818  the reference steps in
+    """An engine has no form for a value that the definition of an op may take, and has done nothing yet."""
+
+
 class Uncompilable(ImportError):  # noqa: N818  said once as a warning
     """There is no compiler: llvmlite is not installed, or cannot be loaded."""
 
@@ -41,8 +45,11 @@ def definition(function: F) -> F:
 
 
 def refused(error: BaseException) -> bool:
-    """Whether the values are at fault: an op refuses them, there is no memory, or they come from what has failed."""
-    if isinstance(error, (MemoryError, Fault)):
+    """Whether it is about values: an op refuses them, there is no memory, they come from what has failed, ...
+
+    ... or the engine has declared that it does not support them.
+    """
+    if isinstance(error, (MemoryError, Fault, Unsupported)):
         return True
     frames = error.__traceback__
     while frames is not None:

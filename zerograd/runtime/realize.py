@@ -103,7 +103,7 @@ def _compute(trace: Trace, read: bool) -> None:
             if results or packs:
                 _take_apart(results, packs, trace, read)
                 return
-            computed = _rescued(plan, live, trace)
+            computed = _rescued(plan, live, trace, error)
         arrays = iter(plan.sorted(computed))
         tracked = iter(plan.tracked)
         for one in results:
@@ -193,13 +193,13 @@ def _entered(trace: Trace, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     return tuple(found)
 
 
-def _rescued(plan: Plan, live: list[Value], trace: Trace) -> list[Array | None]:
+def _rescued(plan: Plan, live: list[Value], trace: Trace, error: Exception) -> list[Array | None]:
     """Every output by itself, after a program has met refused values: reading one that fails raises its error."""
     found = flight.one_by_one(plan.outputs, trace.leaves)
     for value, slot in zip(live, plan.places, strict=True):
         one = found[slot]
         value.failure = one if isinstance(one, Exception) else None
-    if not any(isinstance(one, Exception) for one in found):
+    if isinstance(error, MemoryError) and not any(isinstance(one, Exception) for one in found):
         warnings.warn("a step needs more memory than there is: computed op by op, it takes long", stacklevel=2)
     return [None if isinstance(one, Exception) else one for one in found]
 

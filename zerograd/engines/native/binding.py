@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from zerograd.engines.faults import Unsupported
 from zerograd.engines.native import jit
 from zerograd.engines.native.emit import Function, Value
 from zerograd.ir.graph import Array
@@ -178,9 +179,16 @@ class Binding:
         )  # fmt: skip
 
     def enter(self, leaves: list[Any]) -> list[Array]:
-        """Write addresses and numbers; gives arrays that must live until the run is over."""
-        for slot, place in self.others:
-            self.integers[place] = leaves[slot]
+        """Write addresses and numbers; gives arrays that must live until the run is over.
+
+        Raises:
+            Unsupported: an integer does not fit in 64 bits with a sign; PyTorch takes those up to 2**64, too.
+        """
+        try:
+            for slot, place in self.others:
+                self.integers[place] = leaves[slot]
+        except OverflowError as error:
+            raise Unsupported(str(error)) from error
         if self.call is not None and self.call(id(leaves), *self.at) == FINE:
             return []
         return self._slowly(leaves)

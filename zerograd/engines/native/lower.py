@@ -145,7 +145,7 @@ class Lowering:
             return target
         if node.op is leaf:
             dtype = memory_dtype(node.type)
-            kind = NUMBER if node.type.weak else LEAF
+            kind = NUMBER if node.type.weak and not dtype.is_complex else LEAF
             made = self.buffer(max(node.type.count, 1) * dtype.itemsize, kind, node.attributes["slot"], dtype)
             return Window.whole(made.index, dtype, node.shape)
         if node.op.name == "full":

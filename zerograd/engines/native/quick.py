@@ -163,8 +163,11 @@ class Quick:
         """
         if self.places is None or len(leaves) != self.leaves:
             return False
-        for slot, place in self.others:
-            self.integers[place] = leaves[slot]
+        try:
+            for slot, place in self.others:
+                self.integers[place] = leaves[slot]
+        except OverflowError:  # the long way says what that means
+            return False
         done = aside.begin(leaves, fresh) if aside is not None else self.call(leaves, fresh) is leaves
         if not done:
             self.places = None

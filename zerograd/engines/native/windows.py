@@ -64,6 +64,8 @@ def memory_dtype(type: TensorType) -> dtype:
     """The dtype in memory: numbers of the program travel unrounded."""
     if not type.weak:
         return type.dtype
+    if type.dtype.is_complex:
+        return dtypes.complex128
     if type.dtype.is_floating_point:
         return dtypes.float64
     return dtypes.int64 if type.dtype is not dtypes.bool_ else dtypes.bool_

@@ -145,9 +145,6 @@ WRONG: dict[str, Make] = {
     "arange with step 0": lambda t: t.arange(1, 5, 0),
     "arange of infinity": lambda t: t.arange(0, float("inf")),
     "linspace of a negative number of steps": lambda t: t.linspace(0, 1, -1),
-    "cuda": lambda t: t.zeros(2, device="cuda"),
-    "to cuda": lambda t: t.zeros(2).to("cuda"),
-    "cuda()": lambda t: t.zeros(2).cuda(),
     "unknown device": lambda t: t.zeros(2, device="abacus"),
     "Tensor of a float": lambda t: t.Tensor(2.5),
     "Tensor of a string": lambda t: t.Tensor("a"),
@@ -173,6 +170,26 @@ def test_wrong_arguments_raise_pytorchs_error(name: str) -> None:
         WRONG[name](torch)
     with pytest.raises(theirs.type):
         WRONG[name](zerograd)
+
+
+GPU: dict[str, Any] = {
+    "device=": lambda t: t.zeros(2, device="cuda"),
+    "to": lambda t: t.zeros(2).to("cuda"),
+    "cuda": lambda t: t.zeros(2).cuda(),
+    "random": lambda t: t.rand(2, device="cuda"),
+}
+
+
+@pytest.mark.parametrize("name", GPU)
+def test_a_gpu_is_refused_as_by_pytorch_built_without_cuda(name: str) -> None:
+    """PyTorch built with CUDA raises another type where there is no driver, and gives a tensor where there is one."""
+    before = zerograd.get_rng_state().tolist()
+    with pytest.raises(AssertionError, match="CUDA"):
+        GPU[name](zerograd)
+    assert zerograd.get_rng_state().tolist() == before
+    if torch.version.cuda is None and torch.version.hip is None:
+        with pytest.raises(AssertionError, match="CUDA"):
+            GPU[name](torch)
 
 
 def test_requires_grad_makes_a_leaf() -> None:

@@ -271,7 +271,6 @@ WRONG: dict[str, Any] = {
     "randn of int": lambda t: t.randn(2, dtype=t.int64),
     "unknown option": lambda t: t.rand(2, names_=3),
     "no generator": lambda t: t.rand(2, generator=3),
-    "a device that is not there": lambda t: t.rand(2, device="cuda"),
     "gradients of int": lambda t: t.randint(0, 5, (2,), requires_grad=True),
     "out of another dtype": lambda t: t.rand(2, out=t.zeros(2), dtype=t.float64),
     "randint without size": lambda t: t.randint(5),

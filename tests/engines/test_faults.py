@@ -15,7 +15,7 @@ import pytest
 
 import zerograd as torch
 from zerograd.engines import faults, flight, reference
-from zerograd.engines.native import kinds, lower, program, quick
+from zerograd.engines.native import kinds, lower, program, quick, unchanged
 from zerograd.ir.record import recorder
 from zerograd.program import glide
 from zerograd.settings import settings
@@ -136,6 +136,8 @@ def test_what_is_computed_afterwards_does_not_depend_on_it(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("place", [(quick.Quick, "run"), (glide.Glide, "run"), (glide.Glide, "_compose")])
 def test_a_fault_in_replays_is_raised(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if place[0] is glide.Glide and unchanged._method() is None:
+        pytest.skip("without versions of dictionaries, no replay glides")
     training = Training()
     step = torch.compile(training.step)
     for _ in range(12):

@@ -13,7 +13,7 @@ from zerograd.engines.native.emit import Value
 from zerograd.engines.native.kernel import KernelFunction
 from zerograd.engines.native.products.finish import Ending, Finish, Spot
 from zerograd.engines.native.products.matrix import Matrix
-from zerograd.engines.native.products.plan import plan
+from zerograd.engines.native.products.plan import plan, takes_ending
 from zerograd.engines.native.target import Target, host
 
 DTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "half": np.float16, "bfloat": ml_dtypes.bfloat16}
@@ -116,7 +116,7 @@ def test_accumulation(size: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize(
     "size",
-    [(13, 37, 9), (64, 64, 64), (67, 101, 31), (5, 3, 700), (50, 130, 400), (3, 70, 40), (20, 70, 4096)],
+    [(13, 67, 9), (64, 64, 16), (101, 67, 31), (5, 83, 1), (130, 97, 400), (80, 70, 64), (700, 203, 512)],
     ids=str,
 )
 def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int]) -> None:
@@ -143,6 +143,7 @@ def test_an_epilogue_sees_each_vector_with_its_place(size: tuple[int, int, int])
         return finish
 
     ending = Ending(epilogue, "bias, weight, max", places)
+    assert takes_ending(a, b, c)
     program = Prepared(memory, plan(a, b, c, memory.new, ending=ending))
     program.run(lambda units: [0, units // 3, units])
     array = memory.array(c.buffer, np.float32)

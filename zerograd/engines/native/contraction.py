@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from math import prod
 
+from zerograd.engines.native.endings import Ended
 from zerograd.engines.native.lower import Lowering, special
+from zerograd.engines.native.products.finish import NOTHING
 from zerograd.engines.native.products.matrix import Matrix
-from zerograd.engines.native.products.plan import plan
+from zerograd.engines.native.products.plan import plan, takes_ending
 from zerograd.engines.native.windows import Window, merged
 from zerograd.ir.graph import Node
 
@@ -46,10 +48,21 @@ def _matmul(lowering: Lowering, node: Node) -> bool:
         windows = _joined(lowering, lowering.whole(node.inputs[0]), lowering.whole(node.inputs[1]), target)
         assert windows is not None, "contiguous batches are one axis"
     a, b, c = (_matrix(lowering, one, type) for one in windows)
-    steps = plan(a, b, c, lambda nbytes: lowering.buffer(nbytes).index)
+    ended = _ended(lowering, node, a, b, c)
+    ending = ended.ending if ended else NOTHING
+    steps = plan(a, b, c, lambda nbytes: lowering.buffer(nbytes).index, ending=ending)
     for one in steps:
         if one.units == prod(node.shape[:-1]) and one.writes[-1].buffer == target.buffer:  # rows of the result
             one.grain = ROWS_OF_GRADIENT if a.strides[-2] == 1 else ROWS_OF_CALL
     lowering.steps.extend(steps)
-    lowering.place(node, target)
+    lowering.place(ended.main if ended else node, target)
     return True
+
+
+def _ended(lowering: Lowering, node: Node, a: Matrix, b: Matrix, c: Matrix) -> Ended | None:
+    """The product with the group that is to end it; if that cannot be, the group is left to a kernel of its own."""
+    group = lowering.endings.get(node)
+    if group is None:
+        return None
+    fits = takes_ending(a, b, c) and Ended.is_possible(lowering, node, group)
+    return Ended(lowering, node, group) if fits else None

@@ -9,6 +9,7 @@ import numpy as np
 
 from zerograd.engines import describing
 from zerograd.engines.native.buffers import CONSTANT, LEAF, NUMBER, REFERENCE, STATUS, TEMPORARY, Buffer
+from zerograd.engines.native.endings import endings
 from zerograd.engines.native.estimating import is_small
 from zerograd.engines.native.fusion import Fusion, Group
 from zerograd.engines.native.kernel import Instruction
@@ -43,6 +44,7 @@ class Lowering:
         kept: the outputs of the program.
         small: one thread will do it all: what is divided among threads otherwise need not be.
         written: (node, part): parts that have been written where the node has them.
+        endings: products that may be computed together with a group, and that group.
     """
 
     def __init__(self, outputs: tuple[Node, ...]) -> None:
@@ -60,6 +62,8 @@ class Lowering:
         self.fusion = Fusion(self.order)
         self.needed = self._needed(outputs)
         self.rows = RowPlanner(self)
+        self.endings = {} if self.small else endings(self.fusion, self.order, outputs)
+        self._ended = {group: product for product, group in self.endings.items()}
         for group in self.fusion.groups:
             try:
                 self._lower(group)
@@ -169,16 +173,26 @@ class Lowering:
     # --- groups ------------------------------------------------------------------------------------------------
 
     def _lower(self, group: Group) -> None:
-        before = len(self.steps)
-        if group.domain is not None:
-            self.steps.extend(self.rows.lower(group))
-        else:
-            for node in group.place:
-                self._lower_alone(node)
         nodes = tuple(group.place)
+        if not self.endings.keys().isdisjoint(nodes):
+            return  # computed when it is the turn of the group that ends it
+        before = len(self.steps)
+        product = self._ended.get(group)
+        if product is not None:
+            self._lower_alone(product)
+            nodes = (product, *nodes)
+        if product is None or self._windows.keys().isdisjoint(nodes[1:]):
+            self._lower_by_itself(group)
         for step in self.steps[before:]:
             if isinstance(step, Instruction):
                 step.nodes = nodes
+
+    def _lower_by_itself(self, group: Group) -> None:
+        if group.domain is not None:
+            self.steps.extend(self.rows.lower(group))
+            return
+        for node in group.place:
+            self._lower_alone(node)
 
     def _lower_alone(self, node: Node) -> None:
         if node.op is output:

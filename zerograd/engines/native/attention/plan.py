@@ -117,7 +117,7 @@ class _Parts:
         """The parts added up in order, into the result."""
         read = Access(self.first.buffer)
         return Instruction(
-            combine_kernel(self.tile, self.result.type, 3, False, None, None), [read, read],
+            combine_kernel(self.tile, self.result.type, False), [read, read],
             [Access(self.result.buffer, 1, self.result.offset)],
             [self.columns, self.groups, self.bytes, self.result.steps[2]], self.rows,
             self.groups * self.columns / self.tile.lanes / CLOCK,

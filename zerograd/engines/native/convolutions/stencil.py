@@ -28,7 +28,6 @@ from zerograd.engines.native.convolutions.planes import Block, Planes
 from zerograd.engines.native.convolutions.writing import Place, Writer
 from zerograd.engines.native.emit import Operand, Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
-from zerograd.engines.native.products.finish import Epilogue
 from zerograd.engines.native.products.tile import Tile, multiply, side_by_side
 from zerograd.frozen import Frozen
 
@@ -48,7 +47,7 @@ NUMBERS = (
 )  # fmt: skip
 PART = ("low_row", "high_row", "low_column", "high_column", "y_offset", "depth", "first")
 PART_PITCH = 8  # numbers in a record of the table of parts
-X, A, TABLE, PARTS = range(4)  # the operands; then those of the epilogue, then y
+X, A, TABLE, PARTS, Y = range(5)  # the operands
 
 
 class Form(Frozen):
@@ -62,25 +61,21 @@ class Form(Frozen):
         step: the source's stride along columns if it is 1 or 2, 0: any.
         dense: whether neighbouring positions are neighbours in the target.
         packed: whether panels are copied together; the positions must be the whole of a target.
-        operands: how many.
     """
 
-    __slots__ = ("dense", "operands", "packed", "plain", "small", "step", "tile", "x", "y")
+    __slots__ = ("dense", "packed", "plain", "small", "step", "tile", "x", "y")
 
     def __init__(
-        self, tile: Tile, small: bool, x: str, y: str, plain: bool, step: int, dense: bool, packed: bool = False,
-        operands: int = 5,
+        self, tile: Tile, small: bool, x: str, y: str, plain: bool, step: int, dense: bool, packed: bool = False
     ) -> None:  # fmt: skip
         self.packed = packed
         self.tile, self.small, self.x, self.y = tile, small, x, y
-        self.plain, self.step, self.dense, self.operands = plain, step, dense, operands
+        self.plain, self.step, self.dense = plain, step, dense
 
 
-def stencil_kernel(form: Form, epilogue: Epilogue | None = None) -> Kernel:
+def stencil_kernel(form: Form) -> Kernel:
     """Reads x, packed A, the table of taps (i32 bytes), that of parts; writes y. Scratch: see ``scratch_bytes``."""
-    if epilogue is None:
-        return Kernel.described("stencil", repr(form), lambda: _Stencil(form, None).text())
-    return Kernel("stencil", _Stencil(form, epilogue).text())
+    return Kernel.described("stencil", repr(form), lambda: _Stencil(form).text())
 
 
 def scratch_bytes(form: Form, numbers: Mapping[str, int], planes: int) -> int:
@@ -122,18 +117,16 @@ class _Stencil:
     begins: Value  # whether it is the first, the last
     ends: Value
 
-    def __init__(self, form: Form, epilogue: Epilogue | None) -> None:
+    def __init__(self, form: Form) -> None:
         self.form, self.tile = form, form.tile
         self.f = f = KernelFunction()
-        self.n = n = {word: f.number(2 * form.operands + i) for i, word in enumerate(NUMBERS)}
-        self.x, self.a, self.table, self.parts = (f.place(i) for i in (X, A, TABLE, PARTS))
-        self.y = f.place(form.operands - 1)
+        self.n = n = {word: f.number(2 * (Y + 1) + i) for i, word in enumerate(NUMBERS)}
+        self.x, self.a, self.table, self.parts, self.y = (f.place(i) for i in (X, A, TABLE, PARTS, Y))
         self.bytes = size(self.tile.type)
         self.row_bytes = self.tile.columns * self.bytes
         self.spare = f.scratch
         self.laying = Planes(f, n, form.x, self.tile.type, form.step, self.tile.lanes)
-        finish = epilogue(f, 2 * form.operands + len(NUMBERS)) if epilogue else None
-        self.writer = Writer(f, self.tile, form.y, form.dense, n["y_feature"], self.spare, finish)
+        self.writer = Writer(f, self.tile, form.y, form.dense, n["y_feature"], self.spare)
 
     def text(self) -> str:
         f = self.f
@@ -160,7 +153,6 @@ class _Stencil:
             self._look_at_weights()
             f.loop(0, n["together"], 1, lambda i: self._lay(start, i))
         y = f.add(f.mul(image, n["y_image"]), f.add(f.mul(group, n["y_group"]), f.mul(depth, n["y_depth"])))
-        self.image, self.group = image, group
         f.loop(0, n["parts"], 1, lambda i: self._part(i, f.pointer(self.y, y)))
 
     def _look_at_weights(self) -> None:
@@ -305,13 +297,12 @@ class _Stencil:
             return [f.add(f.load(x.type, buffer, i * lanes), x) for i, x in enumerate(sums)]
 
         sums = f.if_(self.begins, lambda: sums, added)
-        feature = f.add(f.mul(self.group, self.n["features"]), row)
 
         def keep() -> None:
             for i, x in enumerate(sums):
                 f.store(x, buffer, i * lanes)
 
-        f.if_(self.ends, lambda: self.writer.write(tile, sums, self.place, spot, row, feature, self.image), keep)
+        f.if_(self.ends, lambda: self.writer.write(tile, sums, self.place, spot, row), keep)
 
 
 def through_table(

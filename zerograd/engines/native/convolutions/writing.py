@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from zerograd.engines.native.emit import Value, size
 from zerograd.engines.native.kernel import KernelFunction
-from zerograd.engines.native.products.finish import Finish, Spot
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.tile import Tile
 from zerograd.frozen import Frozen
@@ -40,14 +39,11 @@ class Writer:
         dense: whether neighbouring positions are neighbours in the target.
         feature: bytes from one feature to the next.
         spare: memory for a tile.
-        finish: applied to the vectors of sums, None: nothing.
     """
 
-    def __init__(
-        self, f: KernelFunction, tile: Tile, out: str, dense: bool, feature: Value, spare: Value, finish: Finish | None
-    ) -> None:  # fmt: skip
+    def __init__(self, f: KernelFunction, tile: Tile, out: str, dense: bool, feature: Value, spare: Value) -> None:
         self.f, self.tile, self.out, self.dense = f, tile, out, dense
-        self.feature, self.spare, self.finish = feature, spare, finish
+        self.feature, self.spare = feature, spare
 
     def spot(self, place: Place, p: Value) -> tuple[Value, Value, Value]:
         """Position ``p``, its row and column."""
@@ -55,19 +51,13 @@ class Writer:
         row = f.div(p, place.pitch)
         return p, row, f.sub(p, f.mul(row, place.pitch))
 
-    def write(
-        self, tile: Tile, sums: list[Value], place: Place, spot: tuple[Value, Value, Value], row: Value,
-        feature: Value, image: Value,
-    ) -> None:  # fmt: skip
+    def write(self, tile: Tile, sums: list[Value], place: Place, spot: tuple[Value, Value, Value], row: Value) -> None:
         """Bring a tile to y.
 
         Args:
-            row: the tile's first feature in its group; ``feature``: in the whole target.
+            row: the tile's first feature in its group.
         """
         f = self.f
-        if self.finish is not None:
-            places = [Spot(image, f.add(feature, i // tile.vectors), spot[0]) for i in range(len(sums))]
-            sums = [self.finish(f, x, at) for x, at in zip(sums, places, strict=True)]
         to = f.pointer(place.start, f.mul(row, self.feature))
 
         def whole() -> None:

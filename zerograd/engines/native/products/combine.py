@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from zerograd.engines.native.emit import Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
-from zerograd.engines.native.products.finish import Epilogue, Spot, described
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.tile import Tile
 
 COMBINE_NUMBERS = ("columns", "slices", "slice_bytes", "c_row")
 
 
-def combine_kernel(
-    tile: Tile, out: str, operands: int, accumulate: bool, epilogue: Epilogue | None, named: str | None = None
-) -> Kernel:
+def combine_kernel(tile: Tile, out: str, accumulate: bool) -> Kernel:
     """Reads the partial sums [slice, row, column] (operands 0 and 1), writes C (the last operand). Units: rows.
 
     Numbers: COMBINE_NUMBERS; ``slice_bytes`` from one slice to the next, ``c_row`` from one row of C to the next.
     """
-    form = (tile, out, operands, accumulate)
-    return described("combine", form, lambda: _text(tile, out, operands, accumulate, epilogue), epilogue, named)
+    return Kernel.described("combine", repr((tile, out, accumulate)), lambda: _text(tile, out, accumulate))
 
 
-def _text(tile: Tile, out: str, operands: int, accumulate: bool, epilogue: Epilogue | None) -> str:
+def _text(tile: Tile, out: str, accumulate: bool) -> str:
     f = KernelFunction()
+    operands = 3 + accumulate
     n = {word: f.number(2 * operands + i) for i, word in enumerate(COMBINE_NUMBERS)}
     partial, c = f.place(0), f.place(operands - 1)
-    finish = epilogue(f, 2 * operands + len(COMBINE_NUMBERS)) if epilogue else None
     whole = f.mul(f.div(n["columns"], tile.lanes), tile.lanes)
 
     def vector(row: Value, column: Value, mask: Value | None) -> None:
@@ -40,8 +36,6 @@ def _text(tile: Tile, out: str, operands: int, accumulate: bool, epilogue: Epilo
         to = f.pointer(f.pointer(c, f.mul(row, n["c_row"])), f.mul(column, size(out)))
         if accumulate:
             x = f.add(read(f, out, tile.type, tile.lanes, to, 0, mask), x)
-        if finish is not None:
-            x = finish(f, x, Spot(f.operand(0, "i64"), row, column, mask))
         write(f, x, out, to, 0, mask)
 
     def one_row(row: Value) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from zerograd.engines.native.emit import Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
-from zerograd.engines.native.products.finish import Epilogue, Spot, described
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.packing import transposed
 from zerograd.engines.native.products.tile import Tile
@@ -21,31 +20,34 @@ DOT_NUMBERS = (
 
 
 class DotForm(Frozen):
-    """What the text depends on: types of A, B and C, whether C is added to, how many operands (C is the last)."""
+    """What the text depends on: types of A, B and C, whether C is added to."""
 
-    __slots__ = ("a", "accumulate", "b", "operands", "out", "tile")
+    __slots__ = ("a", "accumulate", "b", "out", "tile")
 
-    def __init__(self, tile: Tile, a: str, b: str, out: str, accumulate: bool, operands: int) -> None:
-        self.tile, self.a, self.b, self.out = tile, a, b, out
-        self.accumulate, self.operands = accumulate, operands
+    def __init__(self, tile: Tile, a: str, b: str, out: str, accumulate: bool) -> None:
+        self.tile, self.a, self.b, self.out, self.accumulate = tile, a, b, out, accumulate
+
+    @property
+    def operands(self) -> int:
+        """How many there are; C is the last."""
+        return 3 + self.accumulate
 
 
-def dot_kernel(form: DotForm, epilogue: Epilogue | None = None, named: str | None = None) -> Kernel:
+def dot_kernel(form: DotForm) -> Kernel:
     """C = A @ B, for A with contiguous rows and B with contiguous columns. Units: items * columns.
 
     Numbers: DOT_NUMBERS, strides in bytes.
     """
-    return described("dots", form, lambda: _Dots(form, epilogue).text(), epilogue, named)
+    return Kernel.described("dots", repr(form), lambda: _Dots(form).text())
 
 
 class _Dots:
-    def __init__(self, form: DotForm, epilogue: Epilogue | None) -> None:
+    def __init__(self, form: DotForm) -> None:
         self.form, self.tile = form, form.tile
         self.f = f = KernelFunction()
         self.n = {word: f.number(2 * form.operands + i) for i, word in enumerate(DOT_NUMBERS)}
         self.a, self.b, self.c = f.place(0), f.place(1), f.place(form.operands - 1)
         self.whole = f.mul(f.div(self.n["depth"], self.tile.lanes), self.tile.lanes)
-        self.finish = epilogue(f, 2 * form.operands + len(DOT_NUMBERS)) if epilogue else None
 
     def text(self) -> str:
         f, n = self.f, self.n
@@ -60,12 +62,12 @@ class _Dots:
                 f.pointer(base, f.add(f.mul(outer, n[f"{word}_outer"]), f.mul(inner, n[f"{word}_inner"])))
                 for word, base in (("a", self.a), ("b", self.b), ("c", self.c))
             )
-            f.loop(low, high, self.tile.lanes, lambda column: self._group(i, a, b, c, column, high))
+            f.loop(low, high, self.tile.lanes, lambda column: self._group(a, b, c, column, high))
 
         f.loop(f.div(f.low, columns), f.div(f.add(f.high, f.sub(columns, 1)), columns), 1, item)
         return f.finish()
 
-    def _group(self, item: Value, a: Value, b: Value, c: Value, column: Value, high: Value) -> None:
+    def _group(self, a: Value, b: Value, c: Value, column: Value, high: Value) -> None:
         """As many columns as a vector has lanes; those beyond the last repeat it."""
         f, n = self.f, self.n
         last, lanes = f.sub(high, 1), self.tile.lanes
@@ -77,8 +79,7 @@ class _Dots:
         def row(r: Value) -> None:
             sums = self._sums(f.pointer(a, f.mul(r, n["a_row"])), heads)
             to = f.pointer(f.pointer(c, f.mul(r, n["c_row"])), f.mul(column, size(self.form.out)))
-            f.if_(whole, lambda: self._put(item, sums, to, r, column, None),
-                  lambda: self._put(item, sums, to, r, column, mask))  # fmt: skip
+            f.if_(whole, lambda: self._put(sums, to, None), lambda: self._put(sums, to, mask))
 
         f.loop(0, n["rows"], 1, row)
 
@@ -101,12 +102,10 @@ class _Dots:
             columns = [f.add(x, y) for x, y in zip(columns[:half], columns[half:], strict=True)]
         return columns[0]
 
-    def _put(self, item: Value, x: Value, to: Value, row: Value, column: Value, mask: Value | None) -> None:
+    def _put(self, x: Value, to: Value, mask: Value | None) -> None:
         f, form = self.f, self.form
         if form.accumulate:
             x = f.add(read(f, form.out, self.tile.type, self.tile.lanes, to, 0, mask), x)
-        if self.finish is not None:
-            x = self.finish(f, x, Spot(item, row, column, mask))
         write(f, x, form.out, to, 0, mask)
 
 

@@ -1,12 +1,11 @@
-"""What happens to a tile's sums: partial ones wait in scratch memory, final ones pass the epilogue and reach C."""
+"""What happens to a tile's sums: partial ones wait in scratch memory, final ones reach C, as they are or ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from zerograd.engines.native.emit import Operand, Value, lanes, size
-from zerograd.engines.native.kernel import Kernel, KernelFunction
+from zerograd.engines.native.kernel import KernelFunction
 from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.products.numbers import read, write
 from zerograd.engines.native.products.packing import transposed
@@ -17,15 +16,14 @@ class Spot:
     """Where a vector of C lies.
 
     Attributes:
-        item: number of the product in its batch.
-        row, column: of its first element in the item's C.
+        row, column: of its first element.
         mask: which of its lanes lie inside C, None: all. What an epilogue reads by column it must read masked.
     """
 
-    __slots__ = ("column", "item", "mask", "row")
+    __slots__ = ("column", "mask", "row")
 
-    def __init__(self, item: Value, row: Value, column: Value, mask: Value | None = None) -> None:
-        self.item, self.row, self.column, self.mask = item, row, column, mask
+    def __init__(self, row: Value, column: Value, mask: Value | None = None) -> None:
+        self.row, self.column, self.mask = row, column, mask
 
 
 Finish = Callable[[KernelFunction, Value, Spot], Value]
@@ -50,7 +48,7 @@ class Ending:
     __slots__ = ("cost", "epilogue", "named", "numbers", "reads", "writes")
 
     def __init__(
-        self, epilogue: Epilogue | None, named: str | None = None, reads: Sequence[Matrix] = (),
+        self, epilogue: Epilogue | None, named: str = "", reads: Sequence[Matrix] = (),
         writes: Sequence[Matrix] = (), numbers: Sequence[int] = (), cost: float = 0,
     ) -> None:  # fmt: skip
         self.epilogue, self.named, self.numbers, self.cost = epilogue, named, tuple(numbers), cost
@@ -58,13 +56,6 @@ class Ending:
 
 
 NOTHING = Ending(None)
-
-
-def described(kind: str, form: Any, write: Callable[[], str], epilogue: Epilogue | None, named: str | None) -> Kernel:
-    """A kernel known by its form, if its epilogue is too (``named``: all that the epilogue's text depends on)."""
-    if epilogue is not None and named is None:
-        return Kernel(kind, write())
-    return Kernel.described(kind, f"{form!r} {named}", write)
 
 
 class Writer:
@@ -88,25 +79,23 @@ class Writer:
 
     def write(
         self, tile: Tile, sums: Sequence[Value], buffer: Value, to: Value, stride: Value, rows: Value, columns: Value,
-        begins: Value, ends: Value,
+        begins: Value, ends: Value, spot: Spot,
     ) -> None:  # fmt: skip
-        """Bring a tile to its end, if it is whole and nothing but storing is left to do; else keep its sums.
+        """Bring a tile to its end, if it is whole and no block of k follows; else keep its sums.
 
         Args:
             buffer: where its sums wait, for the next block of k or for ``rows``.
             to: where the tile begins in C; ``stride``: bytes between C's rows.
             rows, columns: how many there are from there on, at least one.
             begins, ends: whether this is the first, the last block of k.
+            spot: of the tile's first element.
         """
         f = self.f
-        if self.finish is not None:
-            self.keep(sums, buffer, begins)
-            return
         whole = f.and_(f.compare("sge", rows, tile.rows), f.compare("sge", columns, tile.columns))
 
         def store() -> None:
             final = f.if_(begins, lambda: sums, lambda: self._added(sums, buffer))
-            self._whole(tile, final, to, stride)
+            self._whole(tile, final, to, stride, spot)
 
         f.if_(f.and_(ends, whole), store, lambda: self.keep(sums, buffer, begins))
 
@@ -114,12 +103,16 @@ class Writer:
         f = self.f
         return [f.add(f.load(x.type, buffer, i * self.tile.lanes), x) for i, x in enumerate(sums)]
 
-    def _whole(self, tile: Tile, sums: Sequence[Value], to: Value, stride: Value) -> None:
-        for row in range(tile.rows):
-            for v in range(tile.vectors):
-                x = self._plus(sums[row * tile.vectors + v], to, v * tile.lanes, None)
-                write(self.f, x, self.out, to, v * tile.lanes)
-            to = self.f.pointer(to, stride)
+    def _whole(self, tile: Tile, sums: Sequence[Value], to: Value, stride: Value, spot: Spot) -> None:
+        f = self.f
+        for i, x in enumerate(sums):
+            row, first = i // tile.vectors, i % tile.vectors * tile.lanes
+            if row and not first:
+                to = f.pointer(to, stride)
+            x = self._plus(x, to, first, None)
+            if self.finish is not None:
+                x = self.finish(f, x, Spot(f.add(spot.row, row), f.add(spot.column, first)))
+            write(f, x, self.out, to, first)
 
     def _plus(self, x: Value, to: Value, index: int, mask: Value | None) -> Value:
         if not self.accumulate:
@@ -127,7 +120,7 @@ class Writer:
         return self.f.add(read(self.f, self.out, x.type, lanes(x.type), to, index, mask), x)
 
     def rows(self, spot: Spot, buffer: Value, to: Value, stride: Value, rows: Value, columns: Value) -> None:
-        """Rows of finished sums out of scratch memory into C, through the epilogue, whose text stands here only.
+        """Rows of finished sums out of scratch memory into C, through the epilogue.
 
         Args:
             spot: of the first element.
@@ -146,7 +139,7 @@ class Writer:
             def put(mask: Value | None) -> None:
                 y = self._plus(x, there, 0, mask)
                 if self.finish is not None:
-                    y = self.finish(f, y, Spot(spot.item, below, column, mask))
+                    y = self.finish(f, y, Spot(below, column, mask))
                 write(f, y, self.out, there, 0, mask)
 
             if isinstance(v, int):
@@ -203,11 +196,11 @@ class Writer:
         (first,) = f.if_(dense, rows_that_follow, lambda: f.const(0, "i64"))
         return first
 
-    def turn(self, spot: Spot, buffer: Value, to: Value, stride: Value, columns: Value, rows: Value) -> None:
-        """The same where the sums wait transposed: ``tile.columns`` sums of a column, one for each row.
+    def turn(self, buffer: Value, to: Value, stride: Value, columns: Value, rows: Value) -> None:
+        """The same, without an epilogue, where the sums wait transposed: ``tile.columns`` of a column, one a row.
 
-        Squares of vectors are transposed in registers. Those that are not stored at once go back to where they lay, so
-        that the epilogue's text stands in a loop over their rows; there must be room for whole squares.
+        Squares of vectors are transposed in registers. Those that do not lie in C as a whole go back to where they lay,
+        and are stored row by row; there must be room for whole squares.
         """
         f, tile, n = self.f, self.tile, self.tile.lanes
 
@@ -219,12 +212,11 @@ class Writer:
             corner = f.pointer(to, f.add(f.mul(above, stride), f.mul(first, size(self.out))))
             xs = transposed(f, sums)
             here, left = f.add(last, 1), f.least(f.sub(rows, above), n)
-            place = Spot(spot.item, f.add(spot.row, above), f.add(spot.column, first))
 
             def again() -> None:
                 for w, x in enumerate(xs):
                     f.store(x, start, w * tile.columns)
-                self._square(place, start, corner, stride, here, left)
+                self._square(start, corner, stride, here, left)
 
             def at_once() -> None:
                 at = corner
@@ -232,15 +224,12 @@ class Writer:
                     write(f, self._plus(x, at, 0, None), self.out, at)
                     at = f.pointer(at, stride)
 
-            if self.finish is not None:
-                again()
-            else:
-                f.if_(f.and_(f.compare("sge", here, n), f.compare("sge", left, n)), at_once, again)
+            f.if_(f.and_(f.compare("sge", here, n), f.compare("sge", left, n)), at_once, again)
 
         parts = f.div(f.add(f.least(rows, tile.columns), n - 1), n)
         f.loop(0, parts, 1, lambda v: f.loop(0, columns, n, lambda first: square(first, v)) and None)
 
-    def _square(self, spot: Spot, start: Value, corner: Value, stride: Value, columns: Value, rows: Value) -> None:
+    def _square(self, start: Value, corner: Value, stride: Value, columns: Value, rows: Value) -> None:
         """Rows of one vector each, of which the first ``columns`` elements are stored."""
         f, tile = self.f, self.tile
 
@@ -249,10 +238,7 @@ class Writer:
             there = f.pointer(corner, f.mul(w, stride))
 
             def put(mask: Value | None) -> None:
-                y = self._plus(x, there, 0, mask)
-                if self.finish is not None:
-                    y = self.finish(f, y, Spot(spot.item, f.add(spot.row, w), spot.column, mask))
-                write(f, y, self.out, there, 0, mask)
+                write(f, self._plus(x, there, 0, mask), self.out, there, 0, mask)
 
             whole = f.compare("sge", columns, tile.lanes)
             f.if_(whole, lambda: put(None), lambda: put(f.first(columns, tile.lanes)))
@@ -260,4 +246,4 @@ class Writer:
         f.loop(0, rows, 1, row)
 
 
-__all__ = ["NOTHING", "Ending", "Epilogue", "Finish", "Spot", "Writer", "described"]
+__all__ = ["NOTHING", "Ending", "Epilogue", "Finish", "Spot", "Writer"]

@@ -9,7 +9,7 @@ from zerograd.engines.native.emit import size
 from zerograd.engines.native.kernel import Access, Instruction, Kernel
 from zerograd.engines.native.products.combine import combine_kernel
 from zerograd.engines.native.products.dots import DotForm, dot_kernel
-from zerograd.engines.native.products.finish import NOTHING, Ending, Epilogue
+from zerograd.engines.native.products.finish import NOTHING, Ending
 from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.products.packing import ACROSS, ALONG, ANY, pack_kernel
 from zerograd.engines.native.products.product import (
@@ -32,6 +32,7 @@ CLOCK = 3.0  # cycles in a nanosecond
 BANDWIDTH = 20  # bytes in a nanosecond, of data in the third cache
 SUM_COLUMNS = 1024  # of C whose sums wait in scratch memory while k runs
 FEW_COLUMNS = 64
+NARROW, WIDE = 16, 2048  # columns of what takes an ending: edges gain nothing, and lines of far rows share a set
 MOST_DOT_ROWS, LEAST_DOT_DEPTH = 4, 16  # where dot products in place beat packing
 SHALLOW = 16  # k with which transposing B costs less than transposing the results
 PIECES = 8  # into so many pieces the work of a product should be divisible, or k is divided too
@@ -63,12 +64,12 @@ def plan(
             contiguous. Half types are multiplied as float32 and rounded when they are stored.
         new_buffer: makes a buffer of so many bytes, which lives as long as the instructions need it; gives its number.
         accumulate: ``C += A @ B``.
-        ending: what becomes of the results.
+        ending: what becomes of the results, where ``takes_ending``.
         target: the processor.
     Units are rows of C over the whole batch, or panels of columns when there are few rows.
     """
     a, b, c = _merged(a, b, c)
-    if c.shape[-1] == 1 < c.shape[-2] and c.strides[-2] == 1 and ending.epilogue is None:
+    if c.shape[-1] == 1 < c.shape[-2] and c.strides[-2] == 1:
         a, b, c = b.transposed(), a.transposed(), c.transposed()  # one row is faster than one column
     type = "double" if a.type == "double" else "float"
     rows, columns = c.shape[-2:]
@@ -80,6 +81,14 @@ def plan(
         columns = FEW_COLUMNS
     tile = _tile(target or host(), type, few, min(columns, FEW_COLUMNS))
     return make(tile, a, b, c, new_buffer, accumulate, ending).instructions()
+
+
+def takes_ending(a: Matrix, b: Matrix, c: Matrix) -> bool:
+    """Whether this is one product, the tiles of which are tiles of C, each with its whole sums."""
+    a, b, c = _merged(a, b, c)
+    if c.items != 1 or a.shape[-1] > LEAST_SLICE or not NARROW <= c.shape[-1] <= WIDE:
+        return False
+    return not _dots_fit(a, b) and not _turning_pays(a, b, "double" if a.type == "double" else "float")
 
 
 def _dots_fit(a: Matrix, b: Matrix) -> bool:
@@ -149,23 +158,13 @@ class _General:
         )  # fmt: skip
         part.whole_depth = self.depth
         read = Access(partial)
-        ending = self.ending
         combination = Instruction(
-            combine_kernel(self.tile, self.c.type, self._operands, self.accumulate, ending.epilogue, ending.named),
-            [read, read, *self._reads(ending, 3), *([self.c.access(3)] * self.accumulate)],
-            [*(one.access(3) for one in ending.writes), self.c.access(3)],
-            [self.columns, slices, self.rows * self.columns * self.bytes, self.c.steps[2], *ending.numbers], self.rows,
-            slices * self.columns / self.tile.lanes / CLOCK + ending.cost * self.columns,
+            combine_kernel(self.tile, self.c.type, self.accumulate),
+            [read, read, *([self.c.access(3)] * self.accumulate)], [self.c.access(3)],
+            [self.columns, slices, self.rows * self.columns * self.bytes, self.c.steps[2]], self.rows,
+            slices * self.columns / self.tile.lanes / CLOCK,
         )  # fmt: skip
         return [*part._product(part.c, NOTHING), combination]
-
-    @staticmethod
-    def _reads(ending: Ending, along: int) -> list[Access]:
-        return [one.access(along) for one in ending.reads]
-
-    @property
-    def _operands(self) -> int:
-        return 3 + len(self.ending.reads) + len(self.ending.writes) + self.accumulate
 
     def _slices(self) -> tuple[int, int]:
         """Into how many parts k is divided, and how long they are: a matter of the shape, not of the threads."""
@@ -224,8 +223,8 @@ class _General:
         if b_kind == PACKED and packed is None:
             before, b = self._packing()
         form = Form(
-            self.tile, self.a.type, self.b.type, c.type, self._a_kind(), b_kind, self.accumulate, self._operands,
-            self.turned, self.turned,
+            self.tile, self.a.type, self.b.type, c.type, self._a_kind(), b_kind, self.accumulate,
+            3 + len(ending.reads) + len(ending.writes) + self.accumulate, self.turned, self.turned,
         )  # fmt: skip
         numbers = self._numbers()
         along = 2 if self._by_columns else 3
@@ -234,7 +233,7 @@ class _General:
         written = self.items * self.rows * self.columns * (1 / self.tile.lanes / CLOCK + ending.cost)
         reads, writes = self._accesses(c, b, along, ending)
         product = Instruction(
-            _product(form, ending.epilogue, ending.named), reads, writes,
+            _product(form, ending), reads, writes,
             [*(numbers[word] for word in NUMBERS), *ending.numbers], units,
             (total / self._speed() + written) / units, scratch_bytes(form, numbers),
         )  # fmt: skip
@@ -244,7 +243,7 @@ class _General:
         self, c: Matrix, b: Access, along: int, ending: Ending
     ) -> tuple[list[Access], list[Access]]:  # fmt: skip
         """What the instruction reads, and what it writes; units are divided ``along`` so many dimensions."""
-        written, reads = c.access(along), self._reads(ending, along)
+        written, reads = c.access(along), [one.access(along) for one in ending.reads]
         writes = [one.access(along) for one in ending.writes]
         return [self.a.access(along), b, *reads, *([written] * self.accumulate)], [*writes, written]
 
@@ -351,18 +350,15 @@ class _Turned(_General):
     def instructions(self) -> list[Instruction]:
         if self.items * self.rows * self.columns == 0:
             return []
-        return self._product(self.c, self.ending)
+        return self._product(self.c, NOTHING)
 
     def _accesses(
         self, c: Matrix, b: Access, along: int, ending: Ending
     ) -> tuple[list[Access], list[Access]]:  # fmt: skip
         if not self._by_columns:
-            reads, writes = super()._accesses(c, b, along, NOTHING)
-            own, others = self._reads(ending, 2), [one.access(2) for one in ending.writes]
-            return [*reads[:2], *own, *reads[2:]], [*others, *writes]
+            return super()._accesses(c, b, along, ending)
         a, written = self.a.access(2 if self.items > 1 else 0), c.transposed().access(3)
-        reads = [a, self.b.transposed().access(3), *self._reads(ending, 3), *([written] * self.accumulate)]
-        return reads, [*(one.access(3) for one in ending.writes), written]
+        return [a, self.b.transposed().access(3), *([written] * self.accumulate)], [written]
 
     @property
     def _by_columns(self) -> bool:
@@ -393,7 +389,7 @@ class _Dots(_General):
         units = self.items * self.columns
         if units * self.rows == 0:
             return []
-        form = DotForm(self.tile, self.a.type, self.b.type, self.c.type, self.accumulate, self._operands)
+        form = DotForm(self.tile, self.a.type, self.b.type, self.c.type, self.accumulate)
         (ao, ai, row, _), (bo, bi, _, column), (co, ci, c_row, _) = self.a.steps, self.b.steps, self.c.steps
         numbers = (
             self.rows, self.columns, self.depth, self.a.shape[1], ao, ai, row, bo, bi, column, co, ci, c_row,
@@ -401,20 +397,13 @@ class _Dots(_General):
         bytes = self.depth * size(self.b.type)
         cost = bytes / BANDWIDTH + 2 * self.rows * self.depth / self._speed() * 2
         c = self.c.access(2)
-        ending = self.ending
-        reads = [self.a.access(2), self.b.access(2), *self._reads(ending, 2), *([c] * self.accumulate)]
-        writes = [*(one.access(2) for one in ending.writes), c]
-        kernel = _dots(form, ending.epilogue, ending.named)
-        return [Instruction(kernel, reads, writes, [*numbers, *ending.numbers], units, cost + ending.cost * self.rows)]
+        reads = [self.a.access(2), self.b.access(2), *([c] * self.accumulate)]
+        return [Instruction(_dots(form), reads, [c], numbers, units, cost)]
 
 
 @cache
-def _plain_dots(form: DotForm) -> Kernel:
+def _dots(form: DotForm) -> Kernel:
     return dot_kernel(form)
-
-
-def _dots(form: DotForm, epilogue: Epilogue | None, named: str | None) -> Kernel:
-    return _plain_dots(form) if epilogue is None else dot_kernel(form, epilogue, named)
 
 
 @cache
@@ -427,8 +416,8 @@ def _plain(form: Form) -> Kernel:
     return product_kernel(form)
 
 
-def _product(form: Form, epilogue: Epilogue | None, named: str | None) -> Kernel:
-    return _plain(form) if epilogue is None else product_kernel(form, epilogue, named)
+def _product(form: Form, ending: Ending) -> Kernel:
+    return _plain(form) if ending is NOTHING else product_kernel(form, ending)
 
 
-__all__ = ["plan"]
+__all__ = ["plan", "takes_ending"]

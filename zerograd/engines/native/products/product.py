@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 from zerograd.engines.native.emit import Operand, Value, size
 from zerograd.engines.native.kernel import Kernel, KernelFunction
-from zerograd.engines.native.products.finish import Epilogue, Spot, Writer, described
+from zerograd.engines.native.products.finish import NOTHING, Ending, Spot, Writer
 from zerograd.engines.native.products.packing import ACROSS, ALONG, ANY, CHUNK, Source, pack
 from zerograd.engines.native.products.tile import (
     FIRST,
@@ -82,12 +82,12 @@ class Form(Frozen):
         self.a_kind, self.b_kind, self.accumulate, self.operands = a_kind, b_kind, accumulate, operands
 
 
-def product_kernel(form: Form, epilogue: Epilogue | None = None, named: str | None = None) -> Kernel:
+def product_kernel(form: Form, ending: Ending = NOTHING) -> Kernel:
     """The kernel. Units: items * rows, or items * panels of columns (``by_columns``).
 
     Scratch: see ``scratch_bytes``. Depth 0 gives zeros.
     """
-    return described("product", form, lambda: _Product(form, epilogue).text(), epilogue, named)
+    return Kernel.described("product", f"{form!r} {ending.named}", lambda: _Product(form, ending).text())
 
 
 def scratch_bytes(form: Form, numbers: Mapping[str, int]) -> int:
@@ -111,7 +111,6 @@ def _line(bytes: int) -> int:
 class _Product:
     """The kernel under construction. What its loops have fixed so far stands in its attributes."""
 
-    item: Value
     item_a: Value
     item_b: Value
     item_c: Value
@@ -135,16 +134,15 @@ class _Product:
     b_packed: Value
     sums: Value
 
-    def __init__(self, form: Form, epilogue: Epilogue | None) -> None:
+    def __init__(self, form: Form, ending: Ending) -> None:
         self.form, self.tile = form, form.tile
         self.f = f = KernelFunction()
         self.n = {word: f.number(2 * form.operands + i) for i, word in enumerate(NUMBERS)}
         self.a, self.b, self.c = f.place(0), f.place(1), f.place(form.operands - 1)
         self.bytes = size(self.tile.type)
         self.a_stays = form.a_kind in STAYING
-        self.writer = Writer(
-            f, self.tile, form.out, form.accumulate, epilogue(f, 2 * form.operands + len(NUMBERS)) if epilogue else None
-        )
+        finish = ending.epilogue and ending.epilogue(f, 2 * form.operands + len(NUMBERS))
+        self.writer = Writer(f, self.tile, form.out, form.accumulate, finish)
 
     def text(self) -> str:
         f, n, wide = self.f, self.n, self.tile.columns
@@ -194,7 +192,6 @@ class _Product:
             offset = f.add(f.mul(outer, n[f"{word}_outer"]), f.mul(inner, n[f"{word}_inner"]))
             return f.pointer(base, offset)
 
-        self.item = i
         self.item_a, self.item_b, self.item_c = start(self.a, "a"), start(self.b, "b"), start(self.c, "c")
         self.depth = f.least(n["depth"], f.sub(n["whole_depth"], f.mul(i, n["depth"])))
         wide = self.tile.columns
@@ -284,15 +281,14 @@ class _Product:
             """What the tiles have not stored themselves."""
             if self.form.turned:
                 self.writer.turn(
-                    Spot(self.item, self.column, self.first_row), self.panel_sums,
-                    self._c(self.first_row, self.column), n["c_row"], f.sub(self.last_row, self.first_row),
-                    self.columns_left,
+                    self.panel_sums, self._c(self.first_row, self.column), n["c_row"],
+                    f.sub(self.last_row, self.first_row), self.columns_left,
                 )  # fmt: skip
                 return
             stored = f.compare("sge", self.columns_left, tile.columns)
-            start = self.first_row if self.writer.finish else f.select(stored, whole, self.first_row)
+            start = f.select(stored, whole, self.first_row)
             self.writer.rows(
-                Spot(self.item, start, self.column), self._buffer(start), self._c(self.column, start), n["c_row"],
+                Spot(start, self.column), self._buffer(start), self._c(self.column, start), n["c_row"],
                 f.sub(self.last_row, start), self.columns_left,
             )  # fmt: skip
 
@@ -361,7 +357,10 @@ class _Product:
             self.writer.keep(sums, buffer, self.begins)
             return
         left = f.sub(self.last_row, row)
-        self.writer.write(tile, sums, buffer, to, self.n["c_row"], left, self.columns_left, self.begins, self.ends)
+        self.writer.write(
+            tile, sums, buffer, to, self.n["c_row"], left, self.columns_left, self.begins, self.ends,
+            Spot(row, self.column),
+        )  # fmt: skip
 
     def _ahead(self, row: Value, rows: Rows, b: Value, step: Operand) -> list[Ahead]:
         """The first tiles of a panel ask for the next one, a part each; the tiles of the first panel for rows of A.

@@ -5,7 +5,8 @@
 That saves a pass over the results. In a chain they lie in a cache when that pass comes, so it costs no more than some
 multiplications for each element: where k is 16 it is a tenth of both kernels, where k is 256 nothing can be measured.
 What an ending reads is the same for all rows or for all columns. A matrix as large as the results is better read by a
-kernel that goes through memory in its order: a weight and its gradient (k is the batch) took half as long again.
+kernel that goes through memory in its order: with updates of weights on tiles (k is the batch) steps took longer by a
+fifth (SGD) to a half (Adam).
 """
 
 from __future__ import annotations

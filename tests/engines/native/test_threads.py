@@ -215,6 +215,7 @@ def test_an_interrupt_comes_when_the_program_has_ended() -> None:
         BEGIN
         + LONG
         + """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 buffers, table = long.memory()
 for threads in (1, 2):
     buffers[0][:], buffers[1][:] = long.first, 0

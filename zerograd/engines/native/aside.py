@@ -29,8 +29,10 @@ from zerograd.settings import settings
 
 WAKING = 30_000  # nanoseconds of work that are worth waking a worker, which takes half of that
 LEAST = 3_000  # nanoseconds of work that are worth the handing over, which takes about 500
-UNTAKEN, LATE, MOST_MISSES = 8, 128, 512  # what it weighs that nobody came in time, or that a worker was suspended
-LEAST_ALONE, MOST_ALONE = 1_000, 1 << 16  # runs by the caller alone, when that has weighed too much: see _weigh
+UNTAKEN, PATIENT, LATE, MOST_MISSES = 2, 20, 100, 300
+"""What it weighs that nobody came in time, that the caller has waited as long as it does awake, and that the worker was
+suspended even longer; and when it is too much. 1 is about 10 microseconds, which are won where all goes well."""
+LEAST_ALONE, MOST_ALONE = 100, 1 << 16  # runs by the caller alone, when that has weighed too much: see _weigh
 
 
 def begin_text(name: str, start: str) -> str:
@@ -90,7 +92,7 @@ def join_text(name: str, finish: str) -> str:
     state = f.read(words, Word.STATE, "acquire")
     ended = f.compare("eq", state, 0)
     taken = f.compare("uge", f.lshr(state, 32), f.and_(state, (1 << 32) - 1))
-    patient = f.compare("slt", f.load("i64", spins), f.read(words, Word.SPIN))
+    patient = f.compare("slt", f.load("i64", spins), f.read(words, Word.IDLE_SPIN))
     f.branch(f.and_(f.and_(taken, f.compare("ne", state, 0)), patient), rest, done)
     f.begin(rest)
     f.pause()
@@ -98,7 +100,9 @@ def join_text(name: str, finish: str) -> str:
     f.jump(look)
     f.begin(done)
     f.call(finish, "void", words, field_of(f, record, "scratch"))
-    weight = f.select(ended, f.const(-1, "i64"), f.select(taken, f.const(LATE, "i64"), f.const(UNTAKEN, "i64")))
+    waited = f.div(f.mul(f.load("i64", spins), PATIENT), f.read(words, Word.IDLE_SPIN))
+    late = f.select(taken, f.const(LATE, "i64"), f.const(UNTAKEN, "i64"))
+    weight = f.select(ended, f.sub(waited, 1), late)
     f.if_(begun, lambda: _weigh(f, record, weight))
     f.store(f.add(f.load("i32", self), 1), self)  # a new reference
     return f.finish(self)

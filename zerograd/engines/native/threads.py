@@ -10,6 +10,7 @@ import _thread
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -163,6 +164,7 @@ def _start(count: int, participate: Callable[..., None]) -> None:
             _limit = _workers + 1
             return
         _workers += 1
+        time.sleep(0)  # a new thread needs Python's lock once, before it leaves it for good
 
 
 def _forget() -> None:

@@ -27,9 +27,10 @@ from zerograd.engines.native.threads import Word
 from zerograd.ir.graph import Array
 from zerograd.settings import settings
 
-WAKING = 30_000  # nanoseconds of work that are worth waking a worker, which takes half of that
+WAKING = 30_000  # nanoseconds of work that may be worth waking a worker, which takes half of that
+ASLEEP = 20  # what it weighs that it had to be woken: where other processes keep the cores busy, it takes the caller's
 LEAST = 3_000  # nanoseconds of work that are worth the handing over, which takes about 500
-UNTAKEN, PATIENT, LATE, MOST_MISSES = 2, 20, 100, 300
+UNTAKEN, PATIENT, LATE, MOST_MISSES = 2, 20, 400, 300
 """What it weighs that nobody came in time, that the caller has waited as long as it does awake, and that the worker was
 suspended even longer; and when it is too much. 1 is about 10 microseconds, which are won where all goes well."""
 LEAST_ALONE, MOST_ALONE = 100, 1 << 16  # runs by the caller alone, when that has weighed too much: see _weigh
@@ -133,7 +134,7 @@ class Aside:
         self.schedule = Schedule([[rest]], schedule.scratch)
         record[RECORD.index("words")] = team.words.address
         record[RECORD.index("head")] = self.schedule.place
-        record[RECORD.index("doze")] = UNTAKEN if cost < WAKING else 0
+        record[RECORD.index("doze")] = ASLEEP if cost < WAKING else UNTAKEN
         begin, join = _methods()
         self.call, self.join = begin(record), join(record)
         self.held: Any = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engines.training import Training
 
 import zerograd as torch
 from zerograd.engines import faults, flight, reference
@@ -33,23 +34,6 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 def broken(*_: object, **__: object) -> Any:
     raise AttributeError("there is no such thing")
-
-
-class Training:
-    """A model and its steps."""
-
-    def __init__(self) -> None:
-        torch.manual_seed(0)
-        self.model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 1))
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9)
-        self.x, self.y = torch.randn(6, 5), torch.randn(6, 1)
-
-    def step(self) -> Any:
-        self.optimizer.zero_grad()
-        loss = ((self.model(self.x) - self.y) ** 2).mean()
-        loss.backward()
-        self.optimizer.step()
-        return loss
 
 
 def fails(run: Callable[[], object], times: int = 8) -> pytest.ExceptionInfo[RuntimeError]:

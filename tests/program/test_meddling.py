@@ -28,6 +28,11 @@ CALLS = 14
 Meddle = Callable[[World, int], Any]
 
 
+def is_the_same(run: Callable[[Callable[[Step], Step]], Any]) -> None:
+    """That what is run shows the same whether its step is compiled or as it is."""
+    assert run(torch.compile) == run(lambda step: step)
+
+
 def meddled(meddle: Meddle, body: Callable[[World], Step] = supervised, layers: Any = None, kind: str = "Adam") -> Any:
     """Run a step compiled and as it is, meddling after every call; compare everything."""
     results = []
@@ -250,8 +255,8 @@ def test_what_happens_between_replays_that_follow_each_other_counts(
 ) -> None:
     """As above, but the program looks at nothing in between, so that replays check no more than they must."""
     monkeypatch.setattr(settings, "engine", "native", raising=False)
-    results = []
-    for wrap in (lambda step: step, torch.compile):
+
+    def run(wrap: Callable[[Step], Step]) -> Any:
         world = World("Adam")
         step = wrap(supervised(world))
         torch.manual_seed(5)
@@ -261,8 +266,9 @@ def test_what_happens_between_replays_that_follow_each_other_counts(
             seen.append(world.state() if i % 5 == 4 else None)
             seen.append(values(meddle(world, i)))
             seen.append(values(losses) if i % 3 == 2 else None)
-        results.append((seen, world.state()))
-    assert results[0] == results[1]
+        return seen, world.state()
+
+    is_the_same(run)
 
 
 @pytest.mark.parametrize(
@@ -272,19 +278,20 @@ def test_data_that_a_step_only_reads_may_change_between_replays(
     change: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "engine", "native", raising=False)
-    results = []
-    for wrap in (lambda step: step, torch.compile):
+
+    def run(wrap: Callable[[Step], Step]) -> Any:
         world = World("Adam")
         x, y = world.batches[0]
         body = supervised(world)
-        step = wrap(lambda body=body, x=x, y=y: body(x, y))
+        step = wrap(lambda: body(x, y))
         losses = []
         for i in range(30):
             if i in (12, 20, 21):
                 change(x)
             losses.append(step())
-        results.append((values(losses), world.state()))
-    assert results[0] == results[1]
+        return values(losses), world.state()
+
+    is_the_same(run)
 
 
 def test_replays_that_follow_each_other_check_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,18 +332,19 @@ def test_a_loop_of_a_script_changes_variables_that_the_step_does_not_see(
     changed_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "engine", "native", raising=False)
-    results = []
-    for wrap in (lambda step: step, torch.compile):
+
+    def run(wrap: Callable[[Step], Step]) -> Any:
         space: dict[str, Any] = {
             "world": World("Adam"), "wrap": wrap, "scale": 1.0, "losses": [], "changed_at": changed_at,
             "cross_entropy": nn.functional.cross_entropy,
         }  # fmt: skip
         exec(BODY + SCRIPT, space)
-        results.append((values(space["losses"]), space["world"].state()))
         if wrap is torch.compile and changed_at < 0 and unchanged._method() is not None:
             (program,) = next(iter(space["step"]._compiled.programs.values()))
             assert program.steady.hits > 20
-    assert results[0] == results[1]
+        return values(space["losses"]), space["world"].state()
+
+    is_the_same(run)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from zerograd.engines import faults
 from zerograd.ir.record import Recorder
 from zerograd.ir.trace import Point, Trace
 from zerograd.program.glide import Glide, picking
-from zerograd.runtime.realize import failed
+from zerograd.runtime.realize import sort_out
 
 if TYPE_CHECKING:
     from zerograd.program.program import Program
@@ -94,8 +93,7 @@ class Chain:
             if arrays is None:
                 arrays = self._call(program, trace, own, tensors, numbers)
         except Exception as error:
-            if not faults.refused(error):
-                raise failed(trace, error) from error
+            sort_out(trace, error)
             return False
         for one, array, tracked in zip(trace.results, arrays, self.tracked):  # noqa: B905  faster; arrays are more
             one._computed(array, Point(trace, one._at) if tracked else None)

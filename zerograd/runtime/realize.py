@@ -99,7 +99,7 @@ def _compute(trace: Trace, read: bool) -> None:
         try:
             computed = plan.run(trace, read)
         except Exception as error:
-            _sort_out(trace, error)
+            sort_out(trace, error)
             if results or packs:
                 _take_apart(results, packs, trace, read)
                 return
@@ -164,7 +164,7 @@ def _alive(trace: Trace) -> tuple[list[Any], list[Value], list[Values]]:
     return results, live, packs
 
 
-def _sort_out(trace: Trace, error: Exception) -> None:
+def sort_out(trace: Trace, error: Exception) -> None:
     """Raise what is an engine's own fault; return if it is the values'."""
     if not faults.refused(error):
         raise failed(trace, error) from error

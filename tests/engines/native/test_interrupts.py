@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engines.training import Training
 
 import zerograd as torch
 from zerograd.engines import native
@@ -36,27 +37,6 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
     interrupts.pending = 0.0
     recorder.own.forget()
-
-
-class Training:
-    """A model and its steps."""
-
-    def __init__(self, compiled: bool) -> None:
-        torch.manual_seed(0)
-        self.model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 1))
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9)
-        self.x, self.y = torch.randn(6, 5), torch.randn(6, 1)
-        self.step = torch.compile(self.plain) if compiled else self.plain
-
-    def plain(self) -> Any:
-        self.optimizer.zero_grad()
-        loss = ((self.model(self.x) - self.y) ** 2).mean()
-        loss.backward()
-        self.optimizer.step()
-        return loss
-
-    def state(self) -> list[Any]:
-        return [one.tolist() for one in self.model.parameters()]
 
 
 @pytest.mark.parametrize("began", [False, True], ids=["waited for", "left to others"])
@@ -208,7 +188,7 @@ import asyncio, signal, sys
 sys.path.insert(0, {folder!r})
 import zerograd as torch
 from zerograd.engines.native import program
-from test_interrupts import Training, _interrupted
+from engines.native.test_interrupts import Training, _interrupted
 
 def main():
     training, steps, seen = Training({compiled}), 0, []
@@ -252,7 +232,7 @@ main()
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_asyncio_cancels_the_main_task_and_no_step_is_half_done(compiled: bool) -> None:
-    script = ASYNCIO.format(folder=str(Path(__file__).parent), compiled=compiled)
+    script = ASYNCIO.format(folder=str(Path(__file__).parents[2]), compiled=compiled)
     environment = {**os.environ, "ZEROGRAD_ENGINE": "native"}
     ran = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=100

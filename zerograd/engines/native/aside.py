@@ -20,7 +20,7 @@ from zerograd.engines.native import jit
 from zerograd.engines.native import threads as team
 from zerograd.engines.native.binding import DATA
 from zerograd.engines.native.concurrent import ThreadedFunction
-from zerograd.engines.native.driver import Schedule, driver
+from zerograd.engines.native.driver import Schedule, driver, tasks_of
 from zerograd.engines.native.emit import Value
 from zerograd.engines.native.quick import RECORD, field_of, method, text
 from zerograd.engines.native.threads import Word
@@ -92,7 +92,7 @@ def join_text(name: str, finish: str) -> str:
     f.begin(look)
     state = f.read(words, Word.STATE, "acquire")
     ended = f.compare("eq", state, 0)
-    taken = f.compare("uge", f.lshr(state, 32), f.and_(state, (1 << 32) - 1))
+    taken = f.compare("uge", *tasks_of(f, state))
     patient = f.compare("slt", f.load("i64", spins), f.read(words, Word.IDLE_SPIN))
     f.branch(f.and_(f.and_(taken, f.compare("ne", state, 0)), patient), rest, done)
     f.begin(rest)
@@ -138,7 +138,7 @@ class Aside:
         begin, join = _methods()
         self.call, self.join = begin(record), join(record)
         self.held: Any = None
-        self.team = -1
+        self.generation, self.workers = -1, 0
 
     @classmethod
     def of(cls, record: Array, schedule: Schedule, cost: float) -> Aside | None:
@@ -149,8 +149,8 @@ class Aside:
         """Whether programs are to be left to workers now, and there are any."""
         if settings.threads < 2 or not settings.asynchronous or not flight.may_begin():
             return False
-        if self.team != team.generation:
-            self.team = team.generation
+        if self.generation != team.generation:
+            self.generation = team.generation
             self.workers = team.gather(2, self.schedule.scratch, driver().participate)
         return self.workers > 1
 

@@ -37,6 +37,11 @@ def converts_half() -> bool:
     return "+f16c" in target.features.split(",") or not target.triple.startswith(("x86", "i686"))
 
 
+def computable(*kinds: dtype) -> bool:
+    """Whether kernels can load, store and compute elements of all these dtypes."""
+    return all(kind in REGISTER for kind in kinds) and (dtypes.float16 not in kinds or converts_half())
+
+
 def register(kind: dtype, count: int) -> str:
     """The type of ``count`` elements in a register."""
     return vector(REGISTER[kind], count)

@@ -6,8 +6,6 @@ bin holds an element is estimated in double, which is off by one at most, and co
 
 from __future__ import annotations
 
-import struct
-
 from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import conversion
@@ -15,6 +13,7 @@ from zerograd.engines.native.checks import report
 from zerograd.engines.native.emit import BITS, Value
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
 from zerograd.engines.native.lower import Lowering, special
+from zerograd.engines.native.mathematics.evaluation import DOUBLE
 from zerograd.ir.graph import Node
 from zerograd.shapes import count
 
@@ -124,9 +123,7 @@ def _histogram(lowering: Lowering, node: Node) -> bool:
     (x,) = node.inputs
     bins, low, high = (node.attributes[word] for word in ("bins", "low", "high"))
     kind = x.dtype
-    if kind not in conversion.REGISTER or not kind.is_floating_point or bins > MOST_BINS or not low <= high:
-        return False
-    if kind is dtypes.float16 and not conversion.converts_half():
+    if not conversion.computable(kind) or not kind.is_floating_point or bins > MOST_BINS or not low <= high:
         return False
     source, target = lowering.whole(x), lowering.new_window(node.type)
     free, length = low == high, count(x.shape)
@@ -134,7 +131,7 @@ def _histogram(lowering: Lowering, node: Node) -> bool:
         Kernel.described("counting", f"{kind.name} {free}", lambda: _Counting(kind, free).text()),
         [Access(source.buffer, 1, source.byte_offset)],
         [Access(target.buffer)],
-        [length, bins, _bits(low), _bits(high)],
+        [length, bins, *map(DOUBLE.pattern, (low, high))],
         1,
         length * COST * (1.3 if free else 1) + bins * 4.0,
         (bins + 1) * 8 + (bins + 1) * BITS[conversion.REGISTER[kind]] // 8,
@@ -143,7 +140,3 @@ def _histogram(lowering: Lowering, node: Node) -> bool:
     lowering.steps.append(made)
     lowering.place(node, target)
     return True
-
-
-def _bits(number: float) -> int:
-    return struct.unpack("<q", struct.pack("<d", number))[0]

@@ -96,6 +96,11 @@ def _bits(f: ThreadedFunction, threads: Value) -> Value:
     return f.sub(f.shl(f.const(1, "i64"), f.intrinsic("smin", threads, 32)), 1)
 
 
+def tasks_of(f: ThreadedFunction, state: Value) -> tuple[Value, Value]:
+    """What the state says: the number of tasks that have been taken, and the limit."""
+    return f.lshr(state, _HALF), f.and_(state, (1 << _HALF) - 1)
+
+
 class _Participation:
     """The text of ``participate``, block by block."""
 
@@ -116,7 +121,7 @@ class _Participation:
         f.jump(self.head)
         f.begin(self.head)
         state = f.read(self.words, Word.STATE, "acquire")
-        taken, limit = f.lshr(state, _HALF), f.and_(state, (1 << _HALF) - 1)
+        taken, limit = tasks_of(f, state)
         is_open = f.compare("ult", taken, limit)
         wanted = f.compare("slt", self.index, f.read(self.words, Word.THREADS))
         f.branch(f.and_(is_open, wanted), self.take, self.shut)

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import arithmetic, choice, conversion, mathematics
-from zerograd.engines.native.conversion import REGISTER, converts_half, load, round_to, store
+from zerograd.engines.native.conversion import computable, load, round_to, store
 from zerograd.engines.native.emit import Function, Value, is_float
 
 Emitter = Callable[..., Value]
@@ -123,7 +122,7 @@ _TABLE: Final[dict[str, Entry]] = {
 def supported(name: str, kinds: Iterable[dtype]) -> bool:
     """Whether ``emit`` knows the op for these dtypes: its operands', and, if that is given too, its result's."""
     kinds = tuple(kinds)
-    if any(kind not in REGISTER for kind in kinds) or (dtypes.float16 in kinds and not converts_half()):
+    if not computable(*kinds):
         return False
     if name == "cast":
         return True

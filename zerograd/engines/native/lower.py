@@ -12,11 +12,12 @@ from zerograd.engines.native.buffers import CONSTANT, LEAF, NUMBER, REFERENCE, S
 from zerograd.engines.native.endings import endings
 from zerograd.engines.native.estimating import is_small
 from zerograd.engines.native.fusion import Fusion, Group
-from zerograd.engines.native.kernel import Instruction
+from zerograd.engines.native.kernel import Access, Instruction
 from zerograd.engines.native.planning import RowPlanner
 from zerograd.engines.native.windows import Window, memory_dtype, window_of
 from zerograd.ir.graph import Array, Node, leaf, output
 from zerograd.ir.traverse import topological
+from zerograd.shapes import count
 
 LARGEST_CONSTANT = 1 << 22  # bytes of an array that a program computes once and keeps
 
@@ -133,6 +134,12 @@ class Lowering:
         """Where a node's value lies in row-major order; it is copied if it does not."""
         window = self.window(node)
         return window if window.contiguous else self.copied(window)
+
+    def access(self, window: Window, slabs: int) -> Access:
+        """How a kernel uses a window in row-major order: in slabs, if it fills its buffer, and otherwise as a whole."""
+        nbytes = count(window.shape) * window.dtype.itemsize
+        fills = self.buffers[window.buffer].nbytes == nbytes
+        return Access(window.buffer, slabs if fills else 1, window.byte_offset)
 
     def copied(self, window: Window) -> Window:
         """The elements of a window in row-major order in a buffer of their own."""

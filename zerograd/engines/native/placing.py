@@ -12,7 +12,6 @@ from zerograd.engines.native.emit import size as bytes_of
 from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
 from zerograd.engines.native.lower import Lowering, special
 from zerograd.engines.native.target import host
-from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Node
 from zerograd.shapes import count
 
@@ -122,14 +121,9 @@ def _place(lowering: Lowering, node: Node) -> bool:
     index = lowering.whole(places)
     other = lowering.whole(x if way == TAKE else node.inputs[2])
     units = count(x.shape[:axis])
-
-    def access(window: Window) -> Access:
-        whole = lowering.buffers[window.buffer].nbytes == count(window.shape) * window.dtype.itemsize
-        return Access(window.buffer, units if whole else 1, window.byte_offset)
-
     made = Instruction(
         _kernel(node.dtype, way, zero, count(x.shape[axis + 1 :]) == 1),
-        [access(index), access(other)],
+        [lowering.access(index, units), lowering.access(other, units)],
         [Access(target.buffer, units)],
         [x.shape[axis], places.shape[axis], count(x.shape[axis + 1 :])],
         units,

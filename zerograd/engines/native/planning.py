@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zerograd import dtypes
 from zerograd.dtypes import dtype
-from zerograd.engines.native import values
+from zerograd.engines.native import conversion, values
 from zerograd.engines.native.across import AcrossKernel, goes_across
 from zerograd.engines.native.buffers import LEAF
 from zerograd.engines.native.checks import CHECKED
@@ -65,7 +65,7 @@ class RowPlanner:
 
     def adds(self, kind: dtype) -> bool:
         """Whether ``add`` can add elements of this dtype."""
-        return values.stored(kind) and values.supported(_node(add_op, [TensorType((), kind)] * 2))
+        return conversion.computable(kind) and values.supported(_node(add_op, [TensorType((), kind)] * 2))
 
     def add(self, window: Window, target: Window) -> Instruction:
         """Adds the elements of a window to those of another, in which no two are one."""
@@ -102,7 +102,7 @@ def _node(op: Op, types: Sequence[TensorType]) -> Node:
 
 def _as_words(window: Window) -> Window:
     """A window onto the same bytes as integers, if kernels do not know its dtype."""
-    if values.stored(window.dtype):
+    if conversion.computable(window.dtype):
         return window
     if window.dtype.itemsize <= 8:
         kind = {1: dtypes.int8, 2: dtypes.int16, 4: dtypes.int32, 8: dtypes.int64}[window.dtype.itemsize]

@@ -148,8 +148,7 @@ class Program:
         if quick is not None:
             fresh = self._run_quick(leaves, None)
             if fresh is not None:
-                several = leaves + fresh
-                return [several[place] for place in quick.places or ()]
+                return self._outputs(leaves, fresh)
         arrays, held = self._enter(leaves)
         if quick is not None and not held:
             quick.foretell(len(leaves))
@@ -179,27 +178,34 @@ class Program:
         return self._run_quick(leaves, aside if aside is not None and aside.is_wanted() else None)
 
     def _run_quick(self, leaves: list[Any], aside: Aside | None) -> list[Array] | None:
-        if getsignal(SIGINT) is PYTHONS:
-            interrupts.get_ready()
         assert self.quick is not None
         fresh = self.quick.new()  # first: the collector of garbage may have something computed
         if flight.running is not None:
             flight.finish()
-        if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
-            self._enter_arena()
+        self._prepare()
         if not self.quick.run(leaves, fresh, aside):
             return None
         if self.checks and self.status_word.value:
             self._report(leaves)
         return fresh
 
-    def _enter(self, leaves: list[Any]) -> tuple[list[Array], list[Array]]:
-        """Fill the tables; gives the results' arrays, and others that must live until the run is over."""
-        binding = self.binding
+    def _outputs(self, leaves: list[Any], fresh: list[Array]) -> list[Array]:
+        """What a quick run has given."""
+        assert self.quick is not None
+        several = leaves + fresh
+        return [several[place] for place in self.quick.places or ()]
+
+    def _prepare(self) -> None:
+        """All runs begin with this: interrupts can be noticed, and temporaries have a place."""
         if getsignal(SIGINT) is PYTHONS:
             interrupts.get_ready()
         if self.arena_grown != arena.grown or self.arena_size > len(arena.memory):
-            self._enter_arena()
+            self._place_temporaries()
+
+    def _enter(self, leaves: list[Any]) -> tuple[list[Array], list[Array]]:
+        """Fill the tables; gives the results' arrays, and others that must live until the run is over."""
+        binding = self.binding
+        self._prepare()
         held = binding.enter(leaves)
         taken = binding.taken.tolist()
         arrays = [leaves[one.slot] if taken[one.index] else np.empty(one.shape, one.dtype) for one in self.results]
@@ -226,17 +232,11 @@ class Program:
 
     def _begin_aside(self, leaves: list[Any]) -> list[Array]:
         """The same for a small program."""
-        aside = self.aside
-        if aside is not None and aside.is_wanted():
-            with flight.lock:
-                fresh = self._run_quick(leaves, aside)
-                if fresh is not None and self.quick is not None:
-                    several = leaves + fresh
-                    return [several[place] for place in self.quick.places or ()]
-        return self(leaves)
+        with flight.lock:
+            fresh = self.run_small(leaves)
+            return self(leaves) if fresh is None else self._outputs(leaves, fresh)
 
-    def _enter_arena(self) -> None:
-        """Place the pointers to temporaries."""
+    def _place_temporaries(self) -> None:
         arena.reserve(self.arena_size)
         start = arena.memory.ctypes.data
         for one in self.buffers:

@@ -57,18 +57,15 @@ def _text(kind: dtype) -> str:
 def _frexp(lowering: Lowering, node: Node) -> bool:
     (x,) = node.inputs
     kind, number = x.dtype, count(x.shape)
-    if kind not in conversion.REGISTER or not kind.is_floating_point:
-        return False
-    if kind is dtypes.float16 and not conversion.converts_half():
+    if not conversion.computable(kind) or not kind.is_floating_point:
         return False
     source, units = lowering.whole(x), -(-number // BLOCK)
     targets = [lowering.new_window(x.type), lowering.new_window(x.type.with_dtype(dtypes.int32))]
     slabs = units if number % BLOCK == 0 else 1
-    whole = lowering.buffers[source.buffer].nbytes == x.type.nbytes
     lowering.steps.append(
         Instruction(
             Kernel.described("frexp", kind.name, lambda: _text(kind)),
-            [Access(source.buffer, slabs if whole else 1, source.byte_offset)],
+            [lowering.access(source, slabs)],
             [Access(one.buffer, slabs) for one in targets],
             [number],
             units,

@@ -13,10 +13,9 @@ from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import choice, conversion, mathematics
 from zerograd.engines.native.emit import Function, Value, is_float, lanes, vector
-from zerograd.engines.native.kernel import Access, Instruction, Kernel, KernelFunction
+from zerograd.engines.native.kernel import Instruction, Kernel, KernelFunction
 from zerograd.engines.native.lower import Lowering, special
 from zerograd.engines.native.target import host
-from zerograd.engines.native.windows import Window
 from zerograd.ir.graph import Node
 from zerograd.shapes import count
 
@@ -108,7 +107,7 @@ def _text(name: str, kind: dtype, operands: int, results: Sequence[dtype]) -> st
 @special(*STEPS)
 def _scan(lowering: Lowering, node: Node) -> bool:
     name, kind = node.op.name, node.inputs[0].dtype
-    exact = kind in conversion.REGISTER and kind is not dtypes.bool_
+    exact = conversion.computable(kind) and kind is not dtypes.bool_
     if not exact or not node.inputs[0].type.count or (name in _OF_FLOATS and not kind.is_floating_point):
         return False
     axis, shape = node.attributes["axis"], node.inputs[0].shape
@@ -120,16 +119,12 @@ def _scan(lowering: Lowering, node: Node) -> bool:
     targets = [lowering.new_window(one) for one in types]
     results = [one.dtype for one in targets]
 
-    def access(window: Window) -> Access:
-        alone = lowering.buffers[window.buffer].nbytes == count(shape) * window.dtype.itemsize
-        return Access(window.buffer, outer if alone else 1, window.byte_offset)
-
     description = f"{name} {kind.name} {len(sources)} {[one.name for one in results]}"
     lowering.steps.append(
         Instruction(
             Kernel.described("scan", description, lambda: _text(name, kind, len(sources), results)),
-            [access(one) for one in sources],
-            [access(one) for one in targets],
+            [lowering.access(one, outer) for one in sources],
+            [lowering.access(one, outer) for one in targets],
             [length, inner, blocks, whole],
             outer * blocks,
             length * min(inner, width) * COST.get(name, 1.0) / (1 if inner < width else width / 2) + 5,

@@ -107,9 +107,9 @@ class _Searching(KernelFunction):
 
 def _known(line: TensorType, searched: TensorType) -> bool:
     kind = line.dtype
-    if kind not in conversion.REGISTER or kind is not searched.dtype or not count(searched.shape):
+    if not conversion.computable(kind) or kind is not searched.dtype or not count(searched.shape):
         return False
-    return line.shape[-1] < LONGEST and (kind is not dtypes.float16 or conversion.converts_half())
+    return line.shape[-1] < LONGEST
 
 
 def _found(lowering: Lowering, line: Window, x: Node, result: TensorType, way: str) -> Window:
@@ -125,14 +125,10 @@ def _found(lowering: Lowering, line: Window, x: Node, result: TensorType, way: s
     slabs = rows if rows > 1 else _slabs(number)
     steps = max(length - 1, 0).bit_length()
 
-    def access(window: Window, slabs: int) -> Access:
-        whole = lowering.buffers[window.buffer].nbytes == count(window.shape) * window.dtype.itemsize
-        return Access(window.buffer, slabs if whole else 1, window.byte_offset)
-
     lowering.steps.append(
         Instruction(
             Kernel.described("search", f"{kind.name} {way}", lambda: _Searching(kind, way).text()),
-            [access(line, 1 if alone else rows), access(source, slabs)],
+            [lowering.access(line, 1 if alone else rows), lowering.access(source, slabs)],
             [Access(target.buffer, slabs)],
             [length, 0 if alone else length, number // rows, blocks, steps],
             rows * blocks,

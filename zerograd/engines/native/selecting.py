@@ -15,6 +15,7 @@ from zerograd.engines.native.kernel import Kernel
 from zerograd.engines.native.lower import Lowering, special
 from zerograd.engines.native.sorting import Sorting
 from zerograd.ir.graph import Node
+from zerograd.ops.reduction import folded
 
 MIDDLE, MIDDLE_OF_NUMBERS, MOST_FREQUENT = "middle", "middle of numbers", "most frequent"
 WAYS: Final = {
@@ -80,7 +81,7 @@ def _select(lowering: Lowering, node: Node) -> bool:
     if not sorting.known(x, axis) or ("axes" in node.attributes and x.rank != 1):
         return False
     kind, way = x.dtype, WAYS[name]
-    type = x.type.with_shape(tuple(1 if i == axis else n for i, n in enumerate(x.shape)))
+    type = folded(x.type, (axis,))
     values, places = lowering.new_window(type), lowering.new_window(type.with_dtype(dtypes.int64))
     long = sorting.is_long(x, axis)
     kernel = Kernel.described("select", f"{kind.name} {way} {long}", lambda: _Selecting(kind, way, long).text())

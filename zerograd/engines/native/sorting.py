@@ -204,11 +204,6 @@ def lists_of(kind: dtype) -> int:
     return 2 if kind in (dtypes.int64, dtypes.float64) else 1
 
 
-def _access(lowering: Lowering, buffer: int, nbytes: int, offset: int, slabs: int) -> Access:
-    whole = lowering.buffers[buffer].nbytes == nbytes
-    return Access(buffer, slabs if whole else 1, offset)
-
-
 @special("sort")
 def _sort(lowering: Lowering, node: Node) -> bool:
     (x,), axis = node.inputs, node.attributes["axis"]
@@ -238,7 +233,7 @@ def instruction(lowering: Lowering, kernel: Kernel, x: Node, axis: int, results:
     long = is_long(x, axis)
     return Instruction(
         kernel,
-        [_access(lowering, source.buffer, x.type.nbytes, source.byte_offset, outer)],
+        [lowering.access(source, outer)],
         [Access(one.buffer, outer) for one in results],
         [length, inner, levels],
         outer * inner,
@@ -254,4 +249,4 @@ def is_long(x: Node, axis: int) -> bool:
 
 def known(x: Node, axis: int) -> bool:
     """Whether there is a kernel for these lines."""
-    return x.dtype in conversion.REGISTER and bool(count(x.shape)) and x.shape[axis] < LONGEST
+    return conversion.computable(x.dtype) and bool(count(x.shape)) and x.shape[axis] < LONGEST

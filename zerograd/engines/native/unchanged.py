@@ -156,7 +156,7 @@ class Unchanged:
         slots: an object, and the name of the slot that may not hold another object.
     """
 
-    __slots__ = ("_call", "_held", "_versions", "cells", "dictionaries", "lists", "slots")
+    __slots__ = ("_call", "_held", "_rows", "cells", "dictionaries", "lists", "slots")
 
     def __init__(
         self,
@@ -167,22 +167,21 @@ class Unchanged:
     ) -> None:
         self.dictionaries = list(dictionaries)
         self.lists, self.cells, self.slots = list(lists), list(cells), list(slots)
+        self._rows: list[tuple[int, int]] = []  # none where nobody knows
         self._held: list[Any] = []  # so that nothing else comes to lie at the same address
         self.note()
 
     def note(self) -> None:
         """They are to stay as they are now."""
         made = _method()
-        self._versions: list[int] = []
         if made is None:
             self._call: Any = lambda yes, no: no
             return
-        self._versions = [_version(one) for one in self.dictionaries]
         self._held = [*map(list, self.lists), [getattr(one, name) for one, name in self.slots]]
         self._held += [one.cell_contents for one in self.cells]
         first, more = list(self._fields()), list(self._items())
-        rows = [(address, _word(address)) for address in (*first, *more)]
-        self._call = made(np.array([(len(first), len(more)), *rows], np.int64))
+        self._rows = [(address, _word(address)) for address in (*first, *more)]
+        self._call = made(np.array([(len(first), len(more)), *self._rows], np.int64))
 
     def _fields(self) -> Iterator[int]:
         for one in self.dictionaries:
@@ -206,8 +205,8 @@ class Unchanged:
 
     def changed(self) -> list[dict[Any, Any]]:
         """The dictionaries that somebody has changed since."""
-        pairs = zip(self.dictionaries, self._versions, strict=False)  # there are none where they cannot be known
-        return [one for one, version in pairs if _version(one) != version]
+        rows = zip(self.dictionaries, self._rows, strict=False)  # those of dictionaries are the first
+        return [one for one, (address, word) in rows if _word(address) != word]
 
 
 __all__ = ["Unchanged"]

@@ -9,7 +9,7 @@ from typing import Any
 from zerograd import dtypes
 from zerograd.dtypes import dtype
 from zerograd.engines.native import checks, choice, conversion, elementwise
-from zerograd.engines.native.conversion import HALVES, MEMORY, REGISTER, load, register, store
+from zerograd.engines.native.conversion import HALVES, MEMORY, load, register, store
 from zerograd.engines.native.emit import Function, Value, lanes, size, vector
 from zerograd.engines.native.ranges import never_positive
 from zerograd.engines.native.windows import MOVES, memory_dtype
@@ -44,18 +44,13 @@ def memory(kind: dtype) -> str:
     return MEMORY[kind]
 
 
-def stored(kind: dtype) -> bool:
-    """Whether kernels can compute with this dtype."""
-    return kind in REGISTER
-
-
 def supported(node: Node) -> bool:
     """Whether ``emit`` can compute an elementwise node, or the copy of a movement."""
     kinds = [memory_dtype(one.type) for one in node.inputs] + [memory_dtype(node.type)]
     if node.op.name in MOVES:
-        return all(map(stored, kinds))
+        return conversion.computable(*kinds)
     if node.op.name in checks.CHECKED:
-        return all(map(stored, kinds)) and checks.supported(node.op.name, kinds)
+        return conversion.computable(*kinds) and checks.supported(node.op.name, kinds)
     return elementwise.supported(form(node), kinds)
 
 
@@ -149,7 +144,7 @@ def folded_axes(node: Node) -> Shape:
 def folds(node: Node) -> bool:
     """Whether row kernels can fold this node's operand."""
     kind = node.inputs[0].type.dtype
-    if node.op.name not in FOLDS or not stored(kind) or node.inputs[0].type.weak:
+    if node.op.name not in FOLDS or not conversion.computable(kind) or node.inputs[0].type.weak:
         return False
     if node.op.name in ("any", "all"):
         return kind is dtypes.bool_
@@ -200,5 +195,5 @@ def rounded(f: Function, x: Value, kind: dtype) -> Value:
 
 __all__ = [
     "FOLDS", "chained", "combine", "constant", "emit", "folded_axes", "folds", "form", "gather", "load", "memory",
-    "neutral", "partial_dtype", "price", "register", "rounded", "scatter", "store", "stored", "supported",
+    "neutral", "partial_dtype", "price", "register", "rounded", "scatter", "store", "supported",
 ]  # fmt: skip

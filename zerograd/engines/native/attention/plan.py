@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Mapping
 from functools import cache
 
@@ -11,6 +10,7 @@ from zerograd.engines.native.attention.block import Block, Form
 from zerograd.engines.native.attention.forward import Forward
 from zerograd.engines.native.emit import size
 from zerograd.engines.native.kernel import Access, Instruction, Kernel
+from zerograd.engines.native.mathematics.evaluation import DOUBLE
 from zerograd.engines.native.products.combine import combine_kernel
 from zerograd.engines.native.products.matrix import Matrix
 from zerograd.engines.native.products.tile import Tile, tile_for
@@ -77,8 +77,8 @@ def plan(
         sums = [one.sum() for one in parts]
         part_bytes = parts[0].bytes, parts[1].bytes
     numbers = [
-        shape.heads, shape.queries, shape.keys, shape.width, shape.value_width, block, blocks, _bits(scale), group,
-        *part_bytes,
+        shape.heads, shape.queries, shape.keys, shape.width, shape.value_width, block, blocks, DOUBLE.pattern(scale),
+        group, *part_bytes,
     ]  # fmt: skip
     reads = (*kind.reads, *(["mask"] if mask else []))
     for word in (*reads, *kind.writes):
@@ -166,10 +166,6 @@ def _areas(kind: type[Block], tile: Tile, shape: Shape, block: int) -> tuple[lis
         numbers += offset, pitch
         offset += lengths.get(name, keys) * pitch
     return numbers, offset
-
-
-def _bits(scale: float) -> int:
-    return struct.unpack("<q", struct.pack("<d", scale))[0]
 
 
 @cache

@@ -43,8 +43,7 @@ class Operand:
 
     def access(self, lowering: Lowering) -> Access:
         """Divided by images, if it fills its buffer."""
-        whole = int(np.prod(self.shape)) * size(self.type) == lowering.buffers[self.window.buffer].nbytes
-        return Access(self.window.buffer, self.shape[0] if whole else 1, self.window.byte_offset)
+        return lowering.access(self.window, self.shape[0])
 
 
 class Blocks:

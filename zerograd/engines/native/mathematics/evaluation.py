@@ -39,7 +39,8 @@ class Format:
         return struct.unpack("<q" if wide else "<i", struct.pack("<d" if wide else "<f", number))[0]
 
 
-FORMATS = {"float": Format(32, 23), "double": Format(64, 52)}
+DOUBLE = Format(64, 52)
+FORMATS = {"float": Format(32, 23), "double": DOUBLE}
 
 
 def format_of(x: Value) -> Format:

@@ -83,10 +83,9 @@ def _instruction(
     plane = count(x.shape) // planes * x.dtype.itemsize
     sizes = [rows * tables.count * one.dtype.itemsize for one in writes] + [0]
     numbers = dict(zip(NUMBERS, (rows, row_taps, tables.count, taps, pitch, plane, *sizes), strict=False))
-    whole = lowering.buffers[x.buffer].nbytes == planes * plane
     return Instruction(
         form.kernel(),
-        [Access(x.buffer, planes if whole else 1, x.byte_offset), *(Access(one.buffer) for one in constants)],
+        [lowering.access(x, planes), *(Access(one.buffer) for one in constants)],
         [Access(one.buffer, planes) for one in writes],
         [numbers[word] for word in NUMBERS],
         planes,

@@ -251,6 +251,8 @@ class TensorBase:
         if storage.serial == serial:
             if leaf.serial == serial and leaf.version == storage.version and storage.shared is None:
                 return leaf.node
+            if not own.grad_enabled and storage.buffer is None and storage.shared is None:
+                return storage.node  # changed in place here: no gradient will be asked for what it is in between
         elif (
             storage.bound_at == len(trace.leaves)
             and leaf.bound is storage.bound
@@ -488,6 +490,19 @@ class TensorBase:
         Raises:
             RuntimeError: a leaf that requires gradients, or a view of one, is changed with gradients on.
         """
+        own = recorder.own
+        storage = self._storage
+        simple = self._plain or not (own.grad_enabled or self._steps)
+        if node.tracked or not simple or self._layout is not None or not storage.rewrite(node):
+            self._assign_anyhow(node)
+        if storage.has_leaf:  # a parameter updated by hand: a step, as an optimizer's would be
+            own.trace.finished_step = True
+        if len(own.trace.pending) > own.trace.limit and not own.depth:
+            launch()
+        return self
+
+    def _assign_anyhow(self, node: Node) -> None:
+        """The same, whatever this tensor and its history are."""
         self._check_writable()
         if self._layout is not None and 0 in self._layout.strides:
             check_overlap(self._layout)
@@ -508,12 +523,6 @@ class TensorBase:
             if not node.tracked and base.requires_grad:
                 node = call(_overwrite, (self._whole()[0], node))  # it still requires gradients
             storage.replace(node)
-        own = recorder.own
-        if storage.has_leaf:  # a parameter updated by hand: a step, as an optimizer's would be
-            own.trace.finished_step = True
-        if len(own.trace.pending) > own.trace.limit and not own.depth:
-            launch()
-        return self
 
     def _put(self, node: Node) -> None:
         """Change the value, and leave the history of the storage as it is."""

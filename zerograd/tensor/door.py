@@ -413,10 +413,7 @@ def _nested(x: Any) -> Any:
 
 def write_into(targets: Sequence[TensorBase | Pack], nodes: tuple[Node, ...]) -> None:
     """Put each node's value into its tensor in place; a pack takes as many as it has members, without history."""
-    own = recorder.own
-    trace = own.trace
-    serial = trace.serial
-    free = not own.grad_enabled
+    free = not recorder.own.grad_enabled
     others: list[tuple[TensorBase, Value]] = []
     at = 0
     for tensor in targets:
@@ -427,18 +424,7 @@ def write_into(targets: Sequence[TensorBase | Pack], nodes: tuple[Node, ...]) ->
             continue
         node = nodes[at]
         at += 1
-        storage = tensor._storage
-        if free and not tensor._steps and storage.shared is None and storage.history is None and not node.tracked:
-            if storage.buffer is not None or storage.serial != serial:
-                trace.pending.append(storage)
-                storage.buffer = None
-            elif storage.node.tracked:
-                others.append((tensor, Value.pending(node)))
-                continue
-            storage.node = node
-            storage.serial = serial
-            storage.version += 1
-        else:
+        if not free or tensor._steps or node.tracked or not tensor._storage.rewrite(node):
             others.append((tensor, Value.pending(node)))
     for tensor, value in others:  # may launch, after which a node says nothing
         tensor._assign(value.read())
@@ -503,6 +489,8 @@ def in_place(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: TensorBase, *args: Any, **kwargs: Any) -> Any:
         self._check_writable()
         result = function(self, *args, **kwargs)
+        if result._type is self._type:
+            return self._assign(result._node())
         if result._shape != self._shape:
             raise errors.runtime(
                 f"{name}: a tensor of shape {list(self._shape)} cannot hold a result of shape {list(result._shape)}",
@@ -510,7 +498,7 @@ def in_place(function: Callable[..., Any]) -> Callable[..., Any]:
             )
         if result.dtype is not self.dtype:
             check_castable(result.dtype, self.dtype)
-            return self._assign(apply(_to_dtype, (result,), (self.dtype,))._node())
+            result = apply(_to_dtype, (result,), (self.dtype,))
         return self._assign(result._node())
 
     method.__name__ = method.__qualname__ = name

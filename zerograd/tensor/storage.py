@@ -165,6 +165,29 @@ class Storage(Value):
             self.buffer = shared.array
             self.serial = 0
 
+    def rewrite(self, node: Node) -> bool:
+        """``replace`` for the usual case, in which neither value has a history and nobody shares the memory.
+
+        Returns:
+            Whether this is that case; else nothing has been done.
+        """
+        if self.shared is not None or self.history is not None:
+            return False
+        if node.strides is not None or (self.node.strides if self.own_type is None else self.own_strides) is not None:
+            return False
+        trace = recorder.own.trace
+        if self.buffer is not None:
+            trace.pending.append(self)
+            self.buffer = None
+        elif self.node.tracked:
+            return False
+        elif self.serial != trace.serial:
+            trace.pending.append(self)
+        self.node = node
+        self.serial = trace.serial
+        self.version += 1
+        return True
+
     def share(self) -> Shared:
         """The memory as NumPy sees it; from now on changes in place go there."""
         if self.shared is None or not self.shared.is_shared():

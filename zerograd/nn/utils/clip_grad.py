@@ -78,14 +78,19 @@ def clip_grads_with_norm_(
 
 
 def _scale(grads: list[Tensor], max_norm: float, total_norm: Tensor) -> None:
-    """Scale tensors in place: all at once if they are simple and each has memory of its own."""
-    if all([one._plain for one in grads]) and len({id(one._storage) for one in grads}) == len(grads):  # noqa: C419  faster
-        if grads:
-            _scaled.into(grads, grads, max_norm, total_norm)  # pyright: ignore[reportFunctionMemberAccess]
+    """Scale tensors in place: all at once if that can be done."""
+    if _are_apart(grads):
+        _scaled.into(grads, grads, max_norm, total_norm)  # pyright: ignore[reportFunctionMemberAccess]
         return
     factor = _factor(max_norm, total_norm)
     for grad in grads:
         grad.mul_(factor)
+
+
+def _are_apart(grads: list[Tensor]) -> bool:
+    """Whether there are tensors, simple ones, and each has memory of its own."""
+    simple = all([one._plain for one in grads])  # noqa: C419  faster
+    return simple and len({id(one._storage) for one in grads}) == len(grads) > 0
 
 
 def _factor(max_norm: Any, total_norm: Tensor) -> Tensor:
@@ -147,6 +152,14 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
     """
     members = [parameters] if isinstance(parameters, Tensor) else parameters
     bound = float(clip_value)
-    for one in members:
-        if one.grad is not None:
-            one.grad.clamp_(min=-bound, max=bound)
+    grads = [grad for one in members if (grad := one.grad) is not None]
+    if _are_apart(grads):
+        _clamped.into(grads, grads, -bound, bound)  # pyright: ignore[reportFunctionMemberAccess]
+        return
+    for grad in grads:
+        grad.clamp_(min=-bound, max=bound)
+
+
+@remembered
+def _clamped(tensors: Any, low: Any, high: Any) -> list[Tensor]:
+    return [x.clamp(min=low, max=high) for x in tensors]

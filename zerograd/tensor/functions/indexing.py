@@ -45,10 +45,22 @@ def getitem(input: TensorBase, index: Any) -> Any:
     parts = _basic_parts(index)
     if parts is not None:
         return input._look(_basic_steps, parts)
+    if _is_list_of_places(input, index):
+        check_places(index, input._shape[0], 0)
+        return apply(_read_rows, (input, index))
     window, tensors = parse(input, index)
     if not tensors:
         return window
     return apply(_read, (window, expand_masks(tensors)))
+
+
+def _is_list_of_places(input: TensorBase, index: Any) -> bool:
+    """Whether all of an index is one tensor of places along the first dimension, and some element is read."""
+    if not isinstance(index, TensorBase):
+        return False
+    kind = index._type
+    usual = (kind.dtype is dtypes.int64 or kind.dtype is dtypes.int32) and kind.shape
+    return bool(usual and input._shape and kind.count and input._type.count)
 
 
 def _basic_parts(index: Any) -> tuple[Any, ...] | None:
@@ -81,6 +93,10 @@ def setitem(input: TensorBase, index: Any, value: Any) -> None:
         value = _number(input, value)
     if index is False:
         return  # no place is named; PyTorch does not even compare shapes
+    parts = _basic_parts(index)
+    if parts is not None:
+        copy_(input._look(_basic_steps, parts), value)
+        return
     window, tensors = parse(input, None if index is True else index)
     if not tensors:
         copy_(window, value)
@@ -483,6 +499,11 @@ def _read(x: Node, places: tuple[Node | None, ...]) -> Node:
     out = indexing.index(joined, linear)
     arranged = _arranged(out.rank, linear.rank, front)
     return out if arranged == tuple(range(out.rank)) else permute(out, order=arranged)
+
+
+@labelled("IndexBackward0")
+def _read_rows(x: Node, places: Node) -> Node:
+    return _read(x, (places,))
 
 
 @labelled("IndexPutBackward0")

@@ -327,7 +327,7 @@ class _General:
     def _numbers(self) -> dict[str, int]:
         tile = self.tile
         deep = self._block_depth
-        tiles = self._block_rows(deep) // tile.rows or 1
+        tiles = -(-self._block_rows(deep) // tile.rows) or 1
         sums = SUM_COLUMNS if deep < self.depth else self.columns
         numbers = {
             "rows": self.rows, "columns": self.columns, "depth": self.depth,

@@ -207,11 +207,20 @@ class _Product:
         if self.form.block:
             f.loop(column, self.last_column, wide, self._pack_whole_panel)
 
+        step = n["block_rows"] if self.form.turned else self._even(f.sub(rows[1], rows[0]))
+
         def block(r: Value) -> None:
-            self.first_row, self.last_row = r, f.least(f.add(r, n["block_rows"]), rows[1])
+            self.first_row, self.last_row = r, f.least(f.add(r, step), rows[1])
             f.loop(0, f.intrinsic("smax", self.depth, 1), n["block_depth"], self._depth)
 
-        f.loop(*rows, n["block_rows"], block)
+        f.loop(*rows, step, block)
+
+    def _even(self, rows: Value) -> Value:
+        """The rows of a block, such that no block is much smaller than the others: each reads all of B."""
+        f, most, tile = self.f, self.n["block_rows"], self.tile.rows
+        blocks = f.intrinsic("smax", f.div(f.add(rows, f.sub(most, 1)), most), 1)
+        each = f.div(f.add(rows, f.sub(blocks, 1)), blocks)
+        return f.intrinsic("smax", f.mul(f.div(f.add(each, tile - 1), tile), tile), tile)
 
     def _pack_whole_panel(self, column: Value) -> None:
         f = self.f

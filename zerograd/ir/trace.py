@@ -48,7 +48,7 @@ class Values(Protocol):
 
     nodes: tuple[Node, ...]
     serial: int
-    buffers: list[Array] | None
+    buffers: Any  # list[Array] | None
 
     def dissolve(self) -> None:
         """Make each a pending value of its own."""

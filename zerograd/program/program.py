@@ -271,7 +271,7 @@ class Program:
 
     def _leave_gradients(self, trace: Trace, made: list[Any], tensors: Sequence[Any]) -> None:
         arrived = object.__new__(Arrived)
-        arrived.nodes, arrived.serial = self.arrived, trace.serial
+        arrived.nodes, arrived.serial, arrived.arrays = self.arrived, trace.serial, {}
         trace.arrivals.append(arrived)
         for tensor, left in self.left:
             if left.__class__ is not Node:

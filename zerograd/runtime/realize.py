@@ -113,7 +113,7 @@ def _compute(trace: Trace, read: bool) -> None:
             if next(tracked):
                 value.history = Point(trace, value.node)
         for pack in packs:
-            pack.buffers = list(islice(arrays, len(pack.nodes)))  # pyright: ignore[reportAttributeAccessIssue]
+            pack.buffers = list(islice(arrays, len(pack.nodes)))
         trace.roots = plan.roots
         trace.values = {node: array for node, place in plan.kept if (array := computed[place]) is not None}
 
@@ -153,15 +153,13 @@ def _alive(trace: Trace) -> tuple[list[Any], list[Value], list[Values]]:
 
     A value that nobody reads again is held by three references: the list, the loop variable, the argument.
     """
-    for arrived in trace.arrivals:
-        if getrefcount(arrived) > 3:
-            arrived.settle()  # somebody still has it in .grad
+    grads = [one.values() for one in trace.arrivals if getrefcount(one) > 3]  # somebody still has it in .grad
     trace.forget_anchored()
     results = [one for one in trace.results if getrefcount(one) > 3 and one._serial]
     serial = trace.serial  # what has another one has been replaced in another trace
     live = [v for v in trace.pending if getrefcount(v) > 3 and v.buffer is None and v.serial == serial]
     packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None and pack.serial == serial]
-    return results, live, packs
+    return results, live, packs + [one for one in grads if one.nodes]
 
 
 def sort_out(trace: Trace, error: Exception) -> None:

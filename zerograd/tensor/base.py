@@ -163,6 +163,14 @@ class TensorBase:
         trace.results.append(self)
         return self
 
+    @classmethod
+    def of_computed(cls, node: Node, serial: int, array: Array) -> Any:
+        """A new tensor with the value that ``node`` had in a trace that has been computed, without history."""
+        self = object.__new__(TensorBase.result_class)
+        self._at, self._serial = node, serial
+        self._computed(array, None)
+        return self
+
     def _anchor(self) -> None:
         """Have a storage, if this is a new tensor that has none yet."""
         _ = self._storage

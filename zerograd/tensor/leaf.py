@@ -9,8 +9,9 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from zerograd.ir.graph import Node
+from zerograd.ir.graph import Array, Node
 from zerograd.ir.record import Value, call, grad_mode, recorder, traces
+from zerograd.ir.trace import Values
 from zerograd.ops.elementwise import add
 from zerograd.tape import backward as tape
 from zerograd.tensor.base import TensorBase
@@ -79,13 +80,18 @@ class Arrived:
 
     It stands in ``_grad`` of each until somebody asks for that gradient, which then becomes a tensor. An optimizer
     takes all of them at once.
+
+    Attributes:
+        nodes: what they are in the trace numbered ``serial``.
+        arrays: once that has been computed, those that nobody had asked for then.
     """
 
-    __slots__ = ("__weakref__", "nodes", "serial")
+    __slots__ = ("__weakref__", "arrays", "nodes", "serial")
 
     def __init__(self, nodes: dict[GradLeaf, Node]) -> None:
         trace = recorder.own.trace
         self.nodes = nodes
+        self.arrays: dict[GradLeaf, Array] = {}
         self.serial = trace.serial
         trace.arrivals.append(self)
 
@@ -95,6 +101,9 @@ class Arrived:
 
     def tensor_of(self, leaf: GradLeaf) -> Any:
         """The gradient of one leaf, as a tensor."""
+        array = self.arrays.pop(leaf, None)
+        if array is not None:
+            return TensorBase.of_computed(self.nodes[leaf], self.serial, array)
         return TensorBase.of_node(self.nodes[leaf], traces[self.serial])
 
     def _waiting(self) -> list[tuple[GradLeaf, TensorBase]]:
@@ -108,9 +117,40 @@ class Arrived:
         traces[self.serial].arrivals.remove(self)
 
     def settle(self) -> None:
-        """Make tensors of those that are still waiting, since the trace is about to be computed."""
+        """Make tensors of those that are still waiting, since the trace can't be computed as a whole."""
         for leaf, tensor in self._waiting():
             tensor._grad = self.tensor_of(leaf)
+
+    def values(self) -> Values:
+        """Those that are still waiting, to be computed with the trace."""
+        return Waiting(self, [leaf for leaf, _ in self._waiting()])
+
+
+class Waiting:
+    """Gradients that have arrived, and that nobody has asked for when their trace is computed (``ir.trace.Values``)."""
+
+    def __init__(self, arrived: Arrived, leaves: list[GradLeaf]) -> None:
+        self.arrived, self.leaves = arrived, leaves
+        self.nodes = tuple([arrived.nodes[leaf] for leaf in leaves])
+        self.serial = arrived.serial
+
+    @property
+    def buffers(self) -> Any:
+        """Their arrays, once computed."""
+        arrays = self.arrived.arrays
+        return [arrays[leaf] for leaf in self.leaves] if arrays else None
+
+    @buffers.setter
+    def buffers(self, arrays: Any) -> None:
+        self.arrived.arrays = dict(zip(self.leaves, arrays, strict=True))
+
+    def dissolve(self) -> None:
+        """Have a storage each."""
+        for leaf in self.leaves:
+            tensor: Any = leaf.tensor()
+            if tensor is not None and tensor._grad is self.arrived:
+                tensor._grad = grad = self.arrived.tensor_of(leaf)
+                grad._anchor()
 
 
 def arrived_together(grads: Sequence[Any]) -> Arrived | None:

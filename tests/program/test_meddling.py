@@ -302,7 +302,7 @@ def test_replays_that_follow_each_other_check_once(monkeypatch: pytest.MonkeyPat
         step(*world.batches[i % 10])
     (program,) = next(iter(step._compiled.programs.values()))
     assert program.chain.glide is not None
-    if unchanged._method() is not None:
+    if unchanged._methods() is not None:
         assert program.steady.hits > 25
         assert program.steady.notes == 1
     world.optimizer.param_groups[0]["lr"] = 0.1
@@ -339,7 +339,7 @@ def test_a_loop_of_a_script_changes_variables_that_the_step_does_not_see(
             "cross_entropy": nn.functional.cross_entropy,
         }  # fmt: skip
         exec(BODY + SCRIPT, space)
-        if wrap is torch.compile and changed_at < 0 and unchanged._method() is not None:
+        if wrap is torch.compile and changed_at < 0 and unchanged._methods() is not None:
             (program,) = next(iter(space["step"]._compiled.programs.values()))
             assert program.steady.hits > 20
         return values(space["losses"]), space["world"].state()

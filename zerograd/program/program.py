@@ -256,6 +256,8 @@ class Program:
         self.held = len(trace.results), len(trace.pending)
         if self.defers and not changing.among(leaves):
             self.owed = trace, result
+            if self.chain is not None and self.steady.pays():
+                self.steady.note(self)
         else:
             self._compute(trace, not self.left)
         return result

@@ -32,6 +32,7 @@ class Steady:
 
     def __init__(self) -> None:
         self.notes = self.hits = 0
+        self._hits_before = 0  # the last note
         self._unchanged: Any = None
         self._changes: dict[int, int] = {}  # by a dictionary's id, how often other items of it have changed
         self._rest: list[Space] = []
@@ -46,14 +47,20 @@ class Steady:
         self.hits += 1
         return True
 
+    def pays(self) -> bool:
+        """Whether what was noted last has spared checks."""
+        return self.hits > self._hits_before
+
     def note(self, program: Program) -> None:
         """All has been checked, and is to stay as it is now."""
-        for one in self._unchanged.changed() if self._unchanged is not None else ():
+        known = self._unchanged
+        for one in known.changed() if known is not None else ():
             self._changes[id(one)] = self._changes.get(id(one), 0) + 1
         self._unchanged = None
         if settings.engine == "reference" or self.notes > FREE_NOTES + self.hits // LEAST_HITS:
             return
         self.notes += 1
+        self._hits_before = self.hits
         from zerograd.engines.native.unchanged import Unchanged
 
         dictionaries, lists, cells = self._variables(program)
@@ -69,7 +76,12 @@ class Steady:
         written = {id(storage) for storage, *_ in program.written}
         dictionaries += [vars(storage) for _, storage, _ in program.bindings.kept if id(storage) not in written]
         slots = [(pack, word) for pack in program.packs for word in ("serial", "buffers", "whole")]
-        self._unchanged = Unchanged(dictionaries, lists, cells, [(structure, "changes"), *slots])
+        slots.append((structure, "changes"))
+        if known is not None and known.watches(dictionaries, lists, cells, slots):
+            known.note()
+            self._unchanged = known
+        else:
+            self._unchanged = Unchanged(dictionaries, lists, cells, slots)
 
     def _variables(self, program: Program) -> tuple[list[Any], list[Any], list[CellType]]:
         """What the body can see: dictionaries, lists, cells; other spaces have to be looked at one by one."""

@@ -14,7 +14,7 @@ from zerograd.runtime import stillness
 from zerograd.runtime.stillness import Stillness
 from zerograd.settings import settings
 
-needs_versions = pytest.mark.skipif(unchanged._method() is None, reason="this Python's dictionaries have no version")
+needs_versions = pytest.mark.skipif(unchanged._methods() is None, reason="this Python's dictionaries have no version")
 
 
 class Thing:
@@ -138,6 +138,38 @@ def test_cells_and_slots_hold_what_they_held() -> None:
 
 
 @needs_versions
+def test_what_is_noted_again_is_watched_as_before() -> None:
+    items: list[Any] = [0, 0]
+    one, many = {"a": 0}, [[], items]
+    still = Unchanged([one], many)
+    for number in range(20):
+        one["a"] = 1000 + number
+        items[number % 2] = [number]
+        if number % 5 == 4:
+            items.append(number)
+        assert not still.holds()
+        assert still.changed() == [one]
+        still.note()
+        assert still.holds()
+        assert still.changed() == []
+        items[0] = 0.5 + number
+        assert not still.holds()
+        assert still.changed() == []
+        still.note()
+
+
+def test_the_same_objects_are_recognised() -> None:
+    one, items, other = {"a": 0}, [1.5], Slotted()
+    still = Unchanged([one], [items], (), [(other, "first")] if unchanged._methods() is None else ())
+    slots = still.slots
+    assert still.watches([one], [items], [], [*slots])
+    assert not still.watches([dict(one)], [items], [], slots)
+    assert not still.watches([one], [[1.5]], [], slots)
+    assert not still.watches([one], [], [], slots)
+    assert not still.watches([one], [items], [], [*slots, (other, "second")])
+
+
+@needs_versions
 def test_stillness_begins_with_the_second_look_and_ends_with_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "engine", "auto", raising=False)
     one = {"a": 0}
@@ -154,7 +186,7 @@ def test_stillness_begins_with_the_second_look_and_ends_with_too_many(monkeypatc
 
 
 def test_nothing_is_still_where_nobody_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unchanged, "_method", lambda: None)
+    monkeypatch.setattr(unchanged, "_methods", lambda: None)
     assert not Unchanged([{}]).holds()
 
 

@@ -1,5 +1,7 @@
 """Whether objects are what they were: one native call that takes 50 nanoseconds for a few of them.
 
+Another call notes what they are now, for those that have been looked at before.
+
 CPython gives a dictionary a new number, its *version*, whenever an item is set or removed (PEP 509). The items of a
 list, the content of a cell and what a slot holds are the same objects as long as the same addresses stand there.
 Newer versions of Python do without versions; there, and wherever else the fields are not as expected, which is tried on
@@ -13,6 +15,7 @@ import functools
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
+from operator import is_
 from types import CellType
 from typing import Any
 
@@ -30,45 +33,85 @@ VERSION = 24
 LIST_COUNT = 16
 CELL_CONTENT = 16
 MEMBER, MEMBER_OFFSET = 40, 16  # of a slot's descriptor; of what that points to
-COUNTS = 2  # words before the rows
+COUNTS = 4  # words before the rows, see ``_Record``
 _YES, _NO = object(), object()
 _TURNS = 100  # after which the interpreter has found its quick way
 
 
-def text(name: str) -> str:
-    """``PyObject *same({count, more, address, word, address, word, ...}, {yes, no}, 2)``: yes if every word is there.
+class _Record:
+    """The code that reads {count, fields, more, 0, address, word, address, word, ...}, and answers yes or no.
 
-    The last ``more`` rows are read only if the first ``count`` are right: they lie in memory that those point to.
+    What the first ``count`` rows name always lies there. The last ``more`` ones name items of lists, and may be read
+    only if the fields of those lists, the last ``fields`` of the rows before them, are what they were.
     """
-    f = Function(name, (("ptr", "self"), ("ptr", "answers"), ("i64", "two")), "ptr")
-    self, answers, _ = f.arguments
-    record = f.load("ptr", f.pointer(self, DATA))
-    count = f.load("i64", record)
-    end = f.add(count, f.load("i64", record, 1))
 
-    def one(i: Value, other: Value) -> Value:
-        row = f.pointer(record, f.add(f.mul(i, 2), COUNTS), "i64")
-        return f.or_(other, f.xor(f.load("i64", f.load("ptr", row)), f.load("i64", row, 1)))
+    def __init__(self, name: str) -> None:
+        self.f = f = Function(name, (("ptr", "self"), ("ptr", "answers"), ("i64", "two")), "ptr")
+        self.record = record = f.load("ptr", f.pointer(f.arguments[0], DATA))
+        self.count = f.load("i64", record)
+        self.fields = f.sub(self.count, f.load("i64", record, 1))
+        self.end = f.add(self.count, f.load("i64", record, 2))
 
-    def rows(low: Value, high: Value) -> list[Value]:
+    def _row(self, i: Value) -> tuple[Value, Value]:
+        """The ``i``-th row, and the word that is there now."""
+        row = self.f.pointer(self.record, self.f.add(self.f.mul(i, 2), COUNTS), "i64")
+        return row, self.f.load("i64", self.f.load("ptr", row))
+
+    def differ(self, low: Value, high: Value) -> list[Value]:
+        """Not 0 if there are other words in these rows."""
+        f = self.f
+
+        def one(i: Value, other: Value) -> Value:
+            row, word = self._row(i)
+            return f.or_(other, f.xor(word, f.load("i64", row, 1)))
+
         return f.loop(low, high, 1, one, [f.const(0, "i64")])
 
-    (other,) = rows(f.const(0, "i64"), count)
-    (other,) = f.if_(f.compare("eq", other, 0), lambda: rows(count, end), lambda: other)
-    answer = f.load("ptr", answers, f.convert(f.compare("ne", other, 0), "i64"))
-    f.store(f.add(f.load("i32", answer), 1), answer)  # a new reference
-    return f.finish(answer)
+    def note(self, low: Value, high: Value) -> None:
+        """Write down what is there now."""
+
+        def one(i: Value) -> None:
+            row, word = self._row(i)
+            self.f.store(word, row, 1)
+
+        self.f.loop(low, high, 1, one)
+
+    def finish(self, other: Value) -> str:
+        """Answer yes, if that is 0."""
+        f = self.f
+        answer = f.load("ptr", f.arguments[1], f.convert(f.compare("ne", other, 0), "i64"))
+        f.store(f.add(f.load("i32", answer), 1), answer)  # a new reference
+        return f.finish(answer)
+
+
+def same_text(name: str) -> str:
+    """``PyObject *same(record, {yes, no}, 2)``: yes if every word is what it was."""
+    record = _Record(name)
+    f = record.f
+    (other,) = record.differ(f.const(0, "i64"), record.count)
+    (other,) = f.if_(f.compare("eq", other, 0), lambda: record.differ(record.count, record.end), lambda: other)
+    return record.finish(other)
+
+
+def renew_text(name: str) -> str:
+    """``PyObject *renew(record, {yes, no}, 2)``: note all words; if lists have changed, no, and nothing."""
+    record = _Record(name)
+    f = record.f
+    (other,) = record.differ(record.fields, record.count)
+    f.if_(f.compare("eq", other, 0), lambda: record.note(f.const(0, "i64"), record.end))
+    return record.finish(other)
 
 
 @functools.cache
-def _method() -> Callable[[Array], Any] | None:
-    """``None`` where dictionaries have no version."""
+def _methods() -> tuple[Callable[[Array], Any], Callable[[Array], Any]] | None:
+    """What makes Python's functions ``same`` and ``renew`` of a record; ``None`` where dictionaries have no version."""
     if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
         return None
     if not (_have_versions() and _others_are_as_expected()):
         return None
-    name = jit.described("same", "")
-    return method(jit.load({name: lambda: text(name)})[name])
+    same, renew = jit.described("same", ""), jit.described("renew", "")
+    made = jit.load({same: lambda: same_text(same), renew: lambda: renew_text(renew)})
+    return method(made[same]), method(made[renew])
 
 
 def _word(address: int) -> int:
@@ -156,7 +199,7 @@ class Unchanged:
         slots: an object, and the name of the slot that may not hold another object.
     """
 
-    __slots__ = ("_call", "_held", "_rows", "cells", "dictionaries", "lists", "slots")
+    __slots__ = ("_held", "_record", "_renew", "_same", "cells", "dictionaries", "lists", "slots")
 
     def __init__(
         self,
@@ -167,32 +210,53 @@ class Unchanged:
     ) -> None:
         self.dictionaries = list(dictionaries)
         self.lists, self.cells, self.slots = list(lists), list(cells), list(slots)
-        self._rows: list[tuple[int, int]] = []  # none where nobody knows
+        self._record = np.zeros((2, 2), np.int64)  # without rows where nobody knows
+        self._same: Any = lambda yes, no: no
+        self._renew: Any = self._same
         self._held: list[Any] = []  # so that nothing else comes to lie at the same address
         self.note()
 
+    def watches(
+        self,
+        dictionaries: Sequence[Any],
+        lists: Sequence[Any],
+        cells: Sequence[Any],
+        slots: Sequence[tuple[Any, str]],
+    ) -> bool:
+        """Whether these are the objects."""
+        known = *self.dictionaries, *self.lists, *self.cells, *[one for one, _ in self.slots]
+        asked = *dictionaries, *lists, *cells, *[one for one, _ in slots]
+        counts = len(dictionaries) == len(self.dictionaries) and len(lists) == len(self.lists)
+        alike = counts and [word for _, word in slots] == [word for _, word in self.slots]
+        return alike and len(known) == len(asked) and all(map(is_, known, asked))
+
     def note(self) -> None:
         """They are to stay as they are now."""
-        made = _method()
+        made = _methods()
         if made is None:
-            self._call: Any = lambda yes, no: no
             return
         self._held = [*map(list, self.lists), [getattr(one, name) for one, name in self.slots]]
         self._held += [one.cell_contents for one in self.cells]
-        first, more = list(self._fields()), list(self._items())
-        self._rows = [(address, _word(address)) for address in (*first, *more)]
-        self._call = made(np.array([(len(first), len(more)), *self._rows], np.int64))
+        if self._renew(_YES, _NO) is _YES:
+            return
+        first, fields, more = (list(one()) for one in (self._places, self._fields, self._items))
+        rows = [(address, _word(address)) for address in (*first, *fields, *more)]
+        counts = (len(first) + len(fields), len(fields)), (len(more), 0)
+        self._record = np.array([*counts, *rows], np.int64)
+        self._same, self._renew = (make(self._record) for make in made)
 
-    def _fields(self) -> Iterator[int]:
+    def _places(self) -> Iterator[int]:
         for one in self.dictionaries:
             yield id(one) + VERSION
-        for one in self.lists:
-            yield id(one) + LIST_COUNT
-            yield id(one) + LIST_ITEMS
         for one in self.cells:
             yield id(one) + CELL_CONTENT
         for one, name in self.slots:
             yield _slot(one, name)
+
+    def _fields(self) -> Iterator[int]:
+        for one in self.lists:
+            yield id(one) + LIST_COUNT
+            yield id(one) + LIST_ITEMS
 
     def _items(self) -> Iterator[int]:
         for one in self.lists:
@@ -201,11 +265,12 @@ class Unchanged:
 
     def holds(self) -> bool:
         """Whether nobody has changed any of them since; ``False`` also where that cannot be told."""
-        return self._call(_YES, _NO) is _YES
+        return self._same(_YES, _NO) is _YES
 
     def changed(self) -> list[dict[Any, Any]]:
         """The dictionaries that somebody has changed since."""
-        rows = zip(self.dictionaries, self._rows, strict=False)  # those of dictionaries are the first
+        first = self._record[2 : 2 + len(self.dictionaries)].tolist()
+        rows = zip(self.dictionaries, first, strict=False)  # there are none where nobody knows
         return [one for one, (address, word) in rows if _word(address) != word]
 
 

@@ -30,6 +30,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WORKLOADS = ("mlp_small", "mlp_large", "cnn", "lstm", "gpt_small", "gpt_medium")
+OTHERS = ("dqn", "vae", "gan", "encoder", "series", "recommender", "unet", "tabular", "mobile", "accumulate")
 Figures = dict[str, Any]
 Table = list[Sequence[str]]
 
@@ -104,6 +105,7 @@ def limits(bench: Bench) -> list[str]:
 
 
 MODES = ("loop", "compiled")
+MODES_COMMAND = "python benchmarks/step.py zerograd|torch loop|compiled PROGRAM"
 
 
 def step_times(bench: Bench) -> list[str]:
@@ -128,7 +130,7 @@ def step_times(bench: Bench) -> list[str]:
         "in which\nthe machine could do the step, its floating-point operations at the rate of products plus the bytes "
         "of the arrays that\nit is given and gives back at the bandwidth of memory, as a share of zerograd's best."
     )
-    return _section("A training step", "python benchmarks/step.py zerograd|torch loop|compiled PROGRAM", table, note)
+    return _section("A training step", MODES_COMMAND, table, note)
 
 
 def _share(needs: Figures | None, most: Figures | None, times: dict[Any, float]) -> str:
@@ -136,6 +138,24 @@ def _share(needs: Figures | None, most: Figures | None, times: dict[Any, float])
     if needs is None or most is None or own is None:
         return "-"
     return f"{100 * (needs['flops'] / most['flops'] + needs['bytes'] / most['bandwidth']) / own:.0f} %"
+
+
+def others(bench: Bench) -> list[str]:
+    """The step of programs of all kinds."""
+    table: Table = [("program", "loop", "compiled", "PyTorch", "loop is", "compiled is", "what it does")]
+    for name in OTHERS:
+        bench.say(f"step of {name}")
+        variants = [("zerograd", "loop"), ("zerograd", "compiled"), ("torch", "loop")]
+        found = bench.in_turn({one: (*one, name) for one in variants if one[0] in bench.frameworks})
+        times = [found.get(one, {}).get("seconds") for one in variants]
+        ratios = [_times(times[2], own) for own in times[:2]]
+        first = (HERE / "workloads" / f"{name}.py").read_text().splitlines()[0].strip('"')
+        table.append((name, *map(_ms, times), *ratios, first))
+    note = (
+        "Milliseconds a step, of PyTorch's loop as it is written. A step that reads values while it runs, as dqn and "
+        "tabular do,\nis not captured, so there both modes are the same."
+    )
+    return _section("Programs of other kinds", MODES_COMMAND, table, note)
 
 
 def recording(bench: Bench) -> list[str]:
@@ -211,7 +231,7 @@ def memory(bench: Bench) -> list[str]:
         cells = ["-" if size is None else f"{size:.0f}" for size in sizes]
         table.append((name, *cells, _times(sizes[0], sizes[2])))
     note = "Megabytes of the whole process at its peak, the libraries included; the last column is a part of PyTorch's."
-    return _section("Memory", "python benchmarks/step.py zerograd|torch loop|compiled PROGRAM", table, note)
+    return _section("Memory", MODES_COMMAND, table, note)
 
 
 def busy(bench: Bench) -> list[str]:
@@ -232,8 +252,8 @@ def busy(bench: Bench) -> list[str]:
 
 
 SECTIONS: dict[str, Callable[[Bench], list[str]]] = {
-    "limits": limits, "time": step_times, "recording": recording, "scaling": scaling, "first": first_steps,
-    "memory": memory, "busy": busy,
+    "limits": limits, "time": step_times, "others": others, "recording": recording, "scaling": scaling,
+    "first": first_steps, "memory": memory, "busy": busy,
 }  # fmt: skip
 
 

@@ -28,6 +28,15 @@ class Training:
         return loss
 
 
+@dataclass
+class Program:
+    """A training program whose step is something else."""
+
+    model: Any
+    optimizer: Any
+    step: Callable[[], Any]
+
+
 def initialized(torch: Any, model: Any, rng: np.random.Generator) -> Any:
     """The model with NumPy's numbers in its matrices, so that all libraries start alike."""
     with torch.no_grad():

@@ -159,7 +159,7 @@ def _alive(trace: Trace) -> tuple[list[Any], list[Value], list[Values]]:
     serial = trace.serial  # what has another one has been replaced in another trace
     live = [v for v in trace.pending if getrefcount(v) > 3 and v.buffer is None and v.serial == serial]
     packs = [pack for pack in trace.packs if getrefcount(pack) > 3 and pack.buffers is None and pack.serial == serial]
-    return results, live, packs + [one for one in grads if one.nodes]
+    return results, live, [one for one in grads if one.nodes] + packs
 
 
 def sort_out(trace: Trace, error: Exception) -> None:

@@ -152,6 +152,7 @@ WRONG: dict[str, Make] = {
     "integers that require gradients": lambda t: t.ones(2, dtype=t.int64, requires_grad=True),
     "from_numpy of a list": lambda t: t.from_numpy([1]),
     "from_numpy with negative strides": lambda t: t.from_numpy(np.arange(3)[::-1]),
+    "from_numpy of one element, backwards": lambda t: t.from_numpy(np.arange(1)[::-1]),
     "from_numpy of another byte order": lambda t: t.from_numpy(np.ones(3, dtype=">f4")),
     "frombuffer of nothing": lambda t: t.frombuffer(bytearray(), dtype=t.uint8),
     "cat of nothing": lambda t: t.cat([]),

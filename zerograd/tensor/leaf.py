@@ -117,9 +117,10 @@ class Arrived:
         traces[self.serial].arrivals.remove(self)
 
     def settle(self) -> None:
-        """Make tensors of those that are still waiting, since the trace can't be computed as a whole."""
+        """Make tensors with storages of those that are still waiting: the trace can't be computed as a whole."""
         for leaf, tensor in self._waiting():
-            tensor._grad = self.tensor_of(leaf)
+            tensor._grad = grad = self.tensor_of(leaf)
+            grad._anchor()
 
     def values(self) -> Values:
         """Those that are still waiting, to be computed with the trace."""
@@ -145,12 +146,8 @@ class Waiting:
         self.arrived.arrays = dict(zip(self.leaves, arrays, strict=True))
 
     def dissolve(self) -> None:
-        """Have a storage each."""
-        for leaf in self.leaves:
-            tensor: Any = leaf.tensor()
-            if tensor is not None and tensor._grad is self.arrived:
-                tensor._grad = grad = self.arrived.tensor_of(leaf)
-                grad._anchor()
+        """Make tensors of them."""
+        self.arrived.settle()
 
 
 def arrived_together(grads: Sequence[Any]) -> Arrived | None:

@@ -205,14 +205,13 @@ def from_numpy(ndarray: Any) -> Any:
             dtype=ndarray.dtype,
             hint='array.astype(array.dtype.newbyteorder("=")) makes a copy in its order',
         )
-    usual = ndarray.flags.c_contiguous
-    if not usual and any(stride < 0 for stride in ndarray.strides):
+    if any(stride < 0 for stride in ndarray.strides):
         raise errors.value(
             "the array is walked backwards in memory (a stride is negative), which a tensor cannot do",
             strides=ndarray.strides,
             hint="from_numpy(array.copy()) makes a positive one",
         )
-    if not usual and any(stride % ndarray.itemsize for stride in ndarray.strides):
+    if any(stride % ndarray.itemsize for stride in ndarray.strides):
         raise errors.value(
             f"the array's strides must be whole elements of {ndarray.itemsize} bytes",
             strides=ndarray.strides,

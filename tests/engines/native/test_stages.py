@@ -10,10 +10,11 @@ import pytest
 from engines.native.lowered import leaves
 
 from zerograd.engines.native import codestore, making, recipe, stages
-from zerograd.engines.native.buffers import ALIGNMENT, TEMPORARY, Buffer, Lifetime, place
+from zerograd.engines.native.buffers import TEMPORARY, Buffer, Lifetime, place
 from zerograd.engines.native.codestore import Store
 from zerograd.engines.native.kernel import Access, Instruction, Kernel
 from zerograd.engines.native.making import Making
+from zerograd.engines.native.pages import LINE
 from zerograd.engines.native.program import Program, compile
 from zerograd.engines.native.schedule import early
 from zerograd.ir.graph import Node
@@ -61,7 +62,7 @@ def test_temporaries_of_one_moment_do_not_overlap(seed: int) -> None:
     size = place(lifetimes)
     for one in lifetimes:
         start, end = one.buffer.offset, one.buffer.offset + one.nbytes
-        assert start % ALIGNMENT == 0
+        assert start % LINE == 0
         assert 0 <= start <= end <= size
         for other in lifetimes:
             if other is not one and other.first <= one.last and one.first <= other.last:

@@ -22,14 +22,13 @@ from typing import Any
 import numpy as np
 
 from zerograd.engines.faults import Unsupported
-from zerograd.engines.native import jit
+from zerograd.engines.native import jit, pages
 from zerograd.engines.native.emit import Function, Value
 from zerograd.ir.graph import Array
 
 LIST_ITEMS = 24
 TYPE, DATA, BASE, FLAGS = 8, 16, 48, 64
 CONTIGUOUS, OWNED, ALIGNED, WRITEABLE = 0x1, 0x4, 0x100, 0x400
-GIVABLE = OWNED | WRITEABLE
 FINE, SLOW = 0, 1  # what the function returns
 
 # rows of the plan: what to do with one leaf
@@ -46,7 +45,7 @@ def rows_entered(
     Args:
         foretold: ``taken`` says already which results are written over leaves: it is SLOW if that is wrong.
     """
-    array_type, float_type = f.load("ptr", kinds, 0), f.load("ptr", kinds, 1)
+    array_type, float_type, block_type = (f.load("ptr", kinds, i) for i in range(3))
 
     def same(a: Value, b: Value) -> Value:
         return f.value("i1", f"icmp eq ptr {a.name}, {b.name}")
@@ -61,9 +60,14 @@ def rows_entered(
 
         def give() -> Value:
             alone = f.compare("eq", f.load("i32", one), 1)
-            owned = f.compare("eq", f.and_(flags, GIVABLE), GIVABLE)
-            base = f.load("i64", f.pointer(one, BASE))
-            free = f.and_(f.and_(alone, owned), f.compare("eq", base, 0))
+            writable = f.compare("ne", f.and_(flags, WRITEABLE), 0)
+            base = f.load("ptr", f.pointer(one, BASE))
+            (own,) = f.if_(
+                f.value("i1", f"icmp eq ptr {base.name}, null"),
+                lambda: f.compare("ne", f.and_(flags, OWNED), 0),
+                lambda: same(f.load("ptr", f.pointer(base, TYPE)), block_type),
+            )
+            free = f.and_(f.and_(alone, writable), own)
             f.if_(free, lambda: f.store(data, table, result))
             if foretold:
                 return f.and_(fine, f.compare("eq", f.load("i8", taken, result), f.convert(free, "i8")))
@@ -120,7 +124,7 @@ def _native() -> Bind:
     return function if _works(function) else None
 
 
-_kinds = np.array([id(np.ndarray), id(float)], np.int64)
+_kinds = np.array([id(np.ndarray), id(float), id(pages.Block)], np.int64)
 _kinds_at = _kinds.ctypes.data
 
 

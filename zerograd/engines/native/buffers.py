@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from zerograd.ir.graph import Array
+from zerograd.engines.native.pages import LINE, aligned
 
 LEAF, NUMBER, CONSTANT, TEMPORARY, RESULT, REFERENCE, STATUS = (
     "leaf", "number", "constant", "temporary", "result", "reference", "status",
 )  # fmt: skip
-ALIGNMENT = 64
 
 
 class Buffer:
@@ -56,13 +53,6 @@ class Arena:
             self.grown += 1
 
 
-def aligned(nbytes: int) -> Array:
-    """Memory that begins at a multiple of 64 bytes."""
-    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + nbytes]
-
-
 class Lifetime:
     """A temporary, the first and last moment of its use, and how much memory it needs: of its bytes a part may do."""
 
@@ -81,7 +71,7 @@ def place(lifetimes: Sequence[Lifetime]) -> int:
     placed: list[Lifetime] = []
     total = 0
     for one in sorted(lifetimes, key=lambda one: (-one.nbytes, one.first)):
-        size = -(-one.nbytes // ALIGNMENT) * ALIGNMENT
+        size = -(-one.nbytes // LINE) * LINE
         rivals = sorted(
             (other.buffer.offset, other.nbytes)
             for other in placed
@@ -91,7 +81,7 @@ def place(lifetimes: Sequence[Lifetime]) -> int:
         for offset, nbytes in rivals:
             if start + size <= offset:
                 break
-            start = max(start, -(-(offset + nbytes) // ALIGNMENT) * ALIGNMENT)
+            start = max(start, -(-(offset + nbytes) // LINE) * LINE)
         one.buffer.offset = start
         placed.append(one)
         total = max(total, start + size)

@@ -17,9 +17,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
-from zerograd.engines.native.buffers import ALIGNMENT, TEMPORARY, Buffer, Lifetime, place
+from zerograd.engines.native.buffers import TEMPORARY, Buffer, Lifetime, place
 from zerograd.engines.native.emit import Value
 from zerograd.engines.native.kernel import Kernel, KernelFunction
+from zerograd.engines.native.pages import LINE
 from zerograd.engines.native.schedule import Chain
 
 FIELDS = 3  # numbers of a local buffer: slot, offset, bytes of a slab's part
@@ -85,4 +86,4 @@ def entering() -> Kernel:
 
 
 def _aligned(nbytes: int) -> int:
-    return -(-nbytes // ALIGNMENT) * ALIGNMENT
+    return -(-nbytes // LINE) * LINE

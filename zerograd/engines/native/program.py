@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from zerograd.engines import flight, reference
-from zerograd.engines.native import jit
+from zerograd.engines.native import jit, pages
 from zerograd.engines.native.aside import Aside
 from zerograd.engines.native.binding import Binding
 from zerograd.engines.native.buffers import CONSTANT, NUMBER, STATUS, TEMPORARY, arena
@@ -24,6 +24,7 @@ from zerograd.ir.graph import Array, Node
 from zerograd.ir.interrupts import PYTHONS, SIGINT, getsignal
 from zerograd.settings import settings
 
+_MOVED = 1 << 24  # bytes of leaves after which no more move into large pages in a run
 BRIEF, WORTH = 250_000, 1_500_000
 """Nanoseconds of work on one thread up to which, and from which, a program is left to others: see Program._begin.
 
@@ -206,11 +207,29 @@ class Program:
         """Fill the tables; gives the results' arrays, and others that must live until the run is over."""
         binding = self.binding
         self._prepare()
-        held = binding.enter(leaves)
-        taken = binding.taken.tolist()
-        arrays = [leaves[one.slot] if taken[one.index] else np.empty(one.shape, one.dtype) for one in self.results]
-        self.fresh.enter(arrays)
+        with pages.Undisturbed():  # by this very program
+            held = binding.enter(leaves)
+            arrays = self._targets(leaves, binding.taken.tolist())
+            self.fresh.enter(arrays)
         return arrays, held
+
+    def _targets(self, leaves: list[Any], taken: list[int]) -> list[Array]:
+        """The arrays of the results: leaves that nobody needs any more, and new ones.
+
+        A large leaf that lies anywhere, as loaded weights do, moves into large pages; not many do in one run, for both
+        places are needed until it ends.
+        """
+        moved = 0
+        arrays: list[Array] = []
+        for one in self.results:
+            if taken[one.index]:
+                leaf = leaves[one.slot]
+                if not one.is_large or type(leaf.base) is pages.Block or moved >= _MOVED:
+                    arrays.append(leaf)
+                    continue
+                moved += leaf.nbytes
+            arrays.append(pages.empty(one.shape, one.dtype) if one.is_large else np.empty(one.shape, one.dtype))
+        return arrays
 
     def _begin(self, leaves: list[Any]) -> list[Array]:
         """As a call, but the arrays may be filled later: who looks into them calls ``flight.finish()`` first.

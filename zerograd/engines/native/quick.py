@@ -18,10 +18,10 @@ import numpy as np
 
 from zerograd.engines.native import jit
 from zerograd.engines.native.binding import ARRAY, DATA, FIELDS, LIST_ITEMS, Binding, rows_entered
-from zerograd.engines.native.buffers import aligned
 from zerograd.engines.native.concurrent import ThreadedFunction
 from zerograd.engines.native.driver import Schedule, make_calls
 from zerograd.engines.native.emit import Value
+from zerograd.engines.native.pages import aligned
 from zerograd.engines.native.recipe import Result
 from zerograd.ir.graph import Array
 

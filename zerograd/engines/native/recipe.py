@@ -22,7 +22,7 @@ import numpy as np
 
 from zerograd import dtypes
 from zerograd.dtypes import dtype
-from zerograd.engines.native import codestore, jit
+from zerograd.engines.native import codestore, jit, pages
 from zerograd.engines.native.buffers import CONSTANT, Buffer
 from zerograd.engines.native.target import host
 from zerograd.engines.native.windows import Window
@@ -77,12 +77,14 @@ class Result:
         index: its place in the table of pointers.
         shape, dtype: what to allocate.
         slot: the leaf that it may be written over, or -1.
+        is_large: whether it should lie in large pages.
     """
 
-    __slots__ = ("dtype", "index", "shape", "slot")
+    __slots__ = ("dtype", "index", "is_large", "shape", "slot")
 
     def __init__(self, index: int, shape: tuple[int, ...], dtype: np.dtype[Any], slot: int) -> None:
         self.index, self.shape, self.dtype, self.slot = index, shape, dtype, slot
+        self.is_large = pages.is_for(shape, dtype)
 
 
 class Recipe:

@@ -20,8 +20,9 @@ from collections.abc import Iterable, Sequence
 from math import gcd
 from typing import Any
 
-from zerograd.engines.native.buffers import ALIGNMENT, TEMPORARY, Buffer
+from zerograd.engines.native.buffers import TEMPORARY, Buffer
 from zerograd.engines.native.kernel import Access, Instruction
+from zerograd.engines.native.pages import LINE
 from zerograd.engines.native.schedule import Chain, Phases
 from zerograd.settings import settings
 
@@ -140,7 +141,7 @@ def _balanced(tasks: int, count: int) -> bool:
 def _parts(phases: Phases, chain: Chain, uses: Sequence[Use], buffer: Buffer) -> int:
     """Into how many parts a buffer of the chain can be divided that the next phase needs one by one; 1: none."""
     counts: set[int] = set()
-    slabs = buffer.nbytes // ALIGNMENT if buffer.nbytes % ALIGNMENT == 0 else 1
+    slabs = buffer.nbytes // LINE if buffer.nbytes % LINE == 0 else 1
     for where, one, access, writes in uses:
         if where is not phases:
             return 1

@@ -16,6 +16,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from zerograd.engines.native.pages import aligned
 from zerograd.settings import settings
 
 MOST = 1024  # threads that can take part
@@ -23,7 +24,7 @@ ALONE = 100_000  # nanoseconds of work below which waking others costs more than
 SHARE = 50_000  # nanoseconds of work that a thread more is worth
 _SPIN, _IDLE_SPIN = 50_000, 200_000  # nanoseconds; see threads_for for what sleeping costs
 DOUBLED = 1 << 20  # bytes of scratch memory up to which it becomes twice as large when it is too small
-_ALIGN = 128  # two lines of cache: processors fetch them in pairs
+_LINES = 128  # two lines of cache: processors fetch them in pairs
 
 
 class Word(IntEnum):
@@ -57,10 +58,9 @@ class _Memory:
     """Zeroed memory at an aligned address that is never given back: threads may look at it until the process ends."""
 
     def __init__(self, size: int) -> None:
-        self._raw = np.zeros(size + _ALIGN, np.uint8)
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._raw))
-        start = -self._raw.ctypes.data % _ALIGN
-        self.bytes = self._raw[start : start + size]
+        self.bytes = aligned(size, _LINES)
+        self.bytes[:] = 0
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.bytes))
         self.address = self.bytes.ctypes.data
         self.place = ctypes.c_void_p(self.address)
 
@@ -100,8 +100,8 @@ def scratch(size: int) -> ctypes.c_void_p:
     """The address of at least ``size`` bytes for the calling thread, aligned to 64; it stays until a larger demand."""
     if _own.size < size:
         grown = _grown(size, _own.size)
-        _own.memory = np.empty(grown + _ALIGN, np.uint8)
-        _own.place = ctypes.c_void_p(_own.memory.ctypes.data + (-_own.memory.ctypes.data % _ALIGN))
+        _own.memory = aligned(grown, _LINES)
+        _own.place = ctypes.c_void_p(_own.memory.ctypes.data)
         _own.size = grown
     return _own.place
 

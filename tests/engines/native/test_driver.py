@@ -11,7 +11,7 @@ import pytest
 from engines.native.tiny import Mixing, address, python, scratch_kernel
 
 from zerograd.engines.native import threads as team
-from zerograd.engines.native.driver import TASK, Schedule
+from zerograd.engines.native.driver import TASK, Schedule, driver
 from zerograd.engines.native.threads import Word
 
 THREADS = (1, 2, 4, 16)
@@ -20,11 +20,13 @@ THREADS = (1, 2, 4, 16)
 @pytest.fixture
 def sleepy() -> Iterator[None]:
     """Threads that sleep at once, so that every wait is a sleep."""
+    driver()
     words = team.words.words
-    kept = words[Word.SPIN], words[Word.IDLE_SPIN]
-    words[Word.SPIN] = words[Word.IDLE_SPIN] = 1
+    kept, spins = team.patience, (words[Word.SPIN], words[Word.IDLE_SPIN])
+    team.patience = team.Patience(1e9)
     yield
-    words[Word.SPIN], words[Word.IDLE_SPIN] = kept
+    team.patience = kept
+    words[Word.SPIN], words[Word.IDLE_SPIN] = spins
 
 
 @pytest.mark.parametrize("threads", THREADS)
@@ -109,7 +111,7 @@ from tiny import Mixing
 from zerograd.engines.native import threads as team
 program = Mixing(30, 3, waits=(0, 20_000))
 driver.driver()
-team.words.words[team.Word.SPIN] = team.words.words[team.Word.IDLE_SPIN] = 1
+team.patience = team.Patience(1e9)
 print(all(program.right(3) for _ in range(20)))
 """
     assert python(script) == "True\n"

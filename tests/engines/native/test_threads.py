@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import sys
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -251,3 +252,44 @@ print(all(places(n) <= n for n in (1, 2, 3) for _ in range(20)))
 """
     )
     assert python(script) == "True\nTrue\n"
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float, int], int]]:
+    """Lets so many seconds pass with so many interruptions each, then looks; gives the pauses of a wait."""
+    words = team.words.words
+    kept = words[Word.SPIN], words[Word.IDLE_SPIN]
+    clock, interrupted = [1000.0], [0.0]
+    monkeypatch.setattr(team.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(team, "_interrupted", lambda: interrupted[0])
+    patience = team.Patience(10.0)
+
+    def pass_time(seconds: float, rate: int) -> int:
+        clock[0] += seconds
+        interrupted[0] += seconds * rate
+        patience.look(2)
+        return int(words[Word.SPIN])
+
+    yield pass_time
+    words[Word.SPIN], words[Word.IDLE_SPIN] = kept
+
+
+def test_threads_wait_awake_unless_others_want_the_processors(looks: Callable[[float, int], int]) -> None:
+    brief, long = 5_000, 100_000
+    assert looks(0.0, 0) == long
+    assert looks(0.3, 30) == long
+    assert looks(0.1, 1000) == long  # too early to look
+    assert looks(0.3, 300) == brief
+    assert looks(0.3, 200) == brief
+    assert looks(9.0, 5) == brief  # it has not been computing all the time
+    assert looks(0.3, 20) == long
+
+
+def test_threads_wait_briefly_where_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = team.words.words
+    kept = words[Word.SPIN], words[Word.IDLE_SPIN]
+    monkeypatch.setattr(team, "_interrupted", None)
+    patience = team.Patience(10.0)
+    patience.look(2)
+    assert words[Word.SPIN] == 5_000
+    words[Word.SPIN], words[Word.IDLE_SPIN] = kept

@@ -313,7 +313,7 @@ class _Driver:
         names = (serial, guarded, participate, run, finish)
         self.serial, self.guarded, self.participate, self.run, self.finish = (made(addresses[name]) for name in names)
         self.start = ctypes.CFUNCTYPE(ctypes.c_int64)(addresses[start])
-        team.words.set_spin(_pause(made(addresses[pauses])))
+        team.patience = team.Patience(_pause(made(addresses[pauses])))
 
 
 @functools.cache

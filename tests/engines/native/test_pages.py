@@ -70,13 +70,20 @@ def test_neighbours_that_died_make_one_place() -> None:
     assert bounds(large) == (start, end)
 
 
-def test_regions_die_with_their_arrays() -> None:
+def test_very_large_arrays_have_regions_of_their_own_which_go_with_them() -> None:
     held = pages.empty((1 << 24,), FLOAT)
     region = weakref.ref(region_of(held))
-    later = pages.empty((1 << 24,), FLOAT)  # in another, which is the latest one now
-    assert region_of(later) is not region()
+    assert all(region_of(pages.empty((1 << 18,), FLOAT)) is not region() for _ in range(3))
     del held
     assert region() is None
+
+
+def test_regions_go_with_the_last_of_their_arrays() -> None:
+    held = [pages.empty((1 << 20,), FLOAT) for _ in range(40)]  # 4 MB each
+    regions = [weakref.ref(region) for region in {region_of(array) for array in held}]
+    assert len(regions) > 3
+    del held
+    assert sum(region() is not None for region in regions) <= 1  # the latest one stays
 
 
 def test_views_keep_the_array() -> None:

@@ -3,7 +3,7 @@
 Parameters and moments of a few megabytes come from the C library in pages of 4 kB, at any multiple of 16 bytes. A
 processor knows the places of about 2,000 pages: a step that goes through more than 8 MB waits for page tables, in a
 virtual machine for two kinds of them. Linux has pages of 2 MB for those who ask, if the memory begins at such a page.
-So arrays of this size lie side by side in regions of whole large pages, at multiples of 64 bytes.
+So arrays of this size lie side by side in regions of whole large pages, at multiples of 128 bytes.
 
 Elsewhere the regions are ordinary memory.
 """
@@ -30,7 +30,8 @@ LARGE = 1 << 16  # bytes of the smallest array that should lie in a region
 LINE = 64  # bytes of a line of cache
 _BYTE = np.dtype(np.uint8)
 _LINES = 2 * LINE  # processors fetch lines in pairs; arrays begin at such a pair
-_REGION = 1 << 25  # bytes of a region, unless one array needs more
+_REGION = 1 << 25  # bytes of a region that arrays share
+_ALONE = 1 << 23  # bytes of an array above which it has a region of its own, which goes with it
 
 
 def _ask(nbytes: int) -> Array:
@@ -153,13 +154,15 @@ def aligned(nbytes: int, line: int = LINE) -> Array:
 
 def _block(nbytes: int, shape: Sequence[int], dtype: np.dtype[Any]) -> Block:
     global _latest
+    if nbytes > _ALONE:
+        return Block(Region(nbytes), 0, nbytes, shape, dtype)
     regions = [region for region in (one() for one in _known) if region is not None]
     for region in regions:
         region.collect()
         start = region.take(nbytes)
         if start is not None:
             return Block(region, start, nbytes, shape, dtype)
-    _latest = region = Region(max(_REGION, nbytes))
+    _latest = region = Region(_REGION)
     _known[:] = [weakref.ref(one) for one in (*regions, region)]
     start = region.take(nbytes)
     assert start is not None

@@ -1,12 +1,13 @@
 """What this machine can do at best, measured in a fraction of a second: arithmetic and memory.
 
 The rate of arithmetic is that of a large product of float32 matrices, by this engine or by NumPy's BLAS, whichever is
-faster; the bandwidth is that of ``y = x * number`` on arrays that no cache holds, written over themselves, so that
-each element is read once and written once.
+faster (the BLAS takes all processors, so it counts where programs do, too); the bandwidth is that of ``y = x * number``
+on arrays that no cache holds, written over themselves, so that each element is read once and written once.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -42,7 +43,10 @@ class Limits(NamedTuple):
 
 def measure(seconds: float = SECONDS) -> Limits:
     """Measure the limits with as many threads as programs use now."""
-    return Limits(settings.threads, max(_native_product(seconds), _blas(seconds)), _stream(seconds))
+    flops = _native_product(seconds)
+    if settings.threads >= (os.cpu_count() or 1):
+        flops = max(flops, _blas(seconds))
+    return Limits(settings.threads, flops, _stream(seconds))
 
 
 def _native_product(seconds: float) -> float:

@@ -207,7 +207,7 @@ class Program:
         """Fill the tables; gives the results' arrays, and others that must live until the run is over."""
         binding = self.binding
         self._prepare()
-        with pages.Undisturbed():  # by this very program
+        with pages.Undisturbed():  # or this very program might run before it has been begun
             held = binding.enter(leaves)
             arrays = self._targets(leaves, binding.taken.tolist())
             self.fresh.enter(arrays)
